@@ -1,0 +1,24 @@
+#pragma once
+#include <string>
+
+#include "comm/communicator.h"
+#include "comm/mpi/runtime.h"
+
+namespace trireme::comm {
+
+/// The world of MPI_COMM_WORLD. Outlives every communicator that it makes.
+class MpiWorld final : public World {
+ public:
+  explicit MpiWorld(const MpiRuntime& runtime);
+
+  int rank() const override { return rank_; }
+  int size() const override { return static_cast<int>(node_of_rank_.size()); }
+  const std::vector<int>& node_of_rank() const override { return node_of_rank_; }
+  std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend, CommunicatorOptions options) override;
+
+ private:
+  int rank_;
+  std::vector<int> node_of_rank_;
+};
+
+}  // namespace trireme::comm

@@ -1,0 +1,66 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace trireme::sharding {
+
+/// One tensor of a model, under the name that it has in the Hugging Face folder.
+struct Parameter {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+/// What is stored and moved as one: parameters of one dtype that are trainable or frozen together.
+struct ParamGroup {
+  std::string name;
+  std::vector<Parameter> parameters;
+  bool trainable = true;
+};
+
+/// What one unit hands to the next. A unit may add scalar losses; they are summed over the units.
+struct Activation {
+  at::Tensor hidden;
+  std::vector<at::Tensor> more;
+  at::Tensor loss;
+};
+
+/// What all units of a micro-batch share.
+struct Context {
+  at::Tensor tokens;     ///< int64 [batch, sequence]
+  at::Tensor labels;     ///< int64 [batch, sequence], already shifted: labels[t] is what position t predicts; -100 is not scored
+  at::Tensor positions;  ///< int64 [batch, sequence]
+  /// int32 prefix sums of the lengths of packed documents over the flattened batch; undefined: each row is one document.
+  at::Tensor document_bounds;
+  std::int64_t longest_document = 0;
+  /// The sum of token losses is multiplied by it: one over the global number of scored tokens, times any loss scale.
+  double loss_weight = 1.0;
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+  std::uint64_t first_sample = 0;
+  bool training = true;
+};
+
+/// The full parameters of a unit's groups, as views of their slots: weights[g][p] is parameter p of the unit's g-th group.
+using Weights = std::vector<std::vector<at::Tensor>>;
+
+/// What is computed as one: an embedding chunk, a decoder block, a head. Autograd lives inside a unit and never crosses its border.
+class Unit {
+ public:
+  virtual ~Unit() = default;
+  virtual const std::string& name() const = 0;
+  /// Indices into the model's groups, in the order of `Weights`.
+  virtual const std::vector<int>& groups() const = 0;
+  virtual Activation forward(const Activation& input, const Context& context, const Weights& weights) const = 0;
+};
+
+/// Units in order, over groups that they refer to. Two units that name the same group share (tie) its parameters.
+struct Model {
+  std::vector<ParamGroup> groups;
+  std::vector<std::unique_ptr<Unit>> units;
+};
+
+}  // namespace trireme::sharding

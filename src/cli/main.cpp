@@ -1,0 +1,42 @@
+#include <mpi.h>
+
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace {
+
+/// A rank that fails alone must not leave the others waiting in a collective.
+int end_all_ranks(int code) {
+  int initialized = 0, finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (initialized && !finalized) MPI_Abort(MPI_COMM_WORLD, code);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace trireme;
+  CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters", "trireme");
+  app.require_subcommand(1);
+  cli::Run chosen;
+  cli::add_version(app, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+  }
+  try {
+    return chosen();
+  } catch (const Error& error) {
+    log::error("{}", error.what());
+    return end_all_ranks(static_cast<int>(error.code()));
+  } catch (const std::exception& error) {
+    log::error("unexpected: {}", error.what());
+    return end_all_ranks(static_cast<int>(ExitCode::internal));
+  }
+}

@@ -1,0 +1,51 @@
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/event.h"
+
+namespace trireme {
+
+/// An in-order queue of work on a thread of its own. The thread starts with the first posted piece of work.
+class Lane {
+ public:
+  using Work = std::function<void()>;
+
+  explicit Lane(std::string name) : name_(std::move(name)) {}
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  const std::string& name() const { return name_; }
+  /// Runs `work` after everything posted before and after `waits`. When a wait or the work throws, the returned event carries the exception
+  /// and later work still runs.
+  Event post(Work work, std::vector<Event> waits = {});
+  /// The same, but returns when the work is done, throws what it throws, and runs it on the calling thread when the lane is idle.
+  void run(const Work& work);
+  /// Returns when everything posted so far is done.
+  void drain();
+
+ private:
+  struct Item {
+    Work work;
+    std::vector<Event> waits;
+    Event done;
+  };
+  void serve();
+
+  std::string name_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Item> queue_;
+  bool busy_ = false;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace trireme
