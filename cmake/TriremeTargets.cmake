@@ -14,7 +14,8 @@ function(trireme_library name)
     target_link_libraries(trireme_${name} PUBLIC LibTorch::cpu)
     trireme_use_torch_headers(trireme_${name})
   endif()
-  set_property(GLOBAL APPEND PROPERTY trireme_libraries trireme_${name})
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY trireme_rooms trireme_${name})
+  trireme_install_room(${name})
 endfunction()
 
 # A file with ATen compiles four times faster over the one precompiled header that all targets with ATen share.
@@ -29,10 +30,11 @@ function(trireme_use_torch_headers target)
   target_precompile_headers(${target} REUSE_FROM trireme_torch_headers)
 endfunction()
 
-# trireme_test(NAME SOURCES file... [USES target...] [RANKS n...] [LABELS label...] [TORCH] [TIMEOUT s])
+# trireme_test(NAME SOURCES file... [USES target...] [RANKS n...] [LABELS label...] [TORCH] [SANITIZED] [TIMEOUT s])
 # One GoogleTest program; registered once for each rank count, under mpirun where that is more than one.
+# SANITIZED: also built and run under the asan and tsan presets by `./run test` (for programs without MPI).
 function(trireme_test name)
-  cmake_parse_arguments(arg "TORCH" "TIMEOUT" "SOURCES;USES;RANKS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;SANITIZED" "TIMEOUT" "SOURCES;USES;RANKS;LABELS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_USES} trireme_warnings GTest::gmock GTest::gtest)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -49,6 +51,10 @@ function(trireme_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  if(arg_SANITIZED)
+    list(APPEND arg_LABELS sanitized)
+    add_dependencies(sanitized_tests ${name})
+  endif()
   foreach(ranks ${arg_RANKS})
     set(launch)
     if(ranks GREATER 1)
@@ -61,3 +67,11 @@ endfunction()
 
 set(TRIREME_MPIRUN mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl_base_warn_component_unused 0
   CACHE STRING "How the tests start several ranks")
+
+# Headers keep their place below include/trireme, so that an installed include reads like one of ours.
+function(trireme_install_room name)
+  install(TARGETS trireme_${name} EXPORT trireme ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  file(RELATIVE_PATH room ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "^src/" "" room ${room})
+  install(DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/trireme/${room} FILES_MATCHING PATTERN "*.h")
+endfunction()

@@ -5,7 +5,8 @@
 
 namespace trireme::comm {
 
-/// Memory that a backend made: registered, pinned or shared with the node's other ranks. Frees itself; moves, never copies.
+/// Memory that a backend made: registered, pinned or shared with the node's other ranks. Frees itself; moves,
+/// never copies.
 class Buffer {
  public:
   Buffer() = default;

@@ -1,14 +1,15 @@
 #include "comm/call.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace trireme::comm {
 
 Call Call::all_gather(const void* shard, void* whole, Shards shards, DType dtype) {
   Call call;
-  call.kind = Kind::all_gather, call.in = shard, call.out = whole, call.shards = std::move(shards), call.dtype = dtype;
+  call.kind = Kind::all_gather, call.in = shard, call.out = whole, call.shards = std::move(shards),
+  call.dtype = dtype;
   return call;
 }
 
@@ -28,7 +29,8 @@ Call Call::all_reduce(const void* in, void* out, std::size_t count, DType dtype,
 
 Call Call::broadcast(void* data, std::size_t count, DType dtype, int root) {
   Call call;
-  call.kind = Kind::broadcast, call.in = data, call.out = data, call.count = count, call.dtype = dtype, call.peer = root;
+  call.kind = Kind::broadcast, call.in = data, call.out = data, call.count = count, call.dtype = dtype,
+  call.peer = root;
   return call;
 }
 
@@ -51,14 +53,18 @@ Call Call::receive(void* data, std::size_t count, DType dtype, int from) {
   return call;
 }
 
-Call Call::barrier() { return Call{}; }
+Call Call::barrier() {
+  return Call{};
+}
 
 std::size_t Call::elements() const {
   switch (kind) {
     case Kind::all_gather:
     case Kind::reduce_scatter:
-    case Kind::all_to_all: return shards.total();
-    default: return count;
+    case Kind::all_to_all:
+      return shards.total();
+    default:
+      return count;
   }
 }
 
@@ -69,23 +75,34 @@ std::string Call::describe() const {
 
 std::string_view name_of(Call::Kind kind) {
   switch (kind) {
-    case Call::Kind::all_gather: return "all_gather";
-    case Call::Kind::reduce_scatter: return "reduce_scatter";
-    case Call::Kind::all_reduce: return "all_reduce";
-    case Call::Kind::broadcast: return "broadcast";
-    case Call::Kind::all_to_all: return "all_to_all";
-    case Call::Kind::send: return "send";
-    case Call::Kind::receive: return "receive";
-    case Call::Kind::barrier: return "barrier";
+    case Call::Kind::all_gather:
+      return "all_gather";
+    case Call::Kind::reduce_scatter:
+      return "reduce_scatter";
+    case Call::Kind::all_reduce:
+      return "all_reduce";
+    case Call::Kind::broadcast:
+      return "broadcast";
+    case Call::Kind::all_to_all:
+      return "all_to_all";
+    case Call::Kind::send:
+      return "send";
+    case Call::Kind::receive:
+      return "receive";
+    case Call::Kind::barrier:
+      return "barrier";
   }
   return "unknown";
 }
 
 std::string_view name_of(Reduction reduction) {
   switch (reduction) {
-    case Reduction::sum: return "sum";
-    case Reduction::mean: return "mean";
-    case Reduction::max: return "max";
+    case Reduction::sum:
+      return "sum";
+    case Reduction::mean:
+      return "mean";
+    case Reduction::max:
+      return "max";
   }
   return "unknown";
 }

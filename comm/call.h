@@ -11,9 +11,19 @@ namespace trireme::comm {
 
 enum class Reduction : std::uint8_t { sum, mean, max };
 
-/// One operation of a communicator as plain data: what its lane queues, its backend carries out, and the watchdog names.
+/// One operation of a communicator as plain data: what its lane queues, its backend carries out, and the
+/// watchdog names.
 struct Call {
-  enum class Kind : std::uint8_t { all_gather, reduce_scatter, all_reduce, broadcast, all_to_all, send, receive, barrier };
+  enum class Kind : std::uint8_t {
+    all_gather,
+    reduce_scatter,
+    all_reduce,
+    broadcast,
+    all_to_all,
+    send,
+    receive,
+    barrier
+  };
 
   Kind kind = Kind::barrier;
   DType dtype = DType::f32;

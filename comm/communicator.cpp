@@ -7,7 +7,10 @@
 namespace trireme::comm {
 
 Communicator::Communicator(Group group, int world_rank, CommunicatorOptions options)
-    : group_(std::move(group)), rank_(group_.index_of(world_rank)), options_(std::move(options)), lane_(options_.name) {
+    : group_(std::move(group)),
+      rank_(group_.index_of(world_rank)),
+      options_(std::move(options)),
+      lane_(options_.name) {
   require(rank_ >= 0, "communicator {}: rank {} is not in its group", options_.name, world_rank);
 }
 
@@ -29,27 +32,37 @@ void Communicator::run(const Call& call) {
 }
 
 void Communicator::fail_timeout(const Call& call, std::string_view who) const {
-  fail(ExitCode::hang, "rank {} of group '{}': {} (operation {}) did not finish within {} ms{}{}", group_.ranks[static_cast<std::size_t>(rank_)],
-       options_.name, call.describe(), sequence() - 1, options_.time_limit.count(), who.empty() ? "" : ": ", who);
+  fail(ExitCode::hang, "rank {} of group '{}': {} (operation {}) did not finish within {} ms{}{}",
+       group_.ranks[static_cast<std::size_t>(rank_)], options_.name, call.describe(), sequence() - 1,
+       options_.time_limit.count(), who.empty() ? "" : ": ", who);
 }
 
 void Communicator::all_gather(const void* shard, void* whole, const Shards& shards, DType dtype) {
   run(Call::all_gather(shard, whole, shards, dtype));
 }
-void Communicator::reduce_scatter(const void* whole, void* shard, const Shards& shards, DType dtype, Reduction reduction) {
+void Communicator::reduce_scatter(const void* whole, void* shard, const Shards& shards, DType dtype,
+                                  Reduction reduction) {
   run(Call::reduce_scatter(whole, shard, shards, dtype, reduction));
 }
-void Communicator::all_reduce(const void* in, void* out, std::size_t count, DType dtype, Reduction reduction) {
+void Communicator::all_reduce(const void* in, void* out, std::size_t count, DType dtype,
+                              Reduction reduction) {
   run(Call::all_reduce(in, out, count, dtype, reduction));
 }
 void Communicator::broadcast(void* data, std::size_t count, DType dtype, int root) {
   run(Call::broadcast(data, count, dtype, root));
 }
-void Communicator::all_to_all(const void* in, void* out, const Shards& sent, const Shards& received, DType dtype) {
+void Communicator::all_to_all(const void* in, void* out, const Shards& sent, const Shards& received,
+                              DType dtype) {
   run(Call::all_to_all(in, out, sent, received, dtype));
 }
-void Communicator::send(const void* data, std::size_t count, DType dtype, int to) { run(Call::send(data, count, dtype, to)); }
-void Communicator::receive(void* data, std::size_t count, DType dtype, int from) { run(Call::receive(data, count, dtype, from)); }
-void Communicator::barrier() { run(Call::barrier()); }
+void Communicator::send(const void* data, std::size_t count, DType dtype, int to) {
+  run(Call::send(data, count, dtype, to));
+}
+void Communicator::receive(void* data, std::size_t count, DType dtype, int from) {
+  run(Call::receive(data, count, dtype, from));
+}
+void Communicator::barrier() {
+  run(Call::barrier());
+}
 
 }  // namespace trireme::comm

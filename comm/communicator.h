@@ -17,7 +17,8 @@ namespace trireme::comm {
 
 class Communicator;
 
-/// Sees every call as it begins and ends; the watchdog's board and the traces are observers. Called on the thread that runs the call.
+/// Sees every call as it begins and ends; the watchdog's board and the traces are observers. Called on the
+/// thread that runs the call.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
@@ -27,7 +28,8 @@ class CallObserver {
 
 struct CommunicatorOptions {
   std::string name = "world";
-  /// A call that takes longer throws an Error with ExitCode::hang that names group, operation and sequence number.
+  /// A call that takes longer throws an Error with ExitCode::hang that names group, operation and sequence
+  /// number.
   std::chrono::milliseconds time_limit{std::chrono::minutes(10)};
   std::shared_ptr<CallObserver> observer;
 };
@@ -38,10 +40,11 @@ struct Traffic {
   std::uint64_t across_nodes = 0;
 };
 
-/// Moves flat arrays between the ranks of one group. Every rank of the group makes the same calls in the same order.
+/// Moves flat arrays between the ranks of one group. Every rank of the group makes the same calls in the same
+/// order.
 ///
-/// `post` queues a call on the communicator's lane and returns; `run` (and the named forms) returns when the call is done. Both keep the
-/// order in which they were made.
+/// `post` queues a call on the communicator's lane and returns; `run` (and the named forms) returns when the
+/// call is done. Both keep the order in which they were made.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -55,8 +58,9 @@ class Communicator {
   const CommunicatorOptions& options() const { return options_; }
   virtual std::string_view backend() const = 0;
 
-  /// Memory that this backend's fast paths use. Every rank of the *node* calls it in the same order; sizes may differ from rank to rank.
-  /// The buffer may be used with every communicator of the process and must be released before they are.
+  /// Memory that this backend's fast paths use. Every rank of the *node* calls it in the same order; sizes
+  /// may differ from rank to rank. The buffer may be used with every communicator of the process and must be
+  /// released before they are.
   virtual Buffer allocate(std::size_t bytes) = 0;
 
   Event post(Call call, std::vector<Event> waits = {});
@@ -99,7 +103,8 @@ class Communicator {
   std::atomic<std::uint64_t> across_nodes_{0};
 
  protected:
-  /// Declared last: its thread ends before what the calls use. Backends whose state the calls touch drain it in their destructor.
+  /// Declared last: its thread ends before what the calls use. Backends whose state the calls touch drain it
+  /// in their destructor.
   Lane lane_;
 };
 
@@ -111,9 +116,10 @@ class World {
   virtual int size() const = 0;
   /// World rank → node index; equal on all ranks.
   virtual const std::vector<int>& node_of_rank() const = 0;
-  /// Every rank of the *world* calls it in the same order, each naming the group that it is in; groups of one call are disjoint.
-  /// `backend` is "mpi", "shm", "two_level", "nccl" or "auto".
-  virtual std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend, CommunicatorOptions options) = 0;
+  /// Every rank of the *world* calls it in the same order, each naming the group that it is in; groups of one
+  /// call are disjoint. `backend` is "mpi", "shm", "two_level", "nccl" or "auto".
+  virtual std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
+                                                     CommunicatorOptions options) = 0;
 };
 
 }  // namespace trireme::comm

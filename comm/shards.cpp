@@ -4,7 +4,8 @@
 
 namespace trireme::comm {
 
-Shards::Shards(std::vector<std::size_t> counts) : ranks_(static_cast<int>(counts.size())), counts_(std::move(counts)) {
+Shards::Shards(std::vector<std::size_t> counts)
+    : ranks_(static_cast<int>(counts.size())), counts_(std::move(counts)) {
   offsets_.resize(counts_.size() + 1, 0);
   std::partial_sum(counts_.begin(), counts_.end(), offsets_.begin() + 1);
 }

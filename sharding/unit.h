@@ -1,10 +1,10 @@
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <ATen/core/Tensor.h>
 
 namespace trireme::sharding {
 
@@ -31,12 +31,15 @@ struct Activation {
 /// What all units of a micro-batch share.
 struct Context {
   at::Tensor tokens;     ///< int64 [batch, sequence]
-  at::Tensor labels;     ///< int64 [batch, sequence], already shifted: labels[t] is what position t predicts; -100 is not scored
+  at::Tensor labels;     ///< int64 [batch, sequence], already shifted: labels[t] is what position t predicts;
+                         ///< -100 is not scored
   at::Tensor positions;  ///< int64 [batch, sequence]
-  /// int32 prefix sums of the lengths of packed documents over the flattened batch; undefined: each row is one document.
+  /// int32 prefix sums of the lengths of packed documents over the flattened batch; undefined: each row is
+  /// one document.
   at::Tensor document_bounds;
   std::int64_t longest_document = 0;
-  /// The sum of token losses is multiplied by it: one over the global number of scored tokens, times any loss scale.
+  /// The sum of token losses is multiplied by it: one over the global number of scored tokens, times any loss
+  /// scale.
   double loss_weight = 1.0;
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
@@ -44,20 +47,24 @@ struct Context {
   bool training = true;
 };
 
-/// The full parameters of a unit's groups, as views of their slots: weights[g][p] is parameter p of the unit's g-th group.
+/// The full parameters of a unit's groups, as views of their slots: weights[g][p] is parameter p of the
+/// unit's g-th group.
 using Weights = std::vector<std::vector<at::Tensor>>;
 
-/// What is computed as one: an embedding chunk, a decoder block, a head. Autograd lives inside a unit and never crosses its border.
+/// What is computed as one: an embedding chunk, a decoder block, a head. Autograd lives inside a unit and
+/// never crosses its border.
 class Unit {
  public:
   virtual ~Unit() = default;
   virtual const std::string& name() const = 0;
   /// Indices into the model's groups, in the order of `Weights`.
   virtual const std::vector<int>& groups() const = 0;
-  virtual Activation forward(const Activation& input, const Context& context, const Weights& weights) const = 0;
+  virtual Activation forward(const Activation& input, const Context& context,
+                             const Weights& weights) const = 0;
 };
 
-/// Units in order, over groups that they refer to. Two units that name the same group share (tie) its parameters.
+/// Units in order, over groups that they refer to. Two units that name the same group share (tie) its
+/// parameters.
 struct Model {
   std::vector<ParamGroup> groups;
   std::vector<std::unique_ptr<Unit>> units;

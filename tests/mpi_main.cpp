@@ -1,13 +1,16 @@
+#include "mpi_main.h"
+
 #include <gtest/gtest.h>
 
 #include "comm/mpi/runtime.h"
-#include "mpi_main.h"
 
 namespace trireme::tests {
 namespace {
 const comm::MpiRuntime* current_runtime = nullptr;
 }
-const comm::MpiRuntime& mpi_runtime() { return *current_runtime; }
+const comm::MpiRuntime& mpi_runtime() {
+  return *current_runtime;
+}
 }  // namespace trireme::tests
 
 int main(int argc, char** argv) {

@@ -35,8 +35,11 @@ Cuts cuts_of(const Shards& shards) {
 
 }  // namespace
 
-MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_rank, std::vector<int> node_of_rank, CommunicatorOptions options)
-    : Communicator(std::move(group), world_rank, std::move(options)), communicator_(communicator), node_of_rank_(std::move(node_of_rank)) {}
+MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_rank,
+                                 std::vector<int> node_of_rank, CommunicatorOptions options)
+    : Communicator(std::move(group), world_rank, std::move(options)),
+      communicator_(communicator),
+      node_of_rank_(std::move(node_of_rank)) {}
 
 MpiCommunicator::~MpiCommunicator() {
   lane_.drain();
@@ -68,15 +71,16 @@ void MpiCommunicator::execute(const Call& call) {
   switch (call.kind) {
     case Call::Kind::all_gather: {
       const Cuts cuts = cuts_of(call.shards);
-      check_mpi(MPI_Iallgatherv(call.in, cuts.counts[static_cast<std::size_t>(rank())], type, call.out, cuts.counts.data(), cuts.offsets.data(), type,
-                                communicator_, &request),
+      check_mpi(MPI_Iallgatherv(call.in, cuts.counts[static_cast<std::size_t>(rank())], type, call.out,
+                                cuts.counts.data(), cuts.offsets.data(), type, communicator_, &request),
                 "MPI_Iallgatherv");
       finish(request, call);
       break;
     }
     case Call::Kind::reduce_scatter: {
       const Cuts cuts = cuts_of(call.shards);
-      check_mpi(MPI_Ireduce_scatter(call.in, call.out, cuts.counts.data(), type, mpi_operation(call.dtype, call.reduction), communicator_, &request),
+      check_mpi(MPI_Ireduce_scatter(call.in, call.out, cuts.counts.data(), type,
+                                    mpi_operation(call.dtype, call.reduction), communicator_, &request),
                 "MPI_Ireduce_scatter");
       finish(request, call);
       if (call.reduction == Reduction::mean) divide(call.out, call.shards.count(rank()), call.dtype, size());
@@ -84,30 +88,35 @@ void MpiCommunicator::execute(const Call& call) {
     }
     case Call::Kind::all_reduce: {
       const void* in = call.in == call.out ? MPI_IN_PLACE : call.in;
-      check_mpi(MPI_Iallreduce(in, call.out, to_int(call.count), type, mpi_operation(call.dtype, call.reduction), communicator_, &request),
+      check_mpi(MPI_Iallreduce(in, call.out, to_int(call.count), type,
+                               mpi_operation(call.dtype, call.reduction), communicator_, &request),
                 "MPI_Iallreduce");
       finish(request, call);
       if (call.reduction == Reduction::mean) divide(call.out, call.count, call.dtype, size());
       break;
     }
     case Call::Kind::broadcast:
-      check_mpi(MPI_Ibcast(call.out, to_int(call.count), type, call.peer, communicator_, &request), "MPI_Ibcast");
+      check_mpi(MPI_Ibcast(call.out, to_int(call.count), type, call.peer, communicator_, &request),
+                "MPI_Ibcast");
       finish(request, call);
       break;
     case Call::Kind::all_to_all: {
       const Cuts sent = cuts_of(call.shards), received = cuts_of(call.received);
-      check_mpi(MPI_Ialltoallv(call.in, sent.counts.data(), sent.offsets.data(), type, call.out, received.counts.data(), received.offsets.data(),
-                               type, communicator_, &request),
-                "MPI_Ialltoallv");
+      check_mpi(
+          MPI_Ialltoallv(call.in, sent.counts.data(), sent.offsets.data(), type, call.out,
+                         received.counts.data(), received.offsets.data(), type, communicator_, &request),
+          "MPI_Ialltoallv");
       finish(request, call);
       break;
     }
     case Call::Kind::send:
-      check_mpi(MPI_Isend(call.in, to_int(call.count), type, call.peer, 0, communicator_, &request), "MPI_Isend");
+      check_mpi(MPI_Isend(call.in, to_int(call.count), type, call.peer, 0, communicator_, &request),
+                "MPI_Isend");
       finish(request, call);
       break;
     case Call::Kind::receive:
-      check_mpi(MPI_Irecv(call.out, to_int(call.count), type, call.peer, 0, communicator_, &request), "MPI_Irecv");
+      check_mpi(MPI_Irecv(call.out, to_int(call.count), type, call.peer, 0, communicator_, &request),
+                "MPI_Irecv");
       finish(request, call);
       break;
     case Call::Kind::barrier:

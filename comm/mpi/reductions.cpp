@@ -55,16 +55,24 @@ void divide_as(void* data, std::size_t count, int divisor) {
 MPI_Datatype mpi_type(DType dtype) {
   static const MPI_Datatype half = make_half_type();
   switch (dtype) {
-    case DType::f32: return MPI_FLOAT;
-    case DType::f64: return MPI_DOUBLE;
+    case DType::f32:
+      return MPI_FLOAT;
+    case DType::f64:
+      return MPI_DOUBLE;
     case DType::bf16:
-    case DType::f16: return half;
-    case DType::i8: return MPI_INT8_T;
+    case DType::f16:
+      return half;
+    case DType::i8:
+      return MPI_INT8_T;
     case DType::u8:
-    case DType::boolean: return MPI_UINT8_T;
-    case DType::i16: return MPI_INT16_T;
-    case DType::i32: return MPI_INT32_T;
-    case DType::i64: return MPI_INT64_T;
+    case DType::boolean:
+      return MPI_UINT8_T;
+    case DType::i16:
+      return MPI_INT16_T;
+    case DType::i32:
+      return MPI_INT32_T;
+    case DType::i64:
+      return MPI_INT64_T;
   }
   return MPI_BYTE;
 }
@@ -78,16 +86,25 @@ MPI_Op mpi_operation(DType dtype, Reduction reduction) {
 
 void divide(void* data, std::size_t count, DType dtype, int divisor) {
   switch (dtype) {
-    case DType::f32: return divide_as<float>(data, count, divisor);
-    case DType::f64: return divide_as<double>(data, count, divisor);
-    case DType::bf16: return divide_as<BFloat16>(data, count, divisor);
-    case DType::f16: return divide_as<Float16>(data, count, divisor);
-    case DType::i8: return divide_as<std::int8_t>(data, count, divisor);
+    case DType::f32:
+      return divide_as<float>(data, count, divisor);
+    case DType::f64:
+      return divide_as<double>(data, count, divisor);
+    case DType::bf16:
+      return divide_as<BFloat16>(data, count, divisor);
+    case DType::f16:
+      return divide_as<Float16>(data, count, divisor);
+    case DType::i8:
+      return divide_as<std::int8_t>(data, count, divisor);
     case DType::u8:
-    case DType::boolean: return divide_as<std::uint8_t>(data, count, divisor);
-    case DType::i16: return divide_as<std::int16_t>(data, count, divisor);
-    case DType::i32: return divide_as<std::int32_t>(data, count, divisor);
-    case DType::i64: return divide_as<std::int64_t>(data, count, divisor);
+    case DType::boolean:
+      return divide_as<std::uint8_t>(data, count, divisor);
+    case DType::i16:
+      return divide_as<std::int16_t>(data, count, divisor);
+    case DType::i32:
+      return divide_as<std::int32_t>(data, count, divisor);
+    case DType::i64:
+      return divide_as<std::int64_t>(data, count, divisor);
   }
 }
 

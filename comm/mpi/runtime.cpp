@@ -11,7 +11,8 @@ void check_mpi(int code, std::string_view function) {
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
-  fail(ExitCode::requeue, "{} failed: {}", function, std::string_view(text.data(), static_cast<std::size_t>(length)));
+  fail(ExitCode::requeue, "{} failed: {}", function,
+       std::string_view(text.data(), static_cast<std::size_t>(length)));
 }
 
 MpiRuntime::MpiRuntime(int* argc, char*** argv) {
@@ -19,7 +20,9 @@ MpiRuntime::MpiRuntime(int* argc, char*** argv) {
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   if (provided < MPI_THREAD_MULTIPLE) {
     MPI_Finalize();
-    fail(ExitCode::configuration, "this MPI library gives thread level {} but trireme needs MPI_THREAD_MULTIPLE ({}); use a build with threads",
+    fail(ExitCode::configuration,
+         "this MPI library gives thread level {} but trireme needs MPI_THREAD_MULTIPLE ({}); use a build "
+         "with threads",
          provided, MPI_THREAD_MULTIPLE);
   }
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);

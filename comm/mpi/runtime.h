@@ -1,11 +1,12 @@
 #pragma once
-#include <mpi.h>
-
 #include <string_view>
+
+#include <mpi.h>
 
 namespace trireme::comm {
 
-/// MPI from initialisation to finalisation. Asks for MPI_THREAD_MULTIPLE, since each communicator's lane makes its own calls, and refuses less.
+/// MPI from initialisation to finalisation. Asks for MPI_THREAD_MULTIPLE, since each communicator's lane
+/// makes its own calls, and refuses less.
 class MpiRuntime {
  public:
   MpiRuntime(int* argc, char*** argv);

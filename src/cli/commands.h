@@ -7,7 +7,8 @@ namespace trireme::cli {
 /// What a subcommand does once the command line is parsed; the result is the process's exit status.
 using Run = std::function<int()>;
 
-/// Each adds its subcommand to `app` and, when the user chose it, stores its work in `chosen`. One small file each.
+/// Each adds its subcommand to `app` and, when the user chose it, stores its work in `chosen`. One small file
+/// each.
 void add_version(CLI::App& app, Run& chosen);
 
 }  // namespace trireme::cli

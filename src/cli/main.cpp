@@ -1,6 +1,6 @@
-#include <mpi.h>
-
 #include <cstdio>
+
+#include <mpi.h>
 
 #include "cli/commands.h"
 #include "core/error.h"
@@ -21,7 +21,8 @@ int end_all_ranks(int code) {
 
 int main(int argc, char** argv) {
   using namespace trireme;
-  CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters", "trireme");
+  CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters",
+               "trireme");
   app.require_subcommand(1);
   cli::Run chosen;
   cli::add_version(app, chosen);

@@ -8,14 +8,14 @@ namespace trireme {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, DType>, 32> names{{
-    {"f32", DType::f32},        {"F32", DType::f32},        {"float32", DType::f32},  {"fp32", DType::f32},
-    {"bf16", DType::bf16},      {"BF16", DType::bf16},      {"bfloat16", DType::bf16}, {"f16", DType::f16},
-    {"F16", DType::f16},        {"float16", DType::f16},    {"fp16", DType::f16},     {"f64", DType::f64},
-    {"F64", DType::f64},        {"float64", DType::f64},    {"i8", DType::i8},        {"I8", DType::i8},
-    {"int8", DType::i8},        {"u8", DType::u8},          {"U8", DType::u8},        {"uint8", DType::u8},
-    {"i16", DType::i16},        {"I16", DType::i16},        {"int16", DType::i16},    {"i32", DType::i32},
-    {"I32", DType::i32},        {"int32", DType::i32},      {"i64", DType::i64},      {"I64", DType::i64},
-    {"int64", DType::i64},      {"bool", DType::boolean},   {"BOOL", DType::boolean}, {"boolean", DType::boolean},
+    {"f32", DType::f32},   {"F32", DType::f32},      {"float32", DType::f32},   {"fp32", DType::f32},
+    {"bf16", DType::bf16}, {"BF16", DType::bf16},    {"bfloat16", DType::bf16}, {"f16", DType::f16},
+    {"F16", DType::f16},   {"float16", DType::f16},  {"fp16", DType::f16},      {"f64", DType::f64},
+    {"F64", DType::f64},   {"float64", DType::f64},  {"i8", DType::i8},         {"I8", DType::i8},
+    {"int8", DType::i8},   {"u8", DType::u8},        {"U8", DType::u8},         {"uint8", DType::u8},
+    {"i16", DType::i16},   {"I16", DType::i16},      {"int16", DType::i16},     {"i32", DType::i32},
+    {"I32", DType::i32},   {"int32", DType::i32},    {"i64", DType::i64},       {"I64", DType::i64},
+    {"int64", DType::i64}, {"bool", DType::boolean}, {"BOOL", DType::boolean},  {"boolean", DType::boolean},
 }};
 
 }  // namespace

@@ -1,11 +1,11 @@
 #include "core/event.h"
 
+#include <climits>
+
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <climits>
 
 namespace trireme {
 namespace {
@@ -33,7 +33,9 @@ void Event::finish(int phase) noexcept {
   futex_wake_all(state_->phase);
 }
 
-void Event::set() noexcept { finish(succeeded); }
+void Event::set() noexcept {
+  finish(succeeded);
+}
 
 void Event::set_error(std::exception_ptr error) noexcept {
   state_->error = std::move(error);

@@ -6,7 +6,8 @@
 
 namespace trireme {
 
-/// A point in the work of a lane that others wait for: set once, by success or with an exception. Copies share the point.
+/// A point in the work of a lane that others wait for: set once, by success or with an exception. Copies
+/// share the point.
 class Event {
  public:
   Event() : state_(std::make_shared<State>()) {}

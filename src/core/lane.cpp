@@ -1,8 +1,8 @@
 #include "core/lane.h"
 
-#include <pthread.h>
-
 #include <utility>
+
+#include <pthread.h>
 
 namespace trireme {
 

@@ -23,10 +23,11 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
 
   const std::string& name() const { return name_; }
-  /// Runs `work` after everything posted before and after `waits`. When a wait or the work throws, the returned event carries the exception
-  /// and later work still runs.
+  /// Runs `work` after everything posted before and after `waits`. When a wait or the work throws, the
+  /// returned event carries the exception and later work still runs.
   Event post(Work work, std::vector<Event> waits = {});
-  /// The same, but returns when the work is done, throws what it throws, and runs it on the calling thread when the lane is idle.
+  /// The same, but returns when the work is done, throws what it throws, and runs it on the calling thread
+  /// when the lane is idle.
   void run(const Work& work);
   /// Returns when everything posted so far is done.
   void drain();

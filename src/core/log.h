@@ -1,15 +1,16 @@
 #pragma once
-#include <fmt/format.h>
-
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace trireme::log {
 
 enum class Level { debug, info, warning, error };
 
-/// Every line carries `who` ("rank 3 on n02"); lines below `level` are dropped. Goes to stderr until `to_file` is called.
+/// Every line carries `who` ("rank 3 on n02"); lines below `level` are dropped. Goes to stderr until
+/// `to_file` is called.
 void configure(std::string who, Level level);
 /// Also appends to this file from now on; the console keeps warnings and errors only unless `console_too`.
 void to_file(const std::string& path, bool console_too);

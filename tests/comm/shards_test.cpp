@@ -13,7 +13,9 @@ TEST(Shards, CutCoversTheWholeForEveryRankCountAndGranule) {
         std::size_t covered = 0;
         for (int rank = 0; rank < ranks; ++rank) {
           EXPECT_EQ(shards.offset(rank), covered);
-            if (covered < total) { EXPECT_EQ(covered % granule, 0u); }
+          if (covered < total) {
+            EXPECT_EQ(covered % granule, 0u);
+          }
           covered += shards.count(rank);
         }
         EXPECT_EQ(covered, total);

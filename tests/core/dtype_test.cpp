@@ -1,17 +1,17 @@
 #include "core/dtype.h"
 
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
+
+#include <gtest/gtest.h>
 
 namespace trireme {
 namespace {
 
 TEST(BFloat16, RoundsToNearestEven) {
   EXPECT_EQ(BFloat16(1.0f).bits, 0x3f80);
-  EXPECT_EQ(BFloat16(1.00390625f).bits, 0x3f80);   // half way, even below
-  EXPECT_EQ(BFloat16(1.01171875f).bits, 0x3f82);   // half way, even above
+  EXPECT_EQ(BFloat16(1.00390625f).bits, 0x3f80);  // half way, even below
+  EXPECT_EQ(BFloat16(1.01171875f).bits, 0x3f82);  // half way, even above
   EXPECT_EQ(BFloat16(std::numeric_limits<float>::max()).bits, 0x7f80);
   EXPECT_TRUE(std::isnan(static_cast<float>(BFloat16(std::nanf("")))));
 }

@@ -1,11 +1,11 @@
 #include "core/lane.h"
 
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace trireme {
 namespace {
