@@ -15,7 +15,7 @@ Communicator::Communicator(Group group, int world_rank, CommunicatorOptions opti
 }
 
 void Communicator::observe_and_execute(const Call& call) {
-  const std::uint64_t sequence = sequence_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t sequence = begin_call();
   CallObserver* observer = options_.observer.get();
   if (!observer) return execute(call);
   observer->began(*this, call, sequence);

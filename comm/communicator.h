@@ -83,6 +83,8 @@ class Communicator {
  protected:
   Communicator(Group group, int world_rank, CommunicatorOptions options);
 
+  /// For a backend with a way in beside `post` and `run`: counts a call and returns its sequence number.
+  std::uint64_t begin_call() { return sequence_.fetch_add(1, std::memory_order_relaxed); }
   /// Carries out one call and returns when `out` holds the result and `in` may be written again.
   virtual void execute(const Call& call) = 0;
   void count_traffic(std::uint64_t inside_node, std::uint64_t across_nodes) {
