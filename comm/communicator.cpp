@@ -12,6 +12,11 @@ Communicator::Communicator(Group group, int world_rank, CommunicatorOptions opti
       options_(std::move(options)),
       lane_(options_.name) {
   require(rank_ >= 0, "communicator {}: rank {} is not in its group", options_.name, world_rank);
+  if (options_.observer) options_.observer->opened(*this);
+}
+
+Communicator::~Communicator() {
+  if (options_.observer) options_.observer->closed(*this);
 }
 
 void Communicator::observe_and_execute(const Call& call) {

@@ -22,6 +22,9 @@ class Communicator;
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
+  /// A communicator that will make calls exists; only its name, group and rank may be asked for yet.
+  virtual void opened(const Communicator&) noexcept {}
+  virtual void closed(const Communicator&) noexcept {}
   virtual void began(const Communicator& communicator, const Call& call, std::uint64_t sequence) noexcept = 0;
   virtual void ended(const Communicator& communicator, const Call& call, std::uint64_t sequence) noexcept = 0;
 };
@@ -47,7 +50,7 @@ struct Traffic {
 /// call is done. Both keep the order in which they were made.
 class Communicator {
  public:
-  virtual ~Communicator() = default;
+  virtual ~Communicator();
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
