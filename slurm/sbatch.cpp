@@ -1,0 +1,150 @@
+#include "slurm/sbatch.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace trireme::slurm {
+namespace {
+
+bool is_name_letter(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_';
+}
+
+/// sbatch splits its comment lines at blanks and knows no quoting that all versions share.
+void refuse_unprintable(std::string_view key, std::string_view value) {
+  const bool fine = std::all_of(value.begin(), value.end(), [](char c) {
+    return c > ' ' && c != 0x7f && std::string_view("\"'\\#").find(c) == std::string_view::npos;
+  });
+  if (!fine)
+    fail(ExitCode::configuration,
+         "slurm.{}: '{}' has a blank, quote, backslash, # or control character, which an #SBATCH line cannot "
+         "carry",
+         key, value);
+}
+
+class Lines {
+ public:
+  void option(std::string_view key, std::string_view value) {
+    if (value.empty()) return;
+    refuse_unprintable(key, value);
+    raw(fmt::format("#SBATCH --{}={}", key, value));
+  }
+  void option(std::string_view key, std::optional<int> value) {
+    if (value) option(key, std::to_string(*value));
+  }
+  void raw(std::string_view line) { (text_ += line) += '\n'; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void add_resources(Lines& lines, const BatchJob& job) {
+  lines.option("job-name", job.name);
+  lines.option("nodes", job.nodes);
+  lines.option("ntasks-per-node", job.ranks_per_node);
+  lines.option("gpus-per-node", job.gpus_per_node);
+  lines.option("cpus-per-task", job.cpus_per_rank);
+  lines.option("mem", job.memory_per_node);
+  lines.option("time", job.time_limit);
+  lines.option("partition", job.partition);
+  lines.option("account", job.account);
+  lines.option("qos", job.qos);
+  lines.option("reservation", job.reservation);
+  lines.option("constraint", job.constraint);
+  lines.option("dependency", job.dependency);
+  lines.option("exclude", job.exclude);
+  lines.option("signal", fmt::format("USR1@{}", job.warning.count()));
+  lines.option("output", job.run_folder + "/log/slurm-%j.log");
+  lines.option("open-mode", "append");
+  lines.raw(job.requeue ? "#SBATCH --requeue" : "#SBATCH --no-requeue");
+}
+
+void add_environment(Lines& lines, const BatchJob& job) {
+  for (const std::string& pair : job.environment) {
+    const std::string name = pair.substr(0, pair.find('='));
+    const bool valid = name.size() < pair.size() && !name.empty() &&
+                       !std::isdigit(static_cast<unsigned char>(name[0])) &&
+                       std::all_of(name.begin(), name.end(), is_name_letter);
+    if (!valid) fail(ExitCode::configuration, "slurm.environment: '{}' is not NAME=value", pair);
+    lines.raw(fmt::format("export {}={}", name, shell_quote(pair.substr(name.size() + 1))));
+  }
+  if (job.scratch.empty()) return;
+  lines.raw(fmt::format("export TRIREME_SCRATCH={}/$SLURM_JOB_ID", shell_quote(job.scratch)));
+  lines.raw(R"(srun --ntasks-per-node=1 --ntasks="$SLURM_NNODES" mkdir -p -m 700 "$TRIREME_SCRATCH")");
+}
+
+void add_ranks(Lines& lines, const BatchJob& job) {
+  std::string command;
+  if (!job.container.empty()) command += " apptainer exec --nv " + shell_quote(job.container);
+  for (const std::string& word : job.command) (command += ' ') += shell_quote(word);
+  lines.raw("\n# Ranks end together. USR1 reaches them alone: they save, and end with 75.");
+  lines.raw("srun --mpi=pmix --kill-on-bad-exit=1" + command);
+  lines.raw(R"(status=$?
+
+# status.json says more than srun: a killed rank's status hides what the others found out before they ended.
+said=$(sed -n 's/.*"exit_code": *\([0-9][0-9]*\).*/\1/p' "$run/status.json" 2>/dev/null | tail -n 1)
+case $status in 0 | 64 | 70 | 75 | 76 | 78 | 124) ;; *) status=${said:-75} ;; esac
+echo "$(date -Is) job $SLURM_JOB_ID ended with $status" >>"$run/log/restarts.log")");
+}
+
+void add_requeue(Lines& lines, const BatchJob& job) {
+  lines.raw(R"(
+# 75: a requeue helps. 124: the ranks hung. Runs in a row that leave no newer checkpoint stop the job.
+if [ "$status" = 75 ] || [ "$status" = 124 ]; then
+  newest=$(readlink "$run/checkpoints/latest" || cat "$run/checkpoints/latest" 2>/dev/null)
+  fruitless=0 before=
+  [ -f "$run/log/progress" ] && read -r fruitless before <"$run/log/progress"
+  if [ "$newest" = "$before" ]; then fruitless=$((fruitless + 1)); else fruitless=0; fi
+  echo "$fruitless $newest" >"$run/log/progress")");
+  lines.raw(fmt::format("  if [ \"$fruitless\" -ge {} ]; then", job.fruitless_runs));
+  lines.raw(fmt::format(
+      "    echo \"trireme: {} runs in a row ended without a newer checkpoint; the job stops here\" >&2",
+      job.fruitless_runs));
+  lines.raw(R"(  else
+    scontrol requeue "$SLURM_JOB_ID" && sleep 60
+  fi
+fi)");
+}
+
+}  // namespace
+
+std::string shell_quote(const std::string& word) {
+  if (word.find('\0') != std::string::npos)
+    fail(ExitCode::configuration, "a word of the command has a NUL byte, which no command line can carry");
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return is_name_letter(c) || std::string_view("-+=./:,@%").find(c) != std::string_view::npos;
+  });
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+std::string render(const BatchJob& job) {
+  require(!job.command.empty(), "a batch file needs a command");
+  require(job.run_folder.starts_with('/'), "the run folder '{}' must be an absolute path", job.run_folder);
+  Lines lines;
+  lines.raw("#!/bin/bash");
+  add_resources(lines, job);
+  lines.raw("");
+  lines.raw("run=" + shell_quote(job.run_folder));
+  add_environment(lines, job);
+  add_ranks(lines, job);
+  if (job.requeue) add_requeue(lines, job);
+  lines.raw("exit \"$status\"");
+  return lines.text();
+}
+
+}  // namespace trireme::slurm
