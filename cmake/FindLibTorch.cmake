@@ -31,6 +31,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_LINK_LIBRARIES LibTorch::c10)
+  # The wheel's include/ holds a newer {fmt} than the system's library, and is searched first.
+  set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY)
 
   # std::string in a mangled name fails to link when the library was built with the old ABI.
   include(CheckCXXSourceCompiles)

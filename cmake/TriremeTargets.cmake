@@ -28,6 +28,8 @@ function(trireme_use_torch_headers target)
       <algorithm> <functional> <map> <memory> <optional> <span> <string> <vector>)
   endif()
   target_precompile_headers(${target} REUSE_FROM trireme_torch_headers)
+  # The header was compiled with -fPIC; a program's own -fPIE would make it unusable.
+  target_compile_options(${target} PRIVATE -fPIC)
 endfunction()
 
 # trireme_test(NAME SOURCES file... [USES target...] [RANKS n...] [LABELS label...] [TORCH] [SANITIZED] [TIMEOUT s])

@@ -1,10 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+
+#include "core/dtype.h"
 
 namespace trireme::sharding {
 
@@ -19,6 +22,8 @@ struct ParamGroup {
   std::string name;
   std::vector<Parameter> parameters;
   bool trainable = true;
+  /// u8: bytes that the units decode themselves (a quantised group); otherwise the placement's codec decides.
+  std::optional<DType> stored;
 };
 
 /// What one unit hands to the next. A unit may add scalar losses; they are summed over the units.
