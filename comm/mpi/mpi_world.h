@@ -1,6 +1,7 @@
 #pragma once
 #include <string>
 
+#include "comm/bootstrap.h"
 #include "comm/communicator.h"
 #include "comm/mpi/runtime.h"
 
@@ -9,16 +10,18 @@ namespace trireme::comm {
 /// The world of MPI_COMM_WORLD. Outlives every communicator that it makes.
 class MpiWorld final : public World {
  public:
-  explicit MpiWorld(const MpiRuntime& runtime);
+  explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {});
 
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(node_of_rank_.size()); }
   const std::vector<int>& node_of_rank() const override { return node_of_rank_; }
+  const Topology& topology() const { return topology_; }
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override;
 
  private:
   int rank_;
+  Topology topology_;
   std::vector<int> node_of_rank_;
 };
 

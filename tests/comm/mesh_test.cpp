@@ -15,6 +15,14 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+/// The group of each rank.
+std::vector<const Group*> by_rank(const GroupSet& set, const Mesh& mesh) {
+  std::vector<const Group*> groups(static_cast<std::size_t>(mesh.size()), nullptr);
+  for (const Group& group : set.groups)
+    for (const int rank : group.ranks) groups[static_cast<std::size_t>(rank)] = &group;
+  return groups;
+}
+
 void expect_partition(const GroupSet& set, const Mesh& mesh) {
   std::vector<int> seen;
   for (const Group& group : set.groups) {
@@ -22,7 +30,7 @@ void expect_partition(const GroupSet& set, const Mesh& mesh) {
     seen.insert(seen.end(), group.ranks.begin(), group.ranks.end());
     for (std::size_t i = 1; i < group.ranks.size(); ++i)
       ASSERT_LT(mesh.position(group.ranks[i - 1]), mesh.position(group.ranks[i]));
-    for (const int rank : group.ranks) ASSERT_EQ(set.of(rank), group);
+    ASSERT_EQ(&set.of(group.ranks.back()), &group);
   }
   std::sort(seen.begin(), seen.end());
   std::vector<int> everyone(static_cast<std::size_t>(mesh.size()));
@@ -39,16 +47,22 @@ int distinct_nodes(const Topology& topology, const Group& group) {
 void expect_split(const Topology& topology, const Mesh& mesh, const ShardMesh& split) {
   expect_partition(split.shards, mesh);
   expect_partition(split.replicas, mesh);
+  const auto shards_of = by_rank(split.shards, mesh), replicas_of = by_rank(split.replicas, mesh);
+  std::vector<int> index(static_cast<std::size_t>(mesh.size()));
+  for (const Group& group : split.shards.groups)
+    for (int at = 0; at < group.size(); ++at)
+      index[static_cast<std::size_t>(group.ranks[static_cast<std::size_t>(at)])] = at;
   for (int rank = 0; rank < mesh.size(); ++rank) {
-    const Group &shards = split.shards.of(rank), &replicas = split.replicas.of(rank);
+    const std::size_t r = static_cast<std::size_t>(rank);
+    const Group &shards = *shards_of[r], &replicas = *replicas_of[r];
     ASSERT_EQ(shards.size(), split.span);
     ASSERT_EQ(shards.size() * replicas.size(), mesh.size());
-    const auto shared = std::count_if(shards.ranks.begin(), shards.ranks.end(),
-                                      [&](int other) { return replicas.contains(other); });
+    const auto shared = std::count_if(replicas.ranks.begin(), replicas.ranks.end(), [&](int other) {
+      return shards_of[static_cast<std::size_t>(other)] == &shards;
+    });
     ASSERT_EQ(shared, 1);
     ASSERT_TRUE(replicas.contains(rank));
-    for (const int replica : replicas.ranks)
-      ASSERT_EQ(split.shards.of(replica).index_of(replica), shards.index_of(rank));
+    for (const int replica : replicas.ranks) ASSERT_EQ(index[static_cast<std::size_t>(replica)], index[r]);
   }
   const auto inside = [&](const Node& node) {
     return node.ranks.size() % static_cast<std::size_t>(split.span) == 0;
