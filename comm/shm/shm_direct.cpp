@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include "comm/shm/limits.h"
+#include "comm/shm/shm_communicator.h"
+#include "comm/simd/copy.h"
+#include "comm/simd/reduce.h"
+#include "comm/traffic.h"
+
+// Data that lie in shared memory on all ranks: each byte is copied once, from where it is to where it goes.
+namespace trireme::comm {
+namespace {
+
+/// Ranks of a node may gather into one buffer that they share; it is then written once.
+std::vector<Reference> distinct(std::span<const Reference> places) {
+  std::vector<Reference> found;
+  for (const Reference& place : places)
+    if (std::find(found.begin(), found.end(), place) == found.end()) found.push_back(place);
+  return found;
+}
+
+}  // namespace
+
+void ShmCommunicator::gather_directly(const Call& call, std::span<const Reference> ins,
+                                      std::span<const Reference> outs) {
+  const std::size_t width = size_of(call.dtype), own_bytes = call.shards.count(rank()) * width;
+  const std::size_t own_offset = call.shards.offset(rank()) * width;
+  const bool outs_known =
+      std::all_of(outs.begin(), outs.end(), [](const Reference& out) { return out.known(); });
+  const bool one_out = outs_known && distinct(outs).size() == 1;
+  const bool ins_known = std::all_of(ins.begin(), ins.end(), [](const Reference& in) { return in.known(); });
+  copy_own_shard(call);
+  for (int step = 1; step < size() && !one_out; ++step) {
+    const int other = (rank() + step) % size();
+    if (ins_known) {
+      simd::copy(static_cast<std::byte*>(call.out) + call.shards.offset(other) * width,
+                 heap_->resolve(ins[static_cast<std::size_t>(other)]), call.shards.count(other) * width);
+    } else {
+      std::byte* theirs = heap_->resolve(outs[static_cast<std::size_t>(other)]) + own_offset;
+      if (theirs != static_cast<std::byte*>(call.out) + own_offset) simd::copy(theirs, call.in, own_bytes);
+    }
+  }
+  rounds_.open();
+  meet(call);
+}
+
+void ShmCommunicator::all_reduce_directly(const Call& call, std::span<const Reference> ins,
+                                          std::span<const Reference> outs) {
+  const std::size_t width = size_of(call.dtype), block = limits::block_bytes / width;
+  const Shards pieces = all_reduce_pieces(call.count, call.dtype, size());
+  const std::size_t first = pieces.offset(rank()), end = first + pieces.count(rank());
+  std::vector<std::byte*> targets;
+  for (const Reference& out : distinct(outs)) targets.push_back(heap_->resolve(out));
+  std::vector<const std::byte*> bases;
+  for (const Reference& in : ins) bases.push_back(heap_->resolve(in));
+  if (!scratch_) scratch_ = std::make_unique<std::byte[]>(limits::block_bytes);
+  for (std::size_t done = first; done < end; done += block) {
+    const std::size_t count = std::min(block, end - done);
+    sources_.clear();
+    for (const std::byte* base : bases) sources_.push_back(base + done * width);
+    simd::reduce(sources_, scratch_.get(), count, call.dtype, call.reduction);
+    for (std::byte* target : targets) simd::copy(target + done * width, scratch_.get(), count * width);
+  }
+  rounds_.open();
+  meet(call);
+}
+
+}  // namespace trireme::comm
