@@ -36,9 +36,9 @@ void Communicator::run(const Call& call) {
   lane_.run([this, &call] { observe_and_execute(call); });
 }
 
-void Communicator::fail_timeout(const Call& call, std::string_view who) const {
+void Communicator::fail_timeout(const Call& call, std::string_view who, std::optional<std::uint64_t> number) const {
   fail(ExitCode::hang, "rank {} of group '{}': {} (operation {}) did not finish within {} ms{}{}",
-       group_.ranks[static_cast<std::size_t>(rank_)], options_.name, call.describe(), sequence() - 1,
+       group_.ranks[static_cast<std::size_t>(rank_)], options_.name, call.describe(), number.value_or(sequence() - 1),
        options_.time_limit.count(), who.empty() ? "" : ": ", who);
 }
 

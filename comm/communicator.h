@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,8 +95,8 @@ class Communicator {
     inside_node_.fetch_add(inside_node, std::memory_order_relaxed);
     across_nodes_.fetch_add(across_nodes, std::memory_order_relaxed);
   }
-  /// The error of a call that ran out of time; `who` says what is known of the missing ranks.
-  [[noreturn]] void fail_timeout(const Call& call, std::string_view who) const;
+  /// The error of a call that ran out of time; `who` says what is known of the missing ranks. Without a number: the latest call.
+  [[noreturn]] void fail_timeout(const Call& call, std::string_view who, std::optional<std::uint64_t> number = {}) const;
 
  private:
   void observe_and_execute(const Call& call);

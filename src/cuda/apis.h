@@ -1,0 +1,80 @@
+#pragma once
+#include <cstdint>
+
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+
+namespace trireme::cuda {
+
+/// The functions of the CUDA runtime that the plugin calls. A table, so that tests run the same sources over
+/// a double on host memory.
+struct CudaApi {
+  cudaError_t (*driver_get_version)(int*);
+  cudaError_t (*get_device_count)(int*);
+  cudaError_t (*get_device_properties)(cudaDeviceProp*, int);
+  cudaError_t (*device_get_pci_bus_id)(char*, int, int);
+  cudaError_t (*set_device)(int);
+  cudaError_t (*mem_get_info)(std::size_t*, std::size_t*);
+  cudaError_t (*malloc)(void**, std::size_t);
+  cudaError_t (*free)(void*);
+  cudaError_t (*host_alloc)(void**, std::size_t, unsigned);
+  cudaError_t (*free_host)(void*);
+  cudaError_t (*pointer_get_attributes)(cudaPointerAttributes*, const void*);
+  cudaError_t (*stream_priority_range)(int* least, int* greatest);
+  cudaError_t (*stream_create_with_priority)(cudaStream_t*, unsigned, int);
+  cudaError_t (*stream_destroy)(cudaStream_t);
+  cudaError_t (*stream_synchronize)(cudaStream_t);
+  cudaError_t (*stream_wait_event)(cudaStream_t, cudaEvent_t, unsigned);
+  cudaError_t (*memcpy_async)(void*, const void*, std::size_t, cudaMemcpyKind, cudaStream_t);
+  cudaError_t (*memset_async)(void*, int, std::size_t, cudaStream_t);
+  cudaError_t (*event_create_with_flags)(cudaEvent_t*, unsigned);
+  cudaError_t (*event_destroy)(cudaEvent_t);
+  cudaError_t (*event_record)(cudaEvent_t, cudaStream_t);
+  cudaError_t (*event_query)(cudaEvent_t);
+  cudaError_t (*event_elapsed_time)(float*, cudaEvent_t, cudaEvent_t);
+  cudaError_t (*get_last_error)();
+  const char* (*get_error_string)(cudaError_t);
+  /// The stream goes on once the word, in pinned host memory, is at least `value`. A driver function, behind
+  /// the runtime's error type.
+  cudaError_t (*stream_wait_value)(cudaStream_t, const std::uint32_t* word, std::uint32_t value);
+};
+
+/// The functions of NCCL that the plugin calls.
+struct NcclApi {
+  ncclResult_t (*get_version)(int*);
+  ncclResult_t (*get_unique_id)(ncclUniqueId*);
+  ncclResult_t (*comm_init_rank_config)(ncclComm_t*, int, ncclUniqueId, int, ncclConfig_t*);
+  ncclResult_t (*comm_split)(ncclComm_t, int, int, ncclComm_t*, ncclConfig_t*);
+  ncclResult_t (*comm_finalize)(ncclComm_t);
+  ncclResult_t (*comm_destroy)(ncclComm_t);
+  ncclResult_t (*comm_abort)(ncclComm_t);
+  ncclResult_t (*comm_get_async_error)(ncclComm_t, ncclResult_t*);
+  ncclResult_t (*comm_register)(ncclComm_t, void*, std::size_t, void**);
+  ncclResult_t (*comm_deregister)(ncclComm_t, void*);
+  ncclResult_t (*mem_alloc)(void**, std::size_t);
+  ncclResult_t (*mem_free)(void*);
+  ncclResult_t (*all_gather)(const void*, void*, std::size_t, ncclDataType_t, ncclComm_t, cudaStream_t);
+  ncclResult_t (*reduce_scatter)(const void*, void*, std::size_t, ncclDataType_t, ncclRedOp_t, ncclComm_t,
+                                 cudaStream_t);
+  ncclResult_t (*all_reduce)(const void*, void*, std::size_t, ncclDataType_t, ncclRedOp_t, ncclComm_t,
+                             cudaStream_t);
+  ncclResult_t (*broadcast)(const void*, void*, std::size_t, ncclDataType_t, int root, ncclComm_t,
+                            cudaStream_t);
+  ncclResult_t (*reduce)(const void*, void*, std::size_t, ncclDataType_t, ncclRedOp_t, int root, ncclComm_t,
+                         cudaStream_t);
+  ncclResult_t (*send)(const void*, std::size_t, ncclDataType_t, int peer, ncclComm_t, cudaStream_t);
+  ncclResult_t (*recv)(void*, std::size_t, ncclDataType_t, int peer, ncclComm_t, cudaStream_t);
+  ncclResult_t (*group_start)();
+  ncclResult_t (*group_end)();
+  const char* (*get_error_string)(ncclResult_t);
+  const char* (*get_last_error)(ncclComm_t);
+};
+
+struct Apis {
+  CudaApi cuda;
+  NcclApi nccl;
+  /// Makes the stream the calling thread's current one for LibTorch.
+  void (*use_for_tensors)(cudaStream_t, int device);
+};
+
+}  // namespace trireme::cuda

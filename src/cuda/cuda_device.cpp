@@ -1,0 +1,91 @@
+#include "cuda/cuda_device.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "cuda/check.h"
+
+namespace trireme::cuda {
+
+DeviceInfo describe_device(const CudaApi& api, int index) {
+  cudaDeviceProp properties{};
+  check(api, api.get_device_properties(&properties, index), "cudaGetDeviceProperties");
+  std::array<char, 32> pci{};
+  check(api, api.device_get_pci_bus_id(pci.data(), static_cast<int>(pci.size()), index),
+        "cudaDeviceGetPCIBusId");
+  DeviceInfo info{properties.name, pci.data(), properties.totalGlobalMem, properties.major, properties.minor};
+  std::transform(info.pci_id.begin(), info.pci_id.end(), info.pci_id.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return info;
+}
+
+CudaDevice::CudaDevice(const Apis& apis, int index)
+    : apis_(apis), index_(index), info_(describe_device(apis.cuda, index)) {
+  use();
+}
+
+void CudaDevice::use() const {
+  check(apis_.cuda, apis_.cuda.set_device(index_), "cudaSetDevice");
+}
+
+DeviceMemory CudaDevice::memory() const {
+  use();
+  DeviceMemory memory;
+  check(apis_.cuda, apis_.cuda.mem_get_info(&memory.free_bytes, &memory.total_bytes), "cudaMemGetInfo");
+  return memory;
+}
+
+Buffer CudaDevice::allocate(std::size_t bytes) {
+  use();
+  void* data = nullptr;
+  const cudaError_t code = apis_.cuda.malloc(&data, std::max<std::size_t>(bytes, 1));
+  if (code == cudaErrorMemoryAllocation) {
+    apis_.cuda.get_last_error();
+    fail(ExitCode::configuration,
+         "GPU {} ({}) has no room for {}: {} of {} are free; lower the batch or spread the state wider",
+         index_, info_.pci_id, human_bytes(static_cast<double>(bytes)),
+         human_bytes(static_cast<double>(memory().free_bytes)),
+         human_bytes(static_cast<double>(info_.memory_bytes)));
+  }
+  check(apis_.cuda, code, "cudaMalloc");
+  return Buffer(data, bytes, [&api = apis_.cuda, data] { api.free(data); });
+}
+
+Buffer CudaDevice::allocate_pinned(std::size_t bytes) {
+  use();
+  void* data = nullptr;
+  const unsigned flags = cudaHostAllocPortable | cudaHostAllocMapped;
+  const cudaError_t code = apis_.cuda.host_alloc(&data, std::max<std::size_t>(bytes, 1), flags);
+  if (code == cudaErrorMemoryAllocation) {
+    apis_.cuda.get_last_error();
+    fail(ExitCode::configuration,
+         "the host has no {} to pin for GPU {}; raise the memory limit of the job or keep less on the host",
+         human_bytes(static_cast<double>(bytes)), index_);
+  }
+  check(apis_.cuda, code, "cudaHostAlloc");
+  return Buffer(data, bytes, [&api = apis_.cuda, data] { api.free_host(data); });
+}
+
+std::unique_ptr<Stream> CudaDevice::make_stream(Priority priority) {
+  use();
+  return std::make_unique<CudaStream>(apis_, index_, priority);
+}
+
+std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
+  use();
+  return std::make_unique<CudaEvent>(apis_.cuda);
+}
+
+bool CudaDevice::reaches(const void* address) const {
+  cudaPointerAttributes attributes{};
+  if (apis_.cuda.pointer_get_attributes(&attributes, address) != cudaSuccess) {
+    apis_.cuda.get_last_error();
+    return false;
+  }
+  return attributes.type != cudaMemoryTypeUnregistered;
+}
+
+}  // namespace trireme::cuda

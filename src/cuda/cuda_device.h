@@ -1,0 +1,72 @@
+#pragma once
+#include "core/device.h"
+#include "cuda/apis.h"
+
+namespace trireme::cuda {
+
+class CudaEvent final : public DeviceEvent {
+ public:
+  explicit CudaEvent(const CudaApi& api);
+  ~CudaEvent() override;
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+
+  bool ready() const override;
+  double milliseconds_since(const DeviceEvent& earlier) const override;
+  cudaEvent_t handle() const { return event_; }
+
+ private:
+  const CudaApi& api_;
+  cudaEvent_t event_ = nullptr;
+};
+
+class CudaStream final : public Stream {
+ public:
+  CudaStream(const Apis& apis, int device, Priority priority);
+  ~CudaStream() override;
+  CudaStream(const CudaStream&) = delete;
+  CudaStream& operator=(const CudaStream&) = delete;
+
+  void copy(void* to, const void* from, std::size_t bytes) override;
+  void fill(void* to, unsigned char value, std::size_t bytes) override;
+  void record(DeviceEvent& event) override;
+  void wait(const DeviceEvent& event) override;
+  void wait(const HostFlag& flag, std::uint32_t value) override;
+  void finish() override;
+  void use_for_tensors() override;
+  void* handle() const override { return stream_; }
+  cudaStream_t stream() const { return stream_; }
+
+ private:
+  void use() const;
+
+  const Apis& apis_;
+  int device_;
+  cudaStream_t stream_ = nullptr;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(const Apis& apis, int index);
+
+  int index() const override { return index_; }
+  const DeviceInfo& info() const override { return info_; }
+  DeviceMemory memory() const override;
+  Buffer allocate(std::size_t bytes) override;
+  Buffer allocate_pinned(std::size_t bytes) override;
+  std::unique_ptr<Stream> make_stream(Priority priority) override;
+  std::unique_ptr<DeviceEvent> make_event() override;
+  bool reaches(const void* address) const override;
+
+  /// CUDA's current device belongs to the thread, and lanes bring their own.
+  void use() const;
+
+ private:
+  const Apis& apis_;
+  int index_;
+  DeviceInfo info_;
+};
+
+DeviceInfo describe_device(const CudaApi& api, int index);
+
+}  // namespace trireme::cuda

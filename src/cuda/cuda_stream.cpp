@@ -1,0 +1,85 @@
+#include "cuda/check.h"
+#include "cuda/cuda_device.h"
+
+namespace trireme::cuda {
+namespace {
+
+const CudaEvent& own(const DeviceEvent& event) {
+  return dynamic_cast<const CudaEvent&>(event);
+}
+
+}  // namespace
+
+CudaEvent::CudaEvent(const CudaApi& api) : api_(api) {
+  check(api_, api_.event_create_with_flags(&event_, cudaEventDefault), "cudaEventCreateWithFlags");
+}
+
+CudaEvent::~CudaEvent() {
+  api_.event_destroy(event_);
+}
+
+bool CudaEvent::ready() const {
+  const cudaError_t code = api_.event_query(event_);
+  if (code == cudaErrorNotReady) return false;
+  check(api_, code, "cudaEventQuery");
+  return true;
+}
+
+double CudaEvent::milliseconds_since(const DeviceEvent& earlier) const {
+  float elapsed = 0;
+  check(api_, api_.event_elapsed_time(&elapsed, own(earlier).event_, event_), "cudaEventElapsedTime");
+  return static_cast<double>(elapsed);
+}
+
+CudaStream::CudaStream(const Apis& apis, int device, Priority priority) : apis_(apis), device_(device) {
+  int least = 0, greatest = 0;
+  check(apis_.cuda, apis_.cuda.stream_priority_range(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+  check(apis_.cuda,
+        apis_.cuda.stream_create_with_priority(&stream_, cudaStreamNonBlocking,
+                                               priority == Priority::high ? greatest : least),
+        "cudaStreamCreateWithPriority");
+}
+
+CudaStream::~CudaStream() {
+  apis_.cuda.stream_synchronize(stream_);
+  apis_.cuda.stream_destroy(stream_);
+}
+
+void CudaStream::use() const {
+  check(apis_.cuda, apis_.cuda.set_device(device_), "cudaSetDevice");
+}
+
+void CudaStream::copy(void* to, const void* from, std::size_t bytes) {
+  use();
+  check(apis_.cuda, apis_.cuda.memcpy_async(to, from, bytes, cudaMemcpyDefault, stream_), "cudaMemcpyAsync");
+}
+
+void CudaStream::fill(void* to, unsigned char value, std::size_t bytes) {
+  use();
+  check(apis_.cuda, apis_.cuda.memset_async(to, value, bytes, stream_), "cudaMemsetAsync");
+}
+
+void CudaStream::record(DeviceEvent& event) {
+  use();
+  check(apis_.cuda, apis_.cuda.event_record(own(event).handle(), stream_), "cudaEventRecord");
+}
+
+void CudaStream::wait(const DeviceEvent& event) {
+  use();
+  check(apis_.cuda, apis_.cuda.stream_wait_event(stream_, own(event).handle(), 0), "cudaStreamWaitEvent");
+}
+
+void CudaStream::wait(const HostFlag& flag, std::uint32_t value) {
+  use();
+  check(apis_.cuda, apis_.cuda.stream_wait_value(stream_, flag.address(), value), "cuStreamWaitValue32");
+}
+
+void CudaStream::finish() {
+  check(apis_.cuda, apis_.cuda.stream_synchronize(stream_), "cudaStreamSynchronize");
+}
+
+void CudaStream::use_for_tensors() {
+  apis_.use_for_tensors(stream_, device_);
+}
+
+}  // namespace trireme::cuda

@@ -1,0 +1,166 @@
+#include "cuda/nccl_communicator.h"
+
+#include <thread>
+#include <utility>
+
+#include "core/error.h"
+#include "cuda/check.h"
+#include "cuda/nccl_calls.h"
+
+namespace trireme::cuda {
+
+using comm::Call;
+
+NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::shared_ptr<NcclMemory> memory,
+                                   std::unique_ptr<NcclComm> comm, comm::Group group, int world_rank,
+                                   comm::CommunicatorOptions options)
+    : DeviceCommunicator(std::move(group), world_rank, std::move(options)),
+      apis_(apis),
+      device_(device),
+      memory_(std::move(memory)),
+      comm_(std::move(comm)),
+      stream_(apis, device.index(), Priority::high),
+      done_(apis.cuda),
+      scratch_(device.allocate(sizeof(std::int32_t))) {
+  stream_.fill(scratch_.data(), 0, scratch_.bytes());
+  stream_.finish();
+  memory_->attach(*this);
+}
+
+NcclCommunicator::~NcclCommunicator() {
+  lane_.drain();
+  memory_->detach(*this);
+  // Frees NCCL's side first: giving up is what ends a stuck kernel, and the stream's destructor waits for the
+  // stream.
+  comm_.reset();
+}
+
+void NcclCommunicator::refuse_host_memory(const Call& call) const {
+  if (call.kind == Call::Kind::barrier || call.elements() == 0) return;
+  for (const void* address : {call.in, static_cast<const void*>(call.out)})
+    if (address && !device_.reaches(address))
+      fail(ExitCode::internal,
+           "group '{}': {} was given host memory, which NCCL cannot reach; use a buffer of the device",
+           name(), call.describe());
+}
+
+void NcclCommunicator::fail_given_up(const Call& call) const {
+  fail(ExitCode::requeue, "group '{}': {} refused, since the group was given up after an earlier failure",
+       name(), call.describe());
+}
+
+void NcclCommunicator::launch(const Call& call) {
+  if (comm_->broken()) fail_given_up(call);
+  device_.use();
+  try {
+    issue(apis_, call, {rank(), size(), comm_->get(), stream_.stream(), scratch_.data()});
+    const auto deadline = Clock::now() + options().time_limit;
+    // Nothing else may go into the stream before: what NCCL has begun is not there yet.
+    for (unsigned poll = 1; !comm_->settled(name_of(call.kind)); ++poll) {
+      if (poll % 64 != 0) continue;
+      if (Clock::now() > deadline) {
+        comm_->give_up();
+        fail_timeout(call, "NCCL could not launch it, because a rank of the group has not called it");
+      }
+      std::this_thread::yield();
+    }
+  } catch (const Error&) {
+    // What NCCL has taken in part cannot be taken back.
+    if (!comm_->broken()) comm_->give_up();
+    throw;
+  }
+}
+
+void NcclCommunicator::execute(const Call& call) {
+  refuse_host_memory(call);
+  launch(call);
+  stream_.record(done_);
+  wait_for_done(call);
+}
+
+void NcclCommunicator::wait_for_done(const Call& call) {
+  const auto deadline = Clock::now() + options().time_limit;
+  for (unsigned poll = 1; !done_.ready(); ++poll) {
+    if (poll % 64 != 0) continue;
+    try {
+      comm_->settled(name_of(call.kind));
+    } catch (const Error&) {
+      comm_->give_up();
+      throw;
+    }
+    if (Clock::now() > deadline) {
+      comm_->give_up();
+      fail_timeout(call, "a rank of the group has not called it, or its GPU has stopped");
+    }
+    std::this_thread::yield();
+  }
+}
+
+std::unique_ptr<CudaEvent> NcclCommunicator::spare_event() {
+  if (spare_events_.empty()) return std::make_unique<CudaEvent>(apis_.cuda);
+  auto event = std::move(spare_events_.back());
+  spare_events_.pop_back();
+  return event;
+}
+
+void NcclCommunicator::enqueue(const Call& call, std::span<const DeviceEvent* const> after,
+                               DeviceEvent& done) {
+  lane_.run([&] {
+    std::lock_guard lock(mutex_);
+    InFlight flight{call, begin_call(), spare_event(), spare_event()};
+    for (const DeviceEvent* event : after) stream_.wait(*event);
+    stream_.record(*flight.begun);
+    launch(call);
+    stream_.record(*flight.ended);
+    stream_.record(done);
+    in_flight_.push_back(std::move(flight));
+  });
+}
+
+void NcclCommunicator::check() {
+  std::lock_guard lock(mutex_);
+  check_in_flight();
+}
+
+void NcclCommunicator::check_in_flight() {
+  comm::CallObserver* observer = options().observer.get();
+  while (!in_flight_.empty()) {
+    InFlight& flight = in_flight_.front();
+    if (comm_->broken()) fail_given_up(flight.call);
+    if (!flight.begun->ready()) return;
+    if (flight.deadline == Clock::time_point::max()) {
+      flight.deadline = Clock::now() + options().time_limit;
+      if (observer) observer->began(*this, flight.call, flight.sequence);
+    }
+    if (!flight.ended->ready()) {
+      comm_->settled(name_of(flight.call.kind));
+      if (Clock::now() <= flight.deadline) return;
+      comm_->give_up();
+      fail_timeout(flight.call, "a rank of the group has not called it, or its GPU has stopped",
+                   flight.sequence);
+    }
+    if (observer) observer->ended(*this, flight.call, flight.sequence);
+    spare_events_.push_back(std::move(flight.begun));
+    spare_events_.push_back(std::move(flight.ended));
+    in_flight_.pop_front();
+  }
+}
+
+void* NcclCommunicator::register_memory(void* data, std::size_t bytes) {
+  void* handle = nullptr;
+  lane_.run([&] {
+    if (comm_->broken()) return;
+    cuda::check(apis_.nccl, apis_.nccl.comm_register(comm_->get(), data, bytes, &handle), "ncclCommRegister",
+                comm_->get());
+  });
+  return handle;
+}
+
+void NcclCommunicator::deregister_memory(void* handle) noexcept {
+  if (!handle) return;
+  lane_.run([&] {
+    if (!comm_->broken()) apis_.nccl.comm_deregister(comm_->get(), handle);
+  });
+}
+
+}  // namespace trireme::cuda

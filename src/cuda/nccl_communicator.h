@@ -1,0 +1,64 @@
+#pragma once
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "comm/device_world.h"
+#include "cuda/cuda_device.h"
+#include "cuda/nccl_comm.h"
+#include "cuda/nccl_memory.h"
+
+namespace trireme::cuda {
+
+/// The NCCL backend. Calls run on a stream of its own; `post` and `run` wait for it on the lane, `enqueue`
+/// leaves waiting to streams.
+class NcclCommunicator final : public comm::DeviceCommunicator, private Registrar {
+ public:
+  NcclCommunicator(const Apis& apis, CudaDevice& device, std::shared_ptr<NcclMemory> memory,
+                   std::unique_ptr<NcclComm> comm, comm::Group group, int world_rank,
+                   comm::CommunicatorOptions options);
+  ~NcclCommunicator() override;
+
+  std::string_view backend() const override { return "nccl"; }
+  Buffer allocate(std::size_t bytes) override { return memory_->allocate(bytes); }
+  void enqueue(const comm::Call& call, std::span<const DeviceEvent* const> after, DeviceEvent& done) override;
+  void check() override;
+
+ protected:
+  void execute(const comm::Call& call) override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  /// A call that the stream carries and nobody waits for on the host.
+  struct InFlight {
+    comm::Call call;
+    std::uint64_t sequence = 0;
+    std::unique_ptr<CudaEvent> begun, ended;
+    Clock::time_point deadline = Clock::time_point::max();
+  };
+
+  /// Puts the call on the stream; when this returns, NCCL has launched it.
+  void launch(const comm::Call& call);
+  void wait_for_done(const comm::Call& call);
+  void refuse_host_memory(const comm::Call& call) const;
+  void check_in_flight();
+  std::unique_ptr<CudaEvent> spare_event();
+  [[noreturn]] void fail_given_up(const comm::Call& call) const;
+
+  void* register_memory(void* data, std::size_t bytes) override;
+  void deregister_memory(void* handle) noexcept override;
+
+  const Apis& apis_;
+  CudaDevice& device_;
+  std::shared_ptr<NcclMemory> memory_;
+  std::unique_ptr<NcclComm> comm_;
+  CudaStream stream_;
+  CudaEvent done_;
+  Buffer scratch_;
+  std::mutex mutex_;
+  std::deque<InFlight> in_flight_;
+  std::vector<std::unique_ptr<CudaEvent>> spare_events_;
+};
+
+}  // namespace trireme::cuda

@@ -1,0 +1,11 @@
+#include "core/plugin.h"
+#include "cuda/cuda_plugin.h"
+#include "cuda/plugin/vendor_apis.h"
+
+extern "C" __attribute__((visibility("default"))) trireme::DevicePlugin* trireme_device_plugin(
+    std::uint32_t wanted_abi, std::uint32_t* own_abi) {
+  *own_abi = trireme::device_plugin_abi;
+  if (wanted_abi != trireme::device_plugin_abi) return nullptr;
+  static trireme::cuda::CudaPlugin plugin(trireme::cuda::vendor_apis());
+  return &plugin;
+}

@@ -1,0 +1,12 @@
+#include <c10/cuda/CUDAStream.h>
+
+#include "cuda/plugin/vendor_apis.h"
+
+namespace trireme::cuda {
+
+void use_for_tensors(cudaStream_t stream, int device) {
+  c10::cuda::setCurrentCUDAStream(
+      c10::cuda::getStreamFromExternal(stream, static_cast<c10::DeviceIndex>(device)));
+}
+
+}  // namespace trireme::cuda
