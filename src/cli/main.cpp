@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
                "trireme");
   app.require_subcommand(1);
   cli::Run chosen;
+  cli::add_bench(app, chosen);
   cli::add_version(app, chosen);
   try {
     app.parse(argc, argv);

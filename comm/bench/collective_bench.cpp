@@ -1,0 +1,143 @@
+#include "comm/bench/collective_bench.h"
+
+#include <algorithm>
+#include <array>
+
+#include "comm/bench/link_rate.h"
+#include "comm/bench/memory_subject.h"
+#include "comm/bench/mpi_subject.h"
+#include "comm/bench/pattern.h"
+#include "comm/bench/subjects.h"
+#include "core/error.h"
+
+namespace trireme::comm::bench {
+namespace {
+
+struct Contestant {
+  std::unique_ptr<Subject> subject;
+  Buffer first, second;
+  bool is_limit = false;
+};
+
+class Contest {
+ public:
+  Contest(World& world, const Everyone& everyone, const CollectiveOptions& options)
+      : everyone_(everyone),
+        options_(options),
+        group_(group_of(options.span, world.node_of_rank(), world.rank())),
+        shape_(shape_of(group_, world.node_of_rank())),
+        rank_(group_.index_of(world.rank())) {
+    for (auto& subject : make_subjects(world, everyone, group_, options.backends, options.plain_memory))
+      add(std::move(subject), false);
+    for (const Stores stores : {Stores::cached, Stores::streaming})
+      add(std::make_unique<MemorySubject>(shape_, rank_, stores), true);
+    link_bytes_per_second_ = measure_link_rate(everyone, world.node_of_rank());
+  }
+
+  std::vector<Record> run(Collective collective) {
+    std::vector<Record> records;
+    for (const std::size_t bytes : options_.sizes) {
+      const auto workload = Workload::fitting(collective, options_.dtype, options_.reduction, shape_.ranks,
+                                              options_.in_place, bytes);
+      if (workload.elements == 0) continue;
+      run_size(workload, records);
+    }
+    add_fits(records);
+    return records;
+  }
+
+ private:
+  void add(std::unique_ptr<Subject> subject, bool is_limit) {
+    const std::size_t largest = *std::max_element(options_.sizes.begin(), options_.sizes.end());
+    Buffer first = subject->allocate(largest), second = subject->allocate(largest);
+    contestants_.push_back({std::move(subject), std::move(first), std::move(second), is_limit});
+  }
+
+  std::uint64_t run_once_and_check(Contestant& contestant, const Workload& workload, const Placed& placed) {
+    prepare_check(workload, rank_, placed);
+    everyone_.barrier();
+    contestant.subject->run();
+    const std::uint64_t wrong = count_wrong(workload, rank_, placed);
+    return static_cast<std::uint64_t>(everyone_.total(static_cast<long long>(wrong)));
+  }
+
+  void run_size(const Workload& workload, std::vector<Record>& records) {
+    std::vector<Subject*> subjects;
+    std::vector<std::optional<std::uint64_t>> wrong;
+    for (Contestant& contestant : contestants_) {
+      Workload laid_out = workload;
+      // Copying needs a source of its own, even where the collective would have none.
+      if (contestant.is_limit) laid_out.in_place = false;
+      const Placed placed = place(laid_out, rank_, contestant.first.data(), contestant.second.data());
+      contestant.subject->prepare(workload, placed);
+      subjects.push_back(contestant.subject.get());
+      wrong.emplace_back();
+      if (options_.check && !contestant.is_limit)
+        wrong.back() = run_once_and_check(contestant, workload, placed);
+    }
+    const std::vector<Summary> times = measure_in_turns(subjects, everyone_, options_.measure);
+    const double limit = limit_seconds(workload, times);
+    for (std::size_t i = 0; i < contestants_.size(); ++i) {
+      if (contestants_[i].is_limit) continue;
+      records.push_back({workload, subjects[i]->name(), "host", shape_.nodes, times[i], limit, wrong[i], {}});
+    }
+  }
+
+  /// The memory of each node and the link between them can work at the same time, so the slower of the two is
+  /// the limit.
+  double limit_seconds(const Workload& workload, const std::vector<Summary>& times) const {
+    double memory = 0;
+    for (std::size_t i = 0; i < contestants_.size(); ++i)
+      if (contestants_[i].is_limit)
+        memory = memory == 0 ? times[i].median : std::min(memory, times[i].median);
+    return std::max(memory, link_bytes(workload, shape_) / link_bytes_per_second_);
+  }
+
+  void add_fits(std::vector<Record>& records) const {
+    for (const Contestant& contestant : contestants_) {
+      const std::string name = contestant.subject->name();
+      std::vector<Sample> samples;
+      for (const Record& record : records)
+        if (record.backend == name)
+          samples.push_back({double(record.workload.bytes()), record.seconds.median});
+      const auto fit = fit_alpha_beta(samples);
+      for (Record& record : records)
+        if (record.backend == name) record.fit = fit;
+    }
+  }
+
+  const Everyone& everyone_;
+  const CollectiveOptions& options_;
+  Group group_;
+  GroupShape shape_;
+  int rank_;
+  double link_bytes_per_second_ = 0;
+  std::vector<Contestant> contestants_;
+};
+
+}  // namespace
+
+void validate(const CollectiveOptions& options) {
+  for (const Collective collective : options.collectives) {
+    const bool allowed = collective == Collective::all_reduce || collective == Collective::all_gather ||
+                         collective == Collective::broadcast;
+    if (options.in_place && !allowed)
+      fail(ExitCode::usage,
+           "{} cannot be in place; name all_gather, all_reduce or broadcast, or leave --in-place out",
+           name_of(collective));
+    if (options.dtype == DType::boolean && reduces(collective))
+      fail(ExitCode::usage, "{} does not reduce booleans; choose another --dtype", name_of(collective));
+  }
+  if (options.measure.repeats < 1)
+    fail(ExitCode::usage, "--repeats is {}; give at least 1", options.measure.repeats);
+  if (options.measure.warmups < 0 || options.measure.iterations < 0)
+    fail(ExitCode::usage, "--warmup-iters and --iters cannot be below 0");
+}
+
+void run_collectives(World& world, const Everyone& everyone, const CollectiveOptions& options,
+                     const RecordSink& sink) {
+  Contest contest(world, everyone, options);
+  for (const Collective collective : options.collectives) sink(contest.run(collective));
+}
+
+}  // namespace trireme::comm::bench

@@ -1,0 +1,49 @@
+#include "comm/bench/everyone.h"
+
+#include <chrono>
+#include <thread>
+
+#include "comm/mpi/runtime.h"
+
+namespace trireme::comm::bench {
+
+Everyone::Everyone() {
+  check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &all_), "MPI_Comm_dup");
+  MPI_Comm_rank(all_, &rank_);
+  MPI_Comm_size(all_, &size_);
+}
+
+Everyone::~Everyone() {
+  MPI_Comm_free(&all_);
+}
+
+void Everyone::barrier() const {
+  check_mpi(MPI_Barrier(all_), "MPI_Barrier");
+}
+
+void Everyone::sleepy_barrier() const {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(all_, &request), "MPI_Ibarrier");
+  for (int done = 0; !done;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (!done) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+}
+
+double Everyone::slowest(double seconds) const {
+  double result = seconds;
+  check_mpi(MPI_Allreduce(&seconds, &result, 1, MPI_DOUBLE, MPI_MAX, all_), "MPI_Allreduce");
+  return result;
+}
+
+long long Everyone::total(long long mine) const {
+  long long result = mine;
+  check_mpi(MPI_Allreduce(&mine, &result, 1, MPI_LONG_LONG, MPI_SUM, all_), "MPI_Allreduce");
+  return result;
+}
+
+bool Everyone::all_of(bool mine) const {
+  return total(mine ? 0 : 1) == 0;
+}
+
+}  // namespace trireme::comm::bench

@@ -1,0 +1,31 @@
+#pragma once
+#include <mpi.h>
+
+namespace trireme::comm::bench {
+
+/// All ranks of a benchmark, for what it does between the measurements: agree and wait, outside of every
+/// backend that is timed.
+class Everyone {
+ public:
+  Everyone();
+  ~Everyone();
+  Everyone(const Everyone&) = delete;
+  Everyone& operator=(const Everyone&) = delete;
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+  MPI_Comm handle() const { return all_; }
+  void barrier() const;
+  /// Waits without taking a core from ranks that are being measured.
+  void sleepy_barrier() const;
+  double slowest(double seconds) const;
+  long long total(long long mine) const;
+  bool all_of(bool mine) const;
+
+ private:
+  MPI_Comm all_ = MPI_COMM_NULL;
+  int rank_ = 0;
+  int size_ = 1;
+};
+
+}  // namespace trireme::comm::bench

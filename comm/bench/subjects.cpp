@@ -1,0 +1,65 @@
+#include "comm/bench/subjects.h"
+
+#include <algorithm>
+#include <array>
+
+#include "comm/bench/mpi_subject.h"
+#include "comm/mpi/runtime.h"
+#include "core/error.h"
+
+namespace trireme::comm::bench {
+namespace {
+
+constexpr std::array<const char*, 4> host_backends{"shm", "two_level", "mpi", "openmpi"};
+
+std::unique_ptr<Subject> mpi_library(const Everyone& everyone, const Group& group) {
+  MPI_Comm made = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split(everyone.handle(), group.ranks.front(), group.index_of(everyone.rank()), &made),
+            "MPI_Comm_split");
+  auto subject = std::make_unique<MpiSubject>(made);
+  MPI_Comm_free(&made);
+  return subject;
+}
+
+std::unique_ptr<Subject> make_subject(World& world, const Everyone& everyone, const Group& group,
+                                      const std::string& backend, bool plain_memory) {
+  if (backend == "openmpi") return mpi_library(everyone, group);
+  if (backend == "ucx")
+    fail(ExitCode::usage, "ucx moves data between two ranks only; add --pairs, or name another --backend");
+  CommunicatorOptions options;
+  options.name = "bench " + backend;
+  return std::make_unique<CommunicatorSubject>(world.communicator(group, backend, options), plain_memory);
+}
+
+/// A backend that cannot carry this group is left out, provided that all ranks agree.
+std::unique_ptr<Subject> subject_where_possible(World& world, const Everyone& everyone, const Group& group,
+                                                const std::string& backend, bool plain_memory) {
+  std::unique_ptr<Subject> subject;
+  try {
+    subject = make_subject(world, everyone, group, backend, plain_memory);
+  } catch (const Error& error) {
+    if (error.code() != ExitCode::usage && error.code() != ExitCode::configuration) throw;
+  }
+  if (!everyone.all_of(subject != nullptr)) subject.reset();
+  return subject;
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Subject>> make_subjects(World& world, const Everyone& everyone,
+                                                    const Group& group,
+                                                    const std::vector<std::string>& backends,
+                                                    bool plain_memory) {
+  std::vector<std::unique_ptr<Subject>> subjects;
+  if (std::find(backends.begin(), backends.end(), "all") != backends.end()) {
+    for (const char* backend : host_backends)
+      if (auto subject = subject_where_possible(world, everyone, group, backend, plain_memory))
+        subjects.push_back(std::move(subject));
+    return subjects;
+  }
+  for (const std::string& backend : backends)
+    subjects.push_back(make_subject(world, everyone, group, backend, plain_memory));
+  return subjects;
+}
+
+}  // namespace trireme::comm::bench

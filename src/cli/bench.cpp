@@ -1,0 +1,12 @@
+#include "cli/bench_commands.h"
+#include "cli/commands.h"
+
+namespace trireme::cli {
+
+void add_bench(CLI::App& app, Run& chosen) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure the machine and what trireme makes of it");
+  bench->require_subcommand(1);
+  add_bench_comm(*bench, chosen);
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,11 @@
+#pragma once
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+
+namespace trireme::cli {
+
+/// Each adds one benchmark to `trireme bench`.
+void add_bench_comm(CLI::App& bench, Run& chosen);
+
+}  // namespace trireme::cli
