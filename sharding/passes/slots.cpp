@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "sharding/passes/passes.h"
+
+namespace trireme::sharding::passes {
+namespace {
+
+/// Sizes within an eighth of each other share a ring.
+std::uint64_t size_class(std::uint64_t bytes) {
+  const int width = static_cast<int>(std::bit_width(bytes));
+  const std::uint64_t step = std::uint64_t{1} << std::max(width - 4, 0);
+  return (bytes + step - 1) / step * step;
+}
+
+std::vector<int> users(const ScheduleFacts& facts) {
+  std::vector<int> count(facts.groups.size(), 0);
+  for (const UnitFacts& unit : facts.units)
+    for (const int group : unit.groups) ++count[static_cast<std::size_t>(group)];
+  return count;
+}
+
+template <typename Wants>
+std::vector<SlotWish> wishes_in_order(const ScheduleFacts& facts, const Wants& wants) {
+  const auto user_count = users(facts);
+  std::vector<char> seen(facts.groups.size(), 0);
+  std::vector<SlotWish> wishes;
+  for (const UnitFacts& unit : facts.units) {
+    for (const int index : unit.groups) {
+      const auto i = static_cast<std::size_t>(index);
+      if (std::exchange(seen[i], 1)) continue;
+      SlotWish wish{index, 0, user_count[i] > 1};
+      if (wants(facts.groups[i], wish)) wishes.push_back(wish);
+    }
+  }
+  return wishes;
+}
+
+}  // namespace
+
+SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& wishes) {
+  SlotTable table;
+  table.of_group.assign(facts.groups.size(), -1);
+  std::map<std::uint64_t, std::vector<SlotWish>> rings;
+  for (const SlotWish& wish : wishes) {
+    if (wish.stays) {
+      table.of_group[static_cast<std::size_t>(wish.group)] = static_cast<int>(table.bytes.size());
+      table.bytes.push_back(wish.bytes);
+    } else {
+      rings[size_class(wish.bytes)].push_back(wish);
+    }
+  }
+  for (const auto& [size, members] : rings) {
+    int most_in_a_unit = 1;
+    for (const UnitFacts& unit : facts.units) {
+      const auto mine = std::count_if(members.begin(), members.end(), [&](const SlotWish& wish) {
+        return std::find(unit.groups.begin(), unit.groups.end(), wish.group) != unit.groups.end();
+      });
+      most_in_a_unit = std::max(most_in_a_unit, static_cast<int>(mine));
+    }
+    const int slots = std::min(static_cast<int>(members.size()), (depth + 1) * most_in_a_unit);
+    const int first = static_cast<int>(table.bytes.size());
+    table.bytes.resize(table.bytes.size() + static_cast<std::size_t>(slots), 0);
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const int slot = first + static_cast<int>(i) % slots;
+      table.of_group[static_cast<std::size_t>(members[i].group)] = slot;
+      auto& bytes = table.bytes[static_cast<std::size_t>(slot)];
+      bytes = std::max(bytes, members[i].bytes);
+    }
+  }
+  return table;
+}
+
+void assign_parameter_slots(Schedule& schedule) {
+  const auto wants = [](const GroupFacts& group, SlotWish& wish) {
+    wish.bytes = group.bytes();
+    wish.stays |= group.secondary == 1;
+    return group.parameters > 1;
+  };
+  schedule.parameter_slots =
+      assign_slots(schedule.facts, schedule.options.prefetch_depth, wishes_in_order(schedule.facts, wants));
+}
+
+void assign_gradient_slots(Schedule& schedule) {
+  const auto wants = [](const GroupFacts& group, SlotWish& wish) {
+    wish.bytes = group.elements * sizeof(float);
+    return group.trainable && group.gradients > 1;
+  };
+  schedule.gradient_slots =
+      assign_slots(schedule.facts, schedule.options.reduce_depth, wishes_in_order(schedule.facts, wants));
+}
+
+}  // namespace trireme::sharding::passes

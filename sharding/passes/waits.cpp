@@ -1,0 +1,174 @@
+#include <algorithm>
+
+#include "sharding/passes/passes.h"
+
+namespace trireme::sharding::passes {
+namespace {
+
+using Kind = Resource::Kind;
+constexpr std::size_t index(OpLane lane) {
+  return static_cast<std::size_t>(lane);
+}
+
+struct Use {
+  int writer = -1;
+  std::vector<int> readers;
+};
+
+}  // namespace
+
+Accesses accesses_of(const Schedule& schedule, const Op& op) {
+  Accesses accesses;
+  auto& [reads, writes] = accesses;
+  const auto slot = [&](int group) {
+    return schedule.parameter_slots.of_group[static_cast<std::size_t>(group)];
+  };
+  const auto gradient = [&](int group) {
+    const int s = schedule.gradient_slots.of_group[static_cast<std::size_t>(group)];
+    return s >= 0 ? Resource{Kind::gradient_slot, s} : Resource{Kind::gradient, group};
+  };
+  switch (op.kind) {
+    case OpKind::forward:
+    case OpKind::backward:
+      for (const int group : schedule.facts.units[static_cast<std::size_t>(op.target)].groups) {
+        reads.push_back(slot(group) >= 0 ? Resource{Kind::parameter_slot, slot(group)}
+                                         : Resource{Kind::home, group});
+        if (op.kind == OpKind::backward && schedule.facts.groups[static_cast<std::size_t>(group)].trainable)
+          writes.push_back(gradient(group));
+      }
+      break;
+    case OpKind::gather:
+      if (op.route == Route::refresh) {
+        reads = {{Kind::optimizer, op.target}}, writes = {{Kind::home, op.target}};
+      } else {
+        reads = {{op.route == Route::secondary ? Kind::secondary : Kind::home, op.target}};
+        writes = {{Kind::parameter_slot, slot(op.target)}};
+      }
+      break;
+    case OpKind::stash:
+      reads = {{Kind::parameter_slot, slot(op.target)}}, writes = {{Kind::secondary, op.target}};
+      break;
+    case OpKind::drop:
+      writes = {{Kind::parameter_slot, slot(op.target)}};
+      break;
+    case OpKind::reduce:
+      if (op.route == Route::span) reads = {gradient(op.target)};
+      writes = {{Kind::gradient, op.target}};
+      break;
+    case OpKind::norm:
+      for (std::size_t group = 0; group < schedule.facts.groups.size(); ++group)
+        if (schedule.facts.groups[group].trainable)
+          reads.push_back({Kind::gradient, static_cast<int>(group)});
+      writes = {{Kind::scalars, 0}};
+      break;
+    case OpKind::update:
+      reads = {{Kind::scalars, 0}, {Kind::gradient, op.target}};
+      writes = {{Kind::optimizer, op.target}, {Kind::home, op.target}};
+      break;
+    case OpKind::fetch:
+    case OpKind::snapshot:
+    case OpKind::spill:
+      break;
+  }
+  return accesses;
+}
+
+int index_of(const Schedule& schedule, const Resource& resource) {
+  const int slots = static_cast<int>(schedule.parameter_slots.bytes.size());
+  const int gradient_slots = static_cast<int>(schedule.gradient_slots.bytes.size());
+  const int groups = static_cast<int>(schedule.facts.groups.size());
+  switch (resource.kind) {
+    case Kind::parameter_slot:
+      return resource.index;
+    case Kind::gradient_slot:
+      return slots + resource.index;
+    case Kind::home:
+      return slots + gradient_slots + resource.index;
+    case Kind::secondary:
+      return slots + gradient_slots + groups + resource.index;
+    case Kind::gradient:
+      return slots + gradient_slots + 2 * groups + resource.index;
+    case Kind::optimizer:
+      return slots + gradient_slots + 3 * groups + resource.index;
+    case Kind::scalars:
+      return slots + gradient_slots + 4 * groups;
+  }
+  return 0;
+}
+
+int resource_count(const Schedule& schedule) {
+  return index_of(schedule, {Kind::scalars, 0}) + 1;
+}
+
+void derive_waits(Schedule& schedule) {
+  std::vector<Use> uses(static_cast<std::size_t>(resource_count(schedule)));
+  Clock last_on_lane;
+  last_on_lane.fill(-1);
+  Clock nothing = last_on_lane;
+  std::vector<Clock> clocks(schedule.ops.size(), nothing);
+
+  for (int i = 0; i < static_cast<int>(schedule.ops.size()); ++i) {
+    Op& op = schedule.ops[static_cast<std::size_t>(i)];
+    Clock wanted = nothing;
+    const auto after = [&](int other) {
+      if (other < 0) return;
+      int& latest = wanted[index(schedule.ops[static_cast<std::size_t>(other)].lane)];
+      latest = std::max(latest, other);
+    };
+    const Accesses accesses = accesses_of(schedule, op);
+    for (const Resource& resource : accesses.reads) {
+      Use& use = uses[static_cast<std::size_t>(index_of(schedule, resource))];
+      after(use.writer);
+      use.readers.push_back(i);
+    }
+    for (const Resource& resource : accesses.writes) {
+      Use& use = uses[static_cast<std::size_t>(index_of(schedule, resource))];
+      after(use.writer);
+      for (const int reader : use.readers)
+        if (reader != i) after(reader);
+      use = {i, {}};
+    }
+
+    Clock& clock = clocks[static_cast<std::size_t>(i)];
+    const auto merge = [&](int other) {
+      const Clock& theirs = clocks[static_cast<std::size_t>(other)];
+      for (std::size_t lane = 0; lane < clock.size(); ++lane)
+        clock[lane] = std::max(clock[lane], theirs[lane]);
+    };
+    const int before = last_on_lane[index(op.lane)];
+    if (before >= 0) merge(before);
+    std::vector<int> candidates;
+    for (std::size_t lane = 0; lane < wanted.size(); ++lane)
+      if (lane != index(op.lane) && wanted[lane] > clock[lane]) candidates.push_back(wanted[lane]);
+    // The latest first: what it waited for itself needs no wait of ours.
+    std::sort(candidates.rbegin(), candidates.rend());
+    for (const int candidate : candidates) {
+      if (clock[index(schedule.ops[static_cast<std::size_t>(candidate)].lane)] >= candidate) continue;
+      op.waits.push_back(candidate);
+      merge(candidate);
+    }
+    clock[index(op.lane)] = i;
+    last_on_lane[index(op.lane)] = i;
+  }
+}
+
+std::vector<Clock> clocks_of(const Schedule& schedule) {
+  Clock nothing;
+  nothing.fill(-1);
+  std::vector<Clock> clocks(schedule.ops.size(), nothing);
+  Clock last_on_lane = nothing;
+  for (std::size_t i = 0; i < schedule.ops.size(); ++i) {
+    const Op& op = schedule.ops[i];
+    const auto merge = [&](int other) {
+      const Clock& theirs = clocks[static_cast<std::size_t>(other)];
+      for (std::size_t lane = 0; lane < theirs.size(); ++lane)
+        clocks[i][lane] = std::max(clocks[i][lane], theirs[lane]);
+    };
+    if (last_on_lane[index(op.lane)] >= 0) merge(last_on_lane[index(op.lane)]);
+    for (const int wait : op.waits) merge(wait);
+    clocks[i][index(op.lane)] = last_on_lane[index(op.lane)] = static_cast<int>(i);
+  }
+  return clocks;
+}
+
+}  // namespace trireme::sharding::passes

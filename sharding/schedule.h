@@ -1,0 +1,142 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sharding/placement.h"
+
+namespace trireme::sharding {
+
+enum class OpKind : std::uint8_t {
+  fetch,
+  gather,
+  forward,
+  backward,
+  drop,
+  reduce,
+  stash,
+  norm,
+  snapshot,
+  update,
+  spill
+};
+enum class OpLane : std::uint8_t {
+  compute,
+  gather,
+  reduce,
+  host_to_device,
+  device_to_host,
+  nvme,
+  cpu_update
+};
+constexpr int lane_count = 7;
+
+/// From where to where a gather or reduce goes.
+enum class Route : std::uint8_t {
+  none,
+  primary,    ///< gather: parameter slices to the slot
+  secondary,  ///< gather: slices of the secondary copy to the slot
+  refresh,    ///< gather: updated slices of the optimizer's span to the slice of the parameters' span
+  span,       ///< reduce: the whole gradient in its slot to the slice of the gradients' span
+  rest,       ///< reduce: that slice to the slice of the optimizer's span
+  replicas,   ///< reduce: the sum over the ranks that hold the same slice
+};
+
+/// The ranks of one communicator, told without naming a rank: in each block of `outer` ranks, those with the
+/// same slice of `inner`. The spans between fix the order of slices. Each lane has its own, so that lanes
+/// never wait for one another inside a collective.
+struct Circle {
+  OpLane lane = OpLane::gather;
+  std::vector<int> spans;
+  int inner() const { return spans.front(); }
+  int outer() const { return spans.back(); }
+  bool operator==(const Circle&) const = default;
+};
+
+struct Op {
+  OpKind kind = OpKind::forward;
+  /// forward, backward: a unit; norm: -1; otherwise a group.
+  int target = -1;
+  int micro_batch = -1;
+  OpLane lane = OpLane::compute;
+  Route route = Route::none;
+  /// Index into Schedule::circles; -1: no other rank takes part.
+  int communicator = -1;
+  /// Of the whole vector that is moved.
+  std::uint64_t bytes = 0;
+  /// backward: bit i: the buffer of the unit's i-th group holds nothing yet; reduce: bit 0: nor does the
+  /// slice.
+  std::uint32_t overwrite = 0;
+  /// forward: what autograd keeps stays until the backward, which else computes the unit again.
+  bool keep = false;
+  /// Earlier ops on other lanes, by index.
+  std::vector<int> waits;
+};
+
+/// What the passes need to know of a group; the same on every rank.
+struct GroupFacts {
+  std::string name;
+  std::uint64_t elements = 0;  ///< with padding
+  std::uint64_t element_bytes = 4;
+  bool trainable = true;
+  int parameters = 1, gradients = 1, optimizer = 1;  ///< spans in ranks
+  int secondary = 0;                                 ///< 0: none
+  std::uint64_t bytes() const { return elements * element_bytes; }
+};
+
+struct UnitFacts {
+  std::string name;
+  std::vector<int> groups;
+};
+
+struct ScheduleFacts {
+  int world = 1;
+  std::vector<GroupFacts> groups;
+  std::vector<UnitFacts> units;
+};
+
+struct ScheduleOptions {
+  enum class Purpose : std::uint8_t { train, evaluate };
+  Purpose purpose = Purpose::train;
+  int micro_batches = 1;
+  /// How many units ahead a gather may begin; the ring of parameter slots holds one unit more.
+  int prefetch_depth = 1;
+  /// How many units' gradients may wait for their reduction; the ring of gradient slots holds one unit more.
+  int reduce_depth = 1;
+  /// All micro-batches pass a unit before the next unit, instead of the reverse.
+  bool unit_major = false;
+  Activations activations = Activations::kept;
+};
+
+/// Fixed buffers in rings by size class. A group always uses the same one.
+struct SlotTable {
+  std::vector<int> of_group;         ///< -1: it needs none
+  std::vector<std::uint64_t> bytes;  ///< of each slot
+};
+
+struct Schedule {
+  ScheduleFacts facts;
+  ScheduleOptions options;
+  SlotTable parameter_slots;
+  SlotTable gradient_slots;
+  std::vector<Circle> circles;
+  std::vector<Op> ops;
+};
+
+Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& options);
+
+/// Throws an internal error that names the first op that breaks an invariant.
+void validate(const Schedule& schedule);
+
+/// Equal on all ranks whose collectives fit together.
+std::uint64_t hash_of(const Schedule& schedule);
+
+std::string_view name_of(OpKind kind);
+std::string_view name_of(OpLane lane);
+std::string_view name_of(Route route);
+/// "12 gather block.3 (primary) on gather after 9".
+std::string describe(const Schedule& schedule, int op);
+
+}  // namespace trireme::sharding

@@ -1,0 +1,247 @@
+#include <algorithm>
+#include <set>
+
+#include "core/error.h"
+#include "sharding/passes/passes.h"
+
+namespace trireme::sharding {
+namespace {
+
+class Validator {
+ public:
+  explicit Validator(const Schedule& schedule)
+      : schedule_(schedule),
+        slots_(schedule.parameter_slots.bytes.size(), -1),
+        gradients_(schedule.facts.groups.size()),
+        forward_(schedule.facts.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0) {}
+
+  void run() {
+    for (int i = 0; i < static_cast<int>(schedule_.ops.size()); ++i) {
+      at_ = i;
+      const Op& op = schedule_.ops[static_cast<std::size_t>(i)];
+      check_waits(op);
+      check_communicator(op);
+      step(op);
+    }
+    check_end();
+    check_order_of_accesses();
+  }
+
+ private:
+  /// Where a group's gradient is on its way through a step.
+  struct Gradient {
+    bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false;
+    int backwards = 0;
+  };
+  enum : std::uint8_t { computed_forward = 1, computed_backward = 2 };
+
+  void expect(bool holds, const char* invariant) const {
+    require(holds, "schedule: {}: {}", at_ < 0 ? std::string("at the end") : describe(schedule_, at_),
+            invariant);
+  }
+  bool trains() const { return schedule_.options.purpose == ScheduleOptions::Purpose::train; }
+  const GroupFacts& facts(int group) const { return schedule_.facts.groups[static_cast<std::size_t>(group)]; }
+  Gradient& gradient(int group) { return gradients_[static_cast<std::size_t>(group)]; }
+
+  void check_waits(const Op& op) const {
+    for (const int wait : op.waits) {
+      expect(wait >= 0 && wait < at_, "an op waits only for earlier ops");
+      expect(schedule_.ops[static_cast<std::size_t>(wait)].lane != op.lane,
+             "its own lane is in order anyway");
+    }
+  }
+  /// Each rank runs a lane in the order of this one vector, so a communicator that belongs to one lane sees
+  /// the same order everywhere.
+  void check_communicator(const Op& op) const {
+    if (op.communicator < 0) return;
+    expect(op.communicator < static_cast<int>(schedule_.circles.size()), "its communicator exists");
+    expect(schedule_.circles[static_cast<std::size_t>(op.communicator)].lane == op.lane,
+           "a communicator is used by one lane");
+  }
+
+  void step(const Op& op) {
+    switch (op.kind) {
+      case OpKind::gather:
+        return op.route == Route::refresh ? check_refresh(op) : fill_slot(op);
+      case OpKind::drop:
+        return empty_slot(op);
+      case OpKind::stash:
+        return stash(op);
+      case OpKind::forward:
+      case OpKind::backward:
+        return compute(op);
+      case OpKind::reduce:
+        return reduce(op);
+      case OpKind::norm:
+        return check_norm();
+      case OpKind::update:
+        return update(op);
+      case OpKind::fetch:
+      case OpKind::snapshot:
+      case OpKind::spill:
+        return;
+    }
+  }
+
+  int& slot_of(int group) {
+    const int slot = schedule_.parameter_slots.of_group[static_cast<std::size_t>(group)];
+    expect(slot >= 0, "the group has a slot");
+    return slots_[static_cast<std::size_t>(slot)];
+  }
+  void stash(const Op& op) {
+    expect(slot_of(op.target) == op.target, "what is stashed is in its slot");
+    stashed_.insert(op.target);
+  }
+  void fill_slot(const Op& op) {
+    int& slot = slot_of(op.target);
+    if (op.route == Route::secondary)
+      expect(stashed_.contains(op.target), "a secondary copy is made before it is gathered");
+    expect(slot == -1, "a slot is dropped before it is filled again");
+    expect(!gradient(op.target).updated, "nothing is gathered after its update");
+    slot = op.target;
+  }
+  void empty_slot(const Op& op) {
+    int& slot = slot_of(op.target);
+    expect(slot == op.target, "what is dropped is there");
+    slot = -1;
+  }
+
+  void compute(const Op& op) {
+    const UnitFacts& unit = schedule_.facts.units[static_cast<std::size_t>(op.target)];
+    auto& done = forward_[static_cast<std::size_t>(op.micro_batch) * schedule_.facts.units.size() +
+                          static_cast<std::size_t>(op.target)];
+    const bool forward = op.kind == OpKind::forward;
+    expect(done == (forward ? 0 : computed_forward),
+           "each unit goes forward and then back once for each micro-batch");
+    done |= forward ? computed_forward : computed_backward;
+    for (std::size_t i = 0; i < unit.groups.size(); ++i) {
+      const int group = unit.groups[i];
+      if (facts(group).parameters > 1)
+        expect(slot_of(group) == group, "parameters are gathered when they are computed with");
+      if (!forward && facts(group).trainable) accumulate(group, (op.overwrite >> i & 1) != 0);
+    }
+  }
+  void accumulate(int group, bool overwrite) {
+    Gradient& state = gradient(group);
+    const int slot = schedule_.gradient_slots.of_group[static_cast<std::size_t>(group)];
+    expect((slot >= 0) == (facts(group).gradients > 1), "whole gradients that are split later have a slot");
+    bool& there = slot >= 0 ? state.in_slot : state.in_slice;
+    expect(overwrite == !there, "the first gradient is written and later ones are added");
+    expect(!state.at_optimizer && !state.summed, "no gradient comes after the last reduction");
+    if (slot >= 0) {
+      for (std::size_t other = 0; other < gradients_.size(); ++other)
+        if (static_cast<int>(other) != group && schedule_.gradient_slots.of_group[other] == slot)
+          expect(!gradients_[other].in_slot, "a gradient slot is reduced before another group takes it");
+    }
+    there = true;
+    ++state.backwards;
+  }
+
+  void reduce(const Op& op) {
+    Gradient& state = gradient(op.target);
+    switch (op.route) {
+      case Route::span:
+        expect(state.in_slot, "there is a gradient to reduce");
+        expect((op.overwrite == 1) == !state.in_slice, "the first slice is written and later ones are added");
+        state.in_slot = false, state.in_slice = true;
+        return;
+      case Route::rest:
+        expect(state.in_slice && !state.in_slot && !state.at_optimizer,
+               "a slice is complete before it goes to the optimizer");
+        state.at_optimizer = true;
+        return;
+      case Route::replicas:
+        expect(state.in_slice && !state.in_slot && !state.summed,
+               "a slice is complete before replicas are summed");
+        expect(state.at_optimizer == (facts(op.target).optimizer > facts(op.target).gradients),
+               "replicas sum the optimizer's slice");
+        state.summed = true;
+        return;
+      default:
+        expect(false, "a reduction has a route");
+    }
+  }
+
+  void check_norm() {
+    for (std::size_t group = 0; group < gradients_.size(); ++group)
+      if (facts(static_cast<int>(group)).trainable)
+        expect(complete(static_cast<int>(group)), "the norm is of complete gradients");
+    normed_ = true;
+  }
+  bool complete(int group) {
+    const Gradient& state = gradient(group);
+    const GroupFacts& at = facts(group);
+    return state.in_slice && !state.in_slot && state.at_optimizer == (at.optimizer > at.gradients) &&
+           state.summed == (schedule_.facts.world > at.optimizer);
+  }
+  void update(const Op& op) {
+    expect(normed_, "the norm is known before an update");
+    expect(!gradient(op.target).updated, "each group is updated once");
+    gradient(op.target).updated = true;
+  }
+  void check_refresh(const Op& op) {
+    expect(gradient(op.target).updated, "parameters are refreshed after their update");
+    refreshed_.insert(op.target);
+  }
+
+  void check_end() {
+    at_ = -1;
+    for (const auto done : forward_)
+      expect(done == (trains() ? 3 : 1), "every unit has computed every micro-batch");
+    if (!trains()) return;
+    expect(normed_, "a step has a norm");
+    for (int group = 0; group < static_cast<int>(gradients_.size()); ++group) {
+      const GroupFacts& at = facts(group);
+      if (!at.trainable) continue;
+      expect(gradient(group).updated, "every trained group is updated");
+      expect(refreshed_.contains(group) == (at.optimizer > at.parameters),
+             "updated parameters reach every rank that holds them");
+    }
+  }
+
+  /// Whatever the lanes' speeds: a reader runs after the writer before it and before the writer after it.
+  void check_order_of_accesses() {
+    const auto clocks = passes::clocks_of(schedule_);
+    const auto happens_before = [&](int first, int second) {
+      return clocks[static_cast<std::size_t>(second)]
+                   [static_cast<std::size_t>(schedule_.ops[static_cast<std::size_t>(first)].lane)] >= first;
+    };
+    std::vector<int> writer(static_cast<std::size_t>(passes::resource_count(schedule_)), -1);
+    std::vector<std::vector<int>> readers(writer.size());
+    for (int i = 0; i < static_cast<int>(schedule_.ops.size()); ++i) {
+      at_ = i;
+      const auto accesses = passes::accesses_of(schedule_, schedule_.ops[static_cast<std::size_t>(i)]);
+      for (const auto& resource : accesses.reads) {
+        const auto r = static_cast<std::size_t>(passes::index_of(schedule_, resource));
+        if (writer[r] >= 0) expect(happens_before(writer[r], i), "it runs after what writes its input");
+        readers[r].push_back(i);
+      }
+      for (const auto& resource : accesses.writes) {
+        const auto r = static_cast<std::size_t>(passes::index_of(schedule_, resource));
+        if (writer[r] >= 0) expect(happens_before(writer[r], i), "it runs after what wrote there before");
+        for (const int reader : readers[r])
+          if (reader != i)
+            expect(happens_before(reader, i), "it runs after the readers of what it overwrites");
+        writer[r] = i;
+        readers[r].clear();
+      }
+    }
+  }
+
+  const Schedule& schedule_;
+  int at_ = -1;
+  std::vector<int> slots_;
+  std::vector<Gradient> gradients_;
+  std::vector<std::uint8_t> forward_;
+  std::set<int> stashed_;
+  std::set<int> refreshed_;
+  bool normed_ = false;
+};
+
+}  // namespace
+
+void validate(const Schedule& schedule) {
+  Validator(schedule).run();
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,165 @@
+#include "sharding/schedule.h"
+
+#include <algorithm>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+
+namespace trireme::sharding {
+namespace {
+
+ScheduleFacts stack(int world, int blocks, int parameters, int gradients, int optimizer, int secondary = 0) {
+  ScheduleFacts facts;
+  facts.world = world;
+  for (int i = 0; i < blocks; ++i) {
+    facts.groups.push_back(
+        {"block." + std::to_string(i), 1024, 4, true, parameters, gradients, optimizer, secondary});
+    facts.units.push_back({"block." + std::to_string(i), {i}});
+  }
+  return facts;
+}
+
+int random_divisor(std::mt19937& random, int number) {
+  std::vector<int> divisors;
+  for (int i = 1; i <= number; ++i)
+    if (number % i == 0) divisors.push_back(i);
+  return divisors[random() % divisors.size()];
+}
+
+struct Case {
+  ScheduleFacts facts;
+  ScheduleOptions options;
+};
+
+Case random_case(std::mt19937& random) {
+  const std::vector<int> worlds{1, 2, 3, 4, 6, 8, 12, 24};
+  Case made;
+  made.facts.world = worlds[random() % worlds.size()];
+  const int groups = 1 + static_cast<int>(random() % 9);
+  for (int i = 0; i < groups; ++i) {
+    GroupFacts group;
+    group.name = "group." + std::to_string(i);
+    group.elements = 64 * static_cast<std::uint64_t>(made.facts.world) * (1 + random() % 4);
+    group.element_bytes = random() % 2 ? 4 : 2;
+    group.trainable = random() % 4 != 0;
+    if (group.trainable) {
+      group.optimizer = random_divisor(random, made.facts.world);
+      group.gradients = random_divisor(random, group.optimizer);
+      group.parameters = random() % 2
+                             ? group.optimizer * random_divisor(random, made.facts.world / group.optimizer)
+                             : group.gradients * random_divisor(random, group.optimizer / group.gradients);
+    } else {
+      group.parameters = random_divisor(random, made.facts.world);
+    }
+    if (group.parameters > 1 && random() % 3 == 0) group.secondary = random_divisor(random, group.parameters);
+    made.facts.groups.push_back(group);
+  }
+  const int units = 1 + static_cast<int>(random() % 8);
+  made.facts.units.resize(static_cast<std::size_t>(units));
+  for (int g = 0; g < groups; ++g) made.facts.units[random() % made.facts.units.size()].groups.push_back(g);
+  for (auto& unit : made.facts.units) {
+    unit.name = "unit";
+    const int tied = static_cast<int>(random() % static_cast<unsigned>(groups));
+    if (random() % 4 == 0 && std::find(unit.groups.begin(), unit.groups.end(), tied) == unit.groups.end())
+      unit.groups.push_back(tied);
+  }
+  made.options.purpose = random() % 5 ? ScheduleOptions::Purpose::train : ScheduleOptions::Purpose::evaluate;
+  made.options.micro_batches = 1 + static_cast<int>(random() % 4);
+  made.options.prefetch_depth = static_cast<int>(random() % 4);
+  made.options.reduce_depth = static_cast<int>(random() % 3);
+  made.options.unit_major = random() % 2;
+  made.options.activations = random() % 2 ? Activations::kept : Activations::recomputed;
+  return made;
+}
+
+TEST(Schedule, InvariantsHoldForTenThousandRandomPlacements) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 10000; ++round) {
+    const Case made = random_case(random);
+    ASSERT_NO_THROW(validate(build_schedule(made.facts, made.options))) << "round " << round;
+  }
+}
+
+TEST(Schedule, AnyMissingWaitIsFound) {
+  std::mt19937 random(8);
+  int removed = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const Case made = random_case(random);
+    Schedule schedule = build_schedule(made.facts, made.options);
+    Op& op = schedule.ops[random() % schedule.ops.size()];
+    if (op.waits.empty()) continue;
+    op.waits.erase(op.waits.begin() + static_cast<std::ptrdiff_t>(random() % op.waits.size()));
+    ++removed;
+    ASSERT_THROW(validate(schedule), Error) << "round " << round;
+  }
+  EXPECT_GT(removed, 200);
+}
+
+TEST(Schedule, AnyMissingOpIsFound) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 2000; ++round) {
+    const Case made = random_case(random);
+    Schedule schedule = build_schedule(made.facts, made.options);
+    const std::size_t victim = random() % schedule.ops.size();
+    schedule.ops.erase(schedule.ops.begin() + static_cast<std::ptrdiff_t>(victim));
+    for (Op& op : schedule.ops)
+      for (int& wait : op.waits)
+        if (wait >= static_cast<int>(victim)) --wait;
+    ASSERT_THROW(validate(schedule), Error) << "round " << round;
+  }
+}
+
+std::uint64_t gathered(const Schedule& schedule, Route route) {
+  std::uint64_t bytes = 0;
+  for (const Op& op : schedule.ops)
+    if (op.kind == OpKind::gather && op.route == route) bytes += op.bytes;
+  return bytes;
+}
+
+TEST(Schedule, GathersForForwardAndBackwardButForTheBlocksStillInTheirSlots) {
+  const int blocks = 12, depth = 1;
+  const Schedule schedule = build_schedule(stack(4, blocks, 4, 4, 4), {.prefetch_depth = depth});
+  EXPECT_EQ(gathered(schedule, Route::primary), (2u * blocks - (depth + 1)) * 4096);
+}
+
+TEST(Schedule, UnitMajorGathersOnceForAllMicroBatches) {
+  const auto facts = stack(4, 16, 4, 4, 4);
+  const auto by_micro_batch = build_schedule(facts, {.micro_batches = 4});
+  const auto by_unit = build_schedule(facts, {.micro_batches = 4, .unit_major = true});
+  EXPECT_LE(static_cast<double>(gathered(by_unit, Route::primary)),
+            0.27 * static_cast<double>(gathered(by_micro_batch, Route::primary)));
+}
+
+TEST(Schedule, ASecondaryCopyTakesTheLaterGathers) {
+  const Schedule schedule = build_schedule(stack(4, 12, 4, 4, 4, 2), {.micro_batches = 3});
+  EXPECT_EQ(gathered(schedule, Route::primary), 12u * 4096);
+  EXPECT_GT(gathered(schedule, Route::secondary), 0u);
+}
+
+TEST(Schedule, ASecondaryCopyOfSpanOneKeepsParametersWhole) {
+  const Schedule schedule = build_schedule(stack(4, 12, 4, 4, 4, 1), {.micro_batches = 3});
+  EXPECT_EQ(gathered(schedule, Route::primary), 12u * 4096);
+  EXPECT_EQ(gathered(schedule, Route::secondary), 0u);
+}
+
+TEST(Schedule, NothingMovesOnOneRank) {
+  const Schedule schedule = build_schedule(stack(1, 5, 1, 1, 1), {.micro_batches = 2});
+  for (const Op& op : schedule.ops) EXPECT_EQ(op.communicator, -1);
+}
+
+TEST(Schedule, IsMadeAndValidatedForSixteenThousandRanks) {
+  const Schedule schedule = build_schedule(stack(16384, 128, 16384, 16384, 16384, 8), {.micro_batches = 2});
+  EXPECT_NO_THROW(validate(schedule));
+}
+
+TEST(Schedule, TheHashTellsPlacementsApart) {
+  const auto hash = [](int span) { return hash_of(build_schedule(stack(4, 3, span, span, span), {})); };
+  EXPECT_EQ(hash(4), hash(4));
+  EXPECT_NE(hash(4), hash(2));
+  EXPECT_NE(hash(1), hash(2));
+}
+
+}  // namespace
+}  // namespace trireme::sharding
