@@ -96,7 +96,7 @@ Topology random_topology(std::mt19937& random) {
 
 TEST(Mesh, HoldsItsPromisesOnRandomLayouts) {
   std::mt19937 random(20240607);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 5000; ++round) {
     const Topology topology = random_topology(random);
     const Mesh mesh(topology);
     SCOPED_TRACE(topology.describe());
