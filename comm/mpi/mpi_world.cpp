@@ -1,6 +1,7 @@
 #include "comm/mpi/mpi_world.h"
 
 #include "comm/mpi/mpi_communicator.h"
+#include "comm/two_level/two_level_communicator.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -12,8 +13,11 @@ MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options)
 
 std::unique_ptr<Communicator> MpiWorld::communicator(const Group& group, std::string_view backend,
                                                      CommunicatorOptions options) {
+  if (backend == "two_level")
+    return std::make_unique<TwoLevelCommunicator>(*this, group, std::move(options),
+                                                  TwoLevelOptions{.inside = "mpi"});
   if (backend != "mpi" && backend != "auto")
-    fail(ExitCode::usage, "there is no communicator backend '{}'; known are: mpi, auto", backend);
+    fail(ExitCode::usage, "there is no communicator backend '{}'; known are: mpi, two_level, auto", backend);
   MPI_Comm made = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(MPI_COMM_WORLD, group.ranks.front(), group.index_of(rank_), &made),
             "MPI_Comm_split");

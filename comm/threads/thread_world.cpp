@@ -9,6 +9,7 @@
 
 #include "comm/shm/shm_communicator.h"
 #include "comm/threads/thread_team.h"
+#include "comm/two_level/two_level_communicator.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -68,9 +69,11 @@ ThreadWorld::ThreadWorld(int rank, std::vector<int> node_of_rank, std::shared_pt
 std::unique_ptr<Communicator> ThreadWorld::communicator(const Group& group, std::string_view backend,
                                                         CommunicatorOptions options) {
   const bool one_node = on_one_node(group, node_of_rank_);
+  if (backend == "two_level") return std::make_unique<TwoLevelCommunicator>(*this, group, std::move(options));
   if (backend != "shm" && backend != "mpi" && backend != "auto")
     fail(ExitCode::usage,
-         "there is no communicator backend '{}' for ranks that are threads; known are: shm, mpi, auto",
+         "there is no communicator backend '{}' for ranks that are threads; known are: shm, mpi, two_level, "
+         "auto",
          backend);
   if (backend == "shm" && !one_node)
     fail(ExitCode::usage, "group '{}' spans nodes, so its backend cannot be shm", options.name);
