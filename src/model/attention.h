@@ -1,0 +1,14 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include "sharding/unit.h"
+
+namespace trireme::model {
+
+/// Causal attention of query [batch, sequence, heads, size] over key and value [batch, sequence,
+/// key_value_heads, size], within the documents of the context. `window`: how many positions a query sees,
+/// itself included; 0: all. The result has query's shape.
+at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                  const sharding::Context& context, std::int64_t window, double scale);
+
+}  // namespace trireme::model

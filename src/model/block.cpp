@@ -1,0 +1,97 @@
+#include <ATen/ATen.h>
+
+#include "model/attention.h"
+#include "model/linear.h"
+#include "model/norm.h"
+#include "model/units.h"
+
+namespace trireme::model {
+namespace {
+
+at::Tensor activate(Nonlinearity kind, const at::Tensor& x) {
+  switch (kind) {
+    case Nonlinearity::silu:
+      return at::silu(x);
+    case Nonlinearity::gelu:
+      return at::gelu(x);
+    case Nonlinearity::gelu_tanh:
+      return at::gelu(x, "tanh");
+    case Nonlinearity::relu:
+      return at::relu(x);
+  }
+  return x;
+}
+
+at::Tensor at_index(const std::vector<at::Tensor>& weights, int index) {
+  return index < 0 ? at::Tensor() : weights[static_cast<std::size_t>(index)];
+}
+
+}  // namespace
+
+BlockUnit::BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_ptr<const Shared> shared)
+    : NamedUnit("layers." + std::to_string(layer), std::move(groups), std::move(shared)),
+      layout_(block_layout(spec(), layer)),
+      window_(spec().windows[static_cast<std::size_t>(layer)]) {}
+
+at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x,
+                            const std::vector<at::Tensor>& weights) const {
+  return linear(x, at_index(weights, affine.weight), at_index(weights, affine.bias), spec().transposed);
+}
+
+at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x,
+                           const std::vector<at::Tensor>& weights) const {
+  return normalize(spec().norm, x, at_index(weights, affine.weight), at_index(weights, affine.bias),
+                   spec().norm_epsilon);
+}
+
+at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& context,
+                                const std::vector<at::Tensor>& weights) const {
+  const std::int64_t batch = x.size(0), length = x.size(1);
+  const auto by_head = [&](const at::Tensor& rows) {
+    return rows.reshape({batch, length, -1, spec().head_size});
+  };
+  at::Tensor query, key, value;
+  if (layout_.fused_query_key_value.weight >= 0) {
+    const std::int64_t queries = spec().heads * spec().head_size,
+                       keys = spec().key_value_heads * spec().head_size;
+    const auto parts =
+        apply(layout_.fused_query_key_value, x, weights).split_with_sizes({queries, keys, keys}, -1);
+    query = by_head(parts[0]), key = by_head(parts[1]), value = by_head(parts[2]);
+  } else {
+    query = by_head(apply(layout_.query, x, weights));
+    key = by_head(apply(layout_.key, x, weights));
+    value = by_head(apply(layout_.value, x, weights));
+  }
+  if (spec().query_key_norm) {
+    query = norm(layout_.query_norm, query, weights);
+    key = norm(layout_.key_norm, key, weights);
+  }
+  if (shared().rope) {
+    const RopeTable::Rows rows = shared().rope->at_least(length, x.device());
+    query = rotate(query, context.positions, rows);
+    key = rotate(key, context.positions, rows);
+  }
+  const at::Tensor mixed = attend(query, key, value, context, window_, spec().attention_scale);
+  return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), weights);
+}
+
+at::Tensor BlockUnit::mlp(const at::Tensor& x, const std::vector<at::Tensor>& weights) const {
+  at::Tensor inner = apply(layout_.up, x, weights);
+  if (spec().gated) {
+    inner = activate(spec().nonlinearity, apply(layout_.gate, x, weights)) * inner;
+  } else {
+    inner = activate(spec().nonlinearity, inner);
+  }
+  return apply(layout_.down, inner, weights);
+}
+
+sharding::Activation BlockUnit::forward(const sharding::Activation& input, const sharding::Context& context,
+                                        const sharding::Weights& weights) const {
+  const std::vector<at::Tensor>& own = weights[0];
+  at::Tensor hidden = input.hidden;
+  hidden = hidden + attention(norm(layout_.attention_norm, hidden, own), context, own);
+  hidden = hidden + mlp(norm(layout_.mlp_norm, hidden, own), own);
+  return {.hidden = hidden, .more = {}, .loss = {}};
+}
+
+}  // namespace trireme::model

@@ -1,0 +1,11 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+namespace trireme::model {
+
+/// x W^T + bias, or x W where the weight is stored [in, out]. The weight may be of another floating type than
+/// x: it is cast for the product, and again in backward, so that nothing derived from a weight outlives the
+/// call. `bias` may be undefined.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed);
+
+}  // namespace trireme::model

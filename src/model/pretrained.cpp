@@ -1,0 +1,69 @@
+#include "model/pretrained.h"
+
+#include <set>
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "io/file.h"
+#include "model/config.h"
+#include "model/layout.h"
+
+namespace trireme::model {
+namespace {
+
+/// Old writers stored constants beside the weights.
+bool is_stored_constant(std::string_view name) {
+  return name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") ||
+         name.ends_with(".attn.masked_bias");
+}
+
+std::string without_base(const std::string& name) {
+  return name.substr(name.find('.') + 1);
+}
+
+}  // namespace
+
+std::map<std::string, std::string> match_tensors(const std::vector<sharding::ParamGroup>& groups,
+                                                 const ModelSpec& spec,
+                                                 const std::vector<const io::StoredTensor*>& tensors,
+                                                 const std::string& where) {
+  std::map<std::string, const io::StoredTensor*> stored;
+  for (const io::StoredTensor* tensor : tensors) stored.emplace(tensor->name, tensor);
+  std::map<std::string, std::string> result;
+  std::set<std::string> used;
+  for (const sharding::ParamGroup& group : groups) {
+    for (const sharding::Parameter& parameter : group.parameters) {
+      auto found = stored.find(parameter.name);
+      if (found == stored.end()) found = stored.find(without_base(parameter.name));
+      if (found == stored.end())
+        fail(ExitCode::configuration, "{}: the tensor {} is missing", where, parameter.name);
+      if (found->second->shape != parameter.shape)
+        fail(ExitCode::configuration, "{}: the tensor {} has the shape [{}]; config.json asks for [{}]",
+             where, found->first, fmt::join(found->second->shape, ", "), fmt::join(parameter.shape, ", "));
+      result.emplace(parameter.name, found->first);
+      used.insert(found->first);
+    }
+  }
+  for (const auto& [name, tensor] : stored) {
+    const bool tied_copy = spec.tied && name == spec.names.head + ".weight";
+    if (!used.contains(name) && !tied_copy && !is_stored_constant(name))
+      fail(ExitCode::configuration, "{}: the tensor {} has no place in a {} of this config.json", where, name,
+           spec.architecture);
+  }
+  return result;
+}
+
+Pretrained::Pretrained(const std::filesystem::path& folder)
+    : spec_(parse_config(io::read_text(folder / "config.json"), (folder / "config.json").string())),
+      files_(folder),
+      stored_names_(match_tensors(parameter_groups(spec_), spec_, files_.tensors(), folder.string())) {}
+
+void Pretrained::read(const std::string& parameter, std::uint64_t first, DType target,
+                      std::span<std::byte> out) const {
+  const auto stored = stored_names_.find(parameter);
+  require(stored != stored_names_.end(), "the model has no parameter {}", parameter);
+  files_.read_as(stored->second, first, target, out);
+}
+
+}  // namespace trireme::model

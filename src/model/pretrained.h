@@ -1,0 +1,39 @@
+#pragma once
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "io/weight_files.h"
+#include "model/spec.h"
+#include "sharding/unit.h"
+
+namespace trireme::model {
+
+/// For each parameter the stored tensor that holds it. Fails with one sentence when a tensor is missing, of
+/// another shape, or left over. Stored names may lack the family's base prefix ("h.0.…" for
+/// "transformer.h.0.…").
+std::map<std::string, std::string> match_tensors(const std::vector<sharding::ParamGroup>& groups,
+                                                 const ModelSpec& spec,
+                                                 const std::vector<const io::StoredTensor*>& tensors,
+                                                 const std::string& where);
+
+/// A Hugging Face folder: config.json and safetensors, checked against each other when opened.
+class Pretrained {
+ public:
+  explicit Pretrained(const std::filesystem::path& folder);
+  const ModelSpec& spec() const { return spec_; }
+  /// Elements [first, first + out.size() / size_of(target)) of the flattened parameter, converted to
+  /// `target`.
+  void read(const std::string& parameter, std::uint64_t first, DType target, std::span<std::byte> out) const;
+
+ private:
+  ModelSpec spec_;
+  io::WeightFiles files_;
+  std::map<std::string, std::string> stored_names_;
+};
+
+}  // namespace trireme::model

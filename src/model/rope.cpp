@@ -1,0 +1,87 @@
+#include "model/rope.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace trireme::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+/// Llama 3.1: long waves are slowed by the factor, short ones stay, those between are blended.
+double llama3_frequency(const RopeSpec& rope, double frequency) {
+  const double wavelength = 2 * std::numbers::pi / frequency;
+  if (wavelength < rope.original_positions / rope.high_frequency_factor) return frequency;
+  if (wavelength > rope.original_positions / rope.low_frequency_factor) return frequency / rope.factor;
+  const double blend = (rope.original_positions / wavelength - rope.low_frequency_factor) /
+                       (rope.high_frequency_factor - rope.low_frequency_factor);
+  return (1 - blend) * frequency / rope.factor + blend * frequency;
+}
+
+at::Tensor turn(const at::Tensor& x, const at::Tensor& positions, const RopeTable::Rows& rows,
+                double direction) {
+  const auto pick = [&](const at::Tensor& table) {
+    return table.index_select(0, positions.reshape({-1})).view({positions.size(0), positions.size(1), 1, -1});
+  };
+  const at::Tensor cosine = pick(rows.cosine), sine = pick(rows.sine).mul_(direction);
+  const at::Tensor wide = x.to(at::kFloat);
+  const std::int64_t half = x.size(-1) / 2;
+  const at::Tensor first = wide.narrow(-1, 0, half), second = wide.narrow(-1, half, half);
+  at::Tensor turned = at::empty(x.sizes(), wide.options());
+  turned.narrow(-1, 0, half).copy_(first * cosine).addcmul_(second, sine, -1);
+  turned.narrow(-1, half, half).copy_(second * cosine).addcmul_(first, sine);
+  return turned.to(x.scalar_type());
+}
+
+struct Rotate : torch::autograd::Function<Rotate> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& positions,
+                            const at::Tensor& cosine, const at::Tensor& sine) {
+    context->save_for_backward({positions, cosine, sine});
+    return turn(x, positions, {cosine, sine}, 1.0);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    return {turn(gradients[0], saved[0], {saved[1], saved[2]}, -1.0), at::Tensor(), at::Tensor(),
+            at::Tensor()};
+  }
+};
+
+}  // namespace
+
+std::vector<double> rope_frequencies(const RopeSpec& rope, std::int64_t head_size) {
+  std::vector<double> frequencies;
+  for (std::int64_t i = 0; i < head_size; i += 2) {
+    double frequency = std::pow(rope.theta, -static_cast<double>(i) / static_cast<double>(head_size));
+    if (rope.kind == RopeKind::linear) frequency /= rope.factor;
+    if (rope.kind == RopeKind::llama3) frequency = llama3_frequency(rope, frequency);
+    frequencies.push_back(frequency);
+  }
+  return frequencies;
+}
+
+RopeTable::RopeTable(const RopeSpec& rope, std::int64_t head_size)
+    : frequencies_(rope_frequencies(rope, head_size)) {}
+
+RopeTable::Rows RopeTable::at_least(std::int64_t positions, const at::Device& device) {
+  const std::lock_guard lock(mutex_);
+  if (!rows_.cosine.defined() || rows_.cosine.size(0) < positions || rows_.cosine.device() != device) {
+    const auto options = at::TensorOptions().dtype(at::kFloat);
+    at::Tensor frequencies = at::empty({static_cast<std::int64_t>(frequencies_.size())}, options);
+    for (std::size_t i = 0; i < frequencies_.size(); ++i)
+      frequencies.data_ptr<float>()[i] = static_cast<float>(frequencies_[i]);
+    const at::Tensor angles = at::outer(at::arange(positions, options), frequencies);
+    rows_ = {angles.cos().to(device), angles.sin().to(device)};
+  }
+  return rows_;
+}
+
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& positions, const RopeTable::Rows& rows) {
+  return Rotate::apply(x, positions, rows.cosine, rows.sine);
+}
+
+}  // namespace trireme::model

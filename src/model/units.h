@@ -1,0 +1,81 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <c10/core/ScalarType.h>
+
+#include "model/layout.h"
+#include "model/rope.h"
+#include "model/spec.h"
+#include "sharding/unit.h"
+
+namespace trireme::model {
+
+/// What all units of one model share: its form, the type that they compute in, the table of angles.
+struct Shared {
+  ModelSpec spec;
+  at::ScalarType compute = at::kFloat;
+  std::unique_ptr<RopeTable> rope;
+};
+
+/// A unit's name and groups; what it computes is its own.
+class NamedUnit : public sharding::Unit {
+ public:
+  NamedUnit(std::string name, std::vector<int> groups, std::shared_ptr<const Shared> shared)
+      : name_(std::move(name)), groups_(std::move(groups)), shared_(std::move(shared)) {}
+  const std::string& name() const override { return name_; }
+  const std::vector<int>& groups() const override { return groups_; }
+
+ protected:
+  const Shared& shared() const { return *shared_; }
+  const ModelSpec& spec() const { return shared_->spec; }
+
+ private:
+  std::string name_;
+  std::vector<int> groups_;
+  std::shared_ptr<const Shared> shared_;
+};
+
+/// Token ids to vectors; learned positions are added where the family has them.
+class EmbeddingUnit : public NamedUnit {
+ public:
+  EmbeddingUnit(std::vector<int> groups, std::shared_ptr<const Shared> shared);
+  sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
+                               const sharding::Weights& weights) const override;
+
+ private:
+  EmbeddingLayout layout_;
+};
+
+/// Norm, attention, norm, MLP; which of them and how, the spec says.
+class BlockUnit : public NamedUnit {
+ public:
+  BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_ptr<const Shared> shared);
+  sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
+                               const sharding::Weights& weights) const override;
+
+ private:
+  at::Tensor attention(const at::Tensor& x, const sharding::Context& context,
+                       const std::vector<at::Tensor>& weights) const;
+  at::Tensor mlp(const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
+  at::Tensor apply(const Affine& affine, const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
+  at::Tensor norm(const Affine& affine, const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
+
+  BlockLayout layout_;
+  std::int64_t window_;
+};
+
+/// Final norm and output projection: the loss where the context has labels, else the logits.
+class HeadUnit : public NamedUnit {
+ public:
+  /// `groups`: its own, and the embedding's where the weight is tied.
+  HeadUnit(std::vector<int> groups, std::shared_ptr<const Shared> shared);
+  sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
+                               const sharding::Weights& weights) const override;
+
+ private:
+  HeadLayout layout_;
+};
+
+}  // namespace trireme::model
