@@ -89,10 +89,15 @@ HeadLayout head_layout(const ModelSpec& spec) {
 
 std::vector<sharding::ParamGroup> parameter_groups(const ModelSpec& spec) {
   std::vector<sharding::ParamGroup> groups;
-  groups.push_back({"embedding", embedding_layout(spec).parameters});
+  const auto add = [&](std::string name, std::vector<sharding::Parameter> parameters) {
+    sharding::ParamGroup& group = groups.emplace_back();
+    group.name = std::move(name);
+    group.parameters = std::move(parameters);
+  };
+  add("embedding", embedding_layout(spec).parameters);
   for (std::int64_t layer = 0; layer < spec.layers; ++layer)
-    groups.push_back({"layers." + std::to_string(layer), block_layout(spec, layer).parameters});
-  groups.push_back({"head", head_layout(spec).parameters});
+    add("layers." + std::to_string(layer), block_layout(spec, layer).parameters);
+  add("head", head_layout(spec).parameters);
   return groups;
 }
 

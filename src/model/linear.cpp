@@ -20,11 +20,11 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 /// Saves x and the weight as it is stored; autograd alone would save the cast copy.
 struct CastLinear : torch::autograd::Function<CastLinear> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias, bool transposed) {
+                            const std::optional<at::Tensor>& bias, bool transposed) {
     context->save_for_backward({x, weight});
     context->saved_data["transposed"] = transposed;
-    context->saved_data["bias_type"] = bias.defined() ? static_cast<int>(bias.scalar_type()) : -1;
-    const at::Tensor cast_bias = bias.defined() ? bias.to(x.scalar_type()) : bias;
+    context->saved_data["bias_type"] = bias ? static_cast<int>(bias->scalar_type()) : -1;
+    const at::Tensor cast_bias = bias ? bias->to(x.scalar_type()) : at::Tensor();
     return product(x, weight.to(x.scalar_type()), cast_bias, transposed);
   }
 
@@ -53,7 +53,8 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
   if (x.scalar_type() == weight.scalar_type()) return product(x, weight, bias, transposed);
-  return CastLinear::apply(x, weight, bias, transposed);
+  const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
+  return CastLinear::apply(x, weight, present, transposed);
 }
 
 }  // namespace trireme::model
