@@ -46,4 +46,23 @@ bool Everyone::all_of(bool mine) const {
   return total(mine ? 0 : 1) == 0;
 }
 
+void Everyone::add_up(std::vector<double>& values) const {
+  check_mpi(
+      MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM, all_),
+      "MPI_Allreduce");
+}
+
+std::vector<std::string> Everyone::host_names() const {
+  constexpr std::size_t longest = MPI_MAX_PROCESSOR_NAME;
+  std::vector<char> mine(longest), all(longest * static_cast<std::size_t>(size_));
+  int length = 0;
+  check_mpi(MPI_Get_processor_name(mine.data(), &length), "MPI_Get_processor_name");
+  check_mpi(MPI_Allgather(mine.data(), longest, MPI_CHAR, all.data(), longest, MPI_CHAR, all_),
+            "MPI_Allgather");
+  std::vector<std::string> names;
+  for (int rank = 0; rank < size_; ++rank)
+    names.emplace_back(all.data() + longest * static_cast<std::size_t>(rank));
+  return names;
+}
+
 }  // namespace trireme::comm::bench

@@ -1,4 +1,7 @@
 #pragma once
+#include <string>
+#include <vector>
+
 #include <mpi.h>
 
 namespace trireme::comm::bench {
@@ -21,6 +24,9 @@ class Everyone {
   double slowest(double seconds) const;
   long long total(long long mine) const;
   bool all_of(bool mine) const;
+  /// The sum over the ranks of each value, on all of them.
+  void add_up(std::vector<double>& values) const;
+  std::vector<std::string> host_names() const;
 
  private:
   MPI_Comm all_ = MPI_COMM_NULL;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "comm/bench/mpi_subject.h"
+#include "comm/bench/where_possible.h"
 #include "comm/mpi/runtime.h"
 #include "core/error.h"
 
@@ -31,19 +32,6 @@ std::unique_ptr<Subject> make_subject(World& world, const Everyone& everyone, co
   return std::make_unique<CommunicatorSubject>(world.communicator(group, backend, options), plain_memory);
 }
 
-/// A backend that cannot carry this group is left out, provided that all ranks agree.
-std::unique_ptr<Subject> subject_where_possible(World& world, const Everyone& everyone, const Group& group,
-                                                const std::string& backend, bool plain_memory) {
-  std::unique_ptr<Subject> subject;
-  try {
-    subject = make_subject(world, everyone, group, backend, plain_memory);
-  } catch (const Error& error) {
-    if (error.code() != ExitCode::usage && error.code() != ExitCode::configuration) throw;
-  }
-  if (!everyone.all_of(subject != nullptr)) subject.reset();
-  return subject;
-}
-
 }  // namespace
 
 std::vector<std::unique_ptr<Subject>> make_subjects(World& world, const Everyone& everyone,
@@ -53,7 +41,8 @@ std::vector<std::unique_ptr<Subject>> make_subjects(World& world, const Everyone
   std::vector<std::unique_ptr<Subject>> subjects;
   if (std::find(backends.begin(), backends.end(), "all") != backends.end()) {
     for (const char* backend : host_backends)
-      if (auto subject = subject_where_possible(world, everyone, group, backend, plain_memory))
+      if (auto subject = where_possible(
+              everyone, [&] { return make_subject(world, everyone, group, backend, plain_memory); }))
         subjects.push_back(std::move(subject));
     return subjects;
   }

@@ -5,6 +5,7 @@
 #include "cli/bench_commands.h"
 #include "comm/bench/collective_bench.h"
 #include "comm/bench/names.h"
+#include "comm/bench/pair_bench.h"
 #include "comm/bench/sizes.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/bytes.h"
@@ -23,6 +24,9 @@ struct Words {
   double factor = 4;
   std::string dtype = "fp32", reduction = "sum", memory = "host", group = "world";
   bench::CollectiveOptions options;
+  bool pairs = false;
+  std::string pair_size = "1M";
+  bench::PairOptions pair_options;
   bool json = false;
 };
 
@@ -31,10 +35,11 @@ constexpr const char* footer =
     "  mpirun -n 2 trireme bench comm\n"
     "  mpirun -n 4 trireme bench comm --collective all_reduce --backend mpi,openmpi -b 1K -e 256M -f 2 -c "
     "--json\n"
+    "  mpirun -n 4 trireme bench comm --pairs --backend openmpi,ucx\n"
     "Sizes are those of the whole vector; bandwidths are in units of 10^9 bytes a second, by the formulas of "
     "nccl-tests.";
 
-bench::CollectiveOptions options_from(const Words& words) {
+bench::CollectiveOptions options_from(Words& words) {
   bench::CollectiveOptions options = words.options;
   options.collectives = bench::parse_collectives(words.collectives);
   options.backends = bench::split_names(words.backends);
@@ -47,6 +52,13 @@ bench::CollectiveOptions options_from(const Words& words) {
   options.reduction = bench::parse_reduction(words.reduction);
   options.span = bench::parse_span(words.group);
   bench::validate(options);
+  const std::uint64_t pair_bytes = parse_bytes(words.pair_size);
+  if (pair_bytes < bench::exchanged_bytes)
+    fail(ExitCode::usage, "--pair-size is {} bytes; give at least {}", pair_bytes, bench::exchanged_bytes);
+  words.pair_options.message_bytes = pair_bytes;
+  if (!(words.pair_options.limits.rate > 0 && words.pair_options.limits.rate < 1))
+    fail(ExitCode::usage, "--slow-below is {}; give a number between 0 and 1",
+         words.pair_options.limits.rate);
   if (words.memory != "host" && words.memory != "device")
     fail(ExitCode::usage, "there is no --memory '{}'; known are: host, device", words.memory);
   return options;
@@ -71,7 +83,41 @@ std::uint64_t wrong_elements(const std::vector<bench::Record>& records) {
   return wrong;
 }
 
-int measure(const Words& words) {
+int measure_collectives(comm::World& world, const bench::Everyone& everyone,
+                        const bench::CollectiveOptions& options, bool json) {
+  const bool speaks = everyone.rank() == 0;
+  std::uint64_t wrong = 0;
+  bench::run_collectives(world, everyone, options, [&](const std::vector<bench::Record>& records) {
+    if (speaks) print(records, json);
+    wrong += wrong_elements(records);
+  });
+  if (wrong == 0) return 0;
+  if (speaks) fmt::print(stderr, "{} elements are wrong\n", wrong);
+  return static_cast<int>(ExitCode::internal);
+}
+
+int measure_all_pairs(const comm::MpiRuntime& runtime, comm::World& world, const bench::Everyone& everyone,
+                      const Words& words, const std::vector<std::string>& backends) {
+  bench::PairReport report;
+  report.node_of_rank = world.node_of_rank();
+  report.host_of_rank = everyone.host_names();
+  report.message_bytes = words.pair_options.message_bytes;
+  for (const auto& link : bench::make_links(runtime, world, everyone, backends, report.message_bytes)) {
+    report.backend = link->name();
+    report.pairs = bench::measure_pairs(*link, everyone, report.node_of_rank, words.pair_options);
+    report.verdicts = bench::judge(report.pairs, report.node_of_rank, words.pair_options.limits);
+    if (everyone.rank() != 0) continue;
+    if (words.json) {
+      for (const std::string& line : bench::json_of(report)) fmt::print("{}\n", line);
+    } else {
+      fmt::print("{}", bench::text_of(report));
+    }
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+int measure(Words& words) {
   const bench::CollectiveOptions options = options_from(words);
   if (words.memory == "device") {
     open_device_plugin();
@@ -86,15 +132,8 @@ int measure(const Words& words) {
   }
   comm::MpiWorld world(runtime);
   const bench::Everyone everyone;
-  const bool speaks = everyone.rank() == 0;
-  std::uint64_t wrong = 0;
-  bench::run_collectives(world, everyone, options, [&](const std::vector<bench::Record>& records) {
-    if (speaks) print(records, words.json);
-    wrong += wrong_elements(records);
-  });
-  if (wrong == 0) return 0;
-  if (speaks) fmt::print(stderr, "{} elements are wrong\n", wrong);
-  return static_cast<int>(ExitCode::internal);
+  if (words.pairs) return measure_all_pairs(runtime, world, everyone, words, options.backends);
+  return measure_collectives(world, everyone, options, words.json);
 }
 
 }  // namespace
@@ -110,7 +149,8 @@ void add_bench_comm(CLI::App& parent, Run& chosen) {
       ->capture_default_str();
   command
       ->add_option("--backend", words->backends,
-                   "all, or some of shm, two_level, mpi, openmpi (the MPI library by itself), nccl")
+                   "all, or some of shm, two_level, mpi, openmpi (the MPI library by itself), nccl; with "
+                   "--pairs also ucx (messages, put and get)")
       ->capture_default_str();
   command->add_option("-b,--begin", words->begin, "Smallest size")->capture_default_str();
   command->add_option("-e,--end", words->end, "Largest size")->capture_default_str();
@@ -134,6 +174,17 @@ void add_bench_comm(CLI::App& parent, Run& chosen) {
   command->add_flag("--plain-memory", words->options.plain_memory,
                     "Ordinary memory instead of the backend's own");
   command->add_option("--memory", words->memory, "host, or device")->capture_default_str();
+  command->add_flag(
+      "--pairs", words->pairs,
+      "Latency and rate between any two ranks instead of collectives; marks pairs that fall out");
+  command->add_option("--pair-size", words->pair_size, "With --pairs: size of the messages of a stream")
+      ->capture_default_str();
+  command
+      ->add_option("--slow-below", words->pair_options.limits.rate,
+                   "With --pairs: mark rates below this part of what is usual in their class")
+      ->capture_default_str();
+  command->add_flag("--at-once", words->pair_options.at_once,
+                    "With --pairs: measure disjoint pairs at the same time");
   command->add_flag("--json", words->json, "One JSON object a line");
   command->footer(footer);
   command->callback([words, &chosen] { chosen = [words] { return measure(*words); }; });

@@ -58,8 +58,7 @@ TEST(BenchSizes, MultiplyUpToTheEnd) {
   EXPECT_THAT(size_series(1, 4, 1.1), ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(size_series(64, 64, 2), ElementsAre(64));
   EXPECT_THAT(usage_message([] { size_series(0, 1, 2); }), HasSubstr("--begin"));
-  EXPECT_THAT(usage_message([] { size_series(2048, 1024, 2); }),
-              HasSubstr("--end (1 KiB) is below --begin"));
+  EXPECT_THAT(usage_message([] { size_series(2048, 1024, 2); }), HasSubstr("--end (1 KiB) is below --begin"));
   EXPECT_THAT(usage_message([] { size_series(1, 2, 1); }), HasSubstr("--factor is 1"));
 }
 
@@ -74,9 +73,12 @@ TEST(BenchNames, ListsAreParsedAndUnknownNamesAreRefusedByName) {
   EXPECT_THAT(usage_message([] { parse_reduction("prod"); }), HasSubstr("'prod'"));
 }
 
-TEST(BenchStatistics, MediansOfOddAndEvenCounts) {
+TEST(BenchStatistics, MediansAndQuartiles) {
   EXPECT_DOUBLE_EQ(median_of({3, 1, 2}), 2);
   EXPECT_DOUBLE_EQ(median_of({4, 1, 3, 2}), 2.5);
+  EXPECT_DOUBLE_EQ(upper_quartile_of({1, 2, 3, 4, 5, 6, 7, 8}), 7);
+  EXPECT_DOUBLE_EQ(lower_quartile_of({1, 2, 3, 4, 5, 6, 7, 8}), 2);
+  EXPECT_DOUBLE_EQ(upper_quartile_of({5}), 5);
   const Summary summary = summarize({5, 1, 9});
   EXPECT_DOUBLE_EQ(summary.median, 5);
   EXPECT_DOUBLE_EQ(summary.min, 1);

@@ -1,7 +1,9 @@
 #include <array>
 #include <boost/json/parse.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,8 @@ TEST(BenchProgram, BadArgumentsEndWith64AndSayWhatIsWrong) {
       {"--repeats 0", "--repeats is 0"},
       {"-n -1", "cannot be below 0"},
       {"--memory tape", "--memory 'tape'"},
+      {"--pairs --pair-size 4", "--pair-size is 4 bytes"},
+      {"--pairs --slow-below 1.5", "--slow-below is 1.5"},
       {"--no-such-option", "--no-such-option"},
   };
   for (const auto& [words, complaint] : complaints) {
@@ -88,6 +92,12 @@ TEST(BenchProgram, UnknownBackendEndsAllRanksWith64) {
   const Ended ended = run(on_ranks(2, "--backend pigeon"));
   EXPECT_EQ(ended.status, 64) << ended.output;
   EXPECT_THAT(ended.output, HasSubstr("'pigeon'"));
+}
+
+TEST(BenchProgram, UcxIsForPairsOnly) {
+  const Ended ended = run(on_ranks(2, "--backend ucx"));
+  EXPECT_EQ(ended.status, 64) << ended.output;
+  EXPECT_THAT(ended.output, HasSubstr("add --pairs"));
 }
 
 TEST(BenchProgram, EveryCollectiveOnTwoRanksChecksOutAndIsReportedAsJson) {
@@ -120,6 +130,31 @@ TEST(BenchProgram, AllBackendsOnFourRanksInPlace) {
   }
   EXPECT_EQ(lines_of["mpi"], 9);
   EXPECT_EQ(lines_of["openmpi"], 9);
+}
+
+TEST(BenchProgram, PairsOfThreeRanksInBothDirections) {
+  const Ended ended = run(on_ranks(3, "--pairs --backend openmpi,mpi,ucx --pair-size 64K --json"));
+  ASSERT_EQ(ended.status, 0) << ended.output;
+  std::map<std::string, std::set<std::pair<std::int64_t, std::int64_t>>> pairs_of;
+  for (const auto& line : json_lines(ended.output)) {
+    EXPECT_EQ(line.at("collective").as_string(), "pair");
+    EXPECT_EQ(line.at("bytes").as_int64(), 65536);
+    EXPECT_GT(line.at("latency_us").to_number<double>(), 0);
+    EXPECT_GT(line.at("algbw_gb_s").to_number<double>(), 0);
+    EXPECT_GT(line.at("limit_gb_s").to_number<double>(), 0);
+    pairs_of[std::string(line.at("backend").as_string())].emplace(line.at("from").as_int64(),
+                                                                  line.at("to").as_int64());
+  }
+  for (const char* backend : {"openmpi", "mpi", "ucx", "ucx_put", "ucx_get"})
+    EXPECT_EQ(pairs_of[backend].size(), 6u) << backend;
+}
+
+TEST(BenchProgram, PairsAsAMatrix) {
+  const Ended ended = run(on_ranks(2, "--pairs --backend openmpi --pair-size 64K --at-once"));
+  ASSERT_EQ(ended.status, 0) << ended.output;
+  for (const char* words :
+       {"openmpi: latency of 8 bytes", "messages of 65536 bytes", "openmpi inside a node: usual"})
+    EXPECT_THAT(ended.output, HasSubstr(words));
 }
 
 TEST(BenchProgram, TableHasNcclTestsColumns) {
