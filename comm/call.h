@@ -51,6 +51,10 @@ struct Call {
 
   /// Elements of the whole vector, whichever way the call counts them.
   std::size_t elements() const;
+  /// Throws unless the call makes sense for this rank of a group: cuts for every rank, a peer that exists,
+  /// memory where there are elements. Input and output are apart, or in place: the same range of an
+  /// all_reduce, the rank's own shard inside the whole of an all_gather or reduce_scatter.
+  void check(int rank, int size) const;
   /// "all_gather of 4096 bf16": for messages.
   std::string describe() const;
 };

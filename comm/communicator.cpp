@@ -20,6 +20,7 @@ Communicator::~Communicator() {
 }
 
 void Communicator::observe_and_execute(const Call& call) {
+  call.check(rank_, size());
   const std::uint64_t sequence = begin_call();
   CallObserver* observer = options_.observer.get();
   if (!observer) return execute(call);

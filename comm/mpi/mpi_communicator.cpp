@@ -1,129 +1,144 @@
 #include "comm/mpi/mpi_communicator.h"
 
-#include <climits>
-#include <cstdlib>
-#include <cstring>
-#include <thread>
+#include <algorithm>
 #include <utility>
 
-#include "comm/mpi/reductions.h"
+#include <fmt/ranges.h>
+
 #include "comm/mpi/runtime.h"
+#include "comm/simd/copy.h"
 #include "core/error.h"
 
 namespace trireme::comm {
-namespace {
-
-constexpr std::size_t page = 4096;
-
-struct Cuts {
-  std::vector<int> counts, offsets;
-};
-
-int to_int(std::size_t value) {
-  require(value <= INT_MAX, "a count of {} does not fit MPI's int", value);
-  return static_cast<int>(value);
-}
-
-Cuts cuts_of(const Shards& shards) {
-  Cuts cuts;
-  for (int rank = 0; rank < shards.ranks(); ++rank) {
-    cuts.counts.push_back(to_int(shards.count(rank)));
-    cuts.offsets.push_back(to_int(shards.offset(rank)));
-  }
-  return cuts;
-}
-
-}  // namespace
 
 MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_rank,
-                                 std::vector<int> node_of_rank, CommunicatorOptions options)
+                                 const std::vector<int>& node_of_rank, std::shared_ptr<NodeHeap> heap,
+                                 CommunicatorOptions options, Limits limits)
     : Communicator(std::move(group), world_rank, std::move(options)),
       communicator_(communicator),
-      node_of_rank_(std::move(node_of_rank)) {}
+      heap_(std::move(heap)),
+      limits_(limits),
+      sent_bytes_(static_cast<std::size_t>(size())) {
+  for (const int member : this->group().ranks)
+    node_of_member_.push_back(node_of_rank[static_cast<std::size_t>(member)]);
+}
 
 MpiCommunicator::~MpiCommunicator() {
   lane_.drain();
   MPI_Comm_free(&communicator_);
 }
 
-Buffer MpiCommunicator::allocate(std::size_t bytes) {
-  const std::size_t rounded = (bytes + page - 1) / page * page;
-  void* data = std::aligned_alloc(page, rounded ? rounded : page);
-  require(data != nullptr, "no host memory for {} bytes", bytes);
-  return Buffer(data, bytes, [data] { std::free(data); });
-}
-
-void MpiCommunicator::finish(MPI_Request& request, const Call& call) {
-  const auto deadline = std::chrono::steady_clock::now() + options().time_limit;
-  for (unsigned poll = 1;; ++poll) {
-    int done = 0;
-    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), name_of(call.kind));
-    if (done) return;
-    if (poll % 64 != 0) continue;
-    if (std::chrono::steady_clock::now() > deadline) fail_timeout(call, "");
-    std::this_thread::yield();
-  }
+void MpiCommunicator::finish(Transfers& transfers, const Call& call) {
+  if (transfers.finish(deadline_)) return;
+  std::vector<int> peers = transfers.unfinished_peers();
+  for (int& peer : peers) peer = group().ranks[static_cast<std::size_t>(peer)];
+  fail_timeout(call, peers.empty()
+                         ? ""
+                         : fmt::format("still exchanging with {} {}", peers.size() == 1 ? "rank" : "ranks",
+                                       fmt::join(peers, ", ")));
 }
 
 void MpiCommunicator::execute(const Call& call) {
-  const MPI_Datatype type = mpi_type(call.dtype);
-  MPI_Request request = MPI_REQUEST_NULL;
-  switch (call.kind) {
-    case Call::Kind::all_gather: {
-      const Cuts cuts = cuts_of(call.shards);
-      check_mpi(MPI_Iallgatherv(call.in, cuts.counts[static_cast<std::size_t>(rank())], type, call.out,
-                                cuts.counts.data(), cuts.offsets.data(), type, communicator_, &request),
-                "MPI_Iallgatherv");
-      finish(request, call);
-      break;
-    }
-    case Call::Kind::reduce_scatter: {
-      const Cuts cuts = cuts_of(call.shards);
-      check_mpi(MPI_Ireduce_scatter(call.in, call.out, cuts.counts.data(), type,
-                                    mpi_operation(call.dtype, call.reduction), communicator_, &request),
-                "MPI_Ireduce_scatter");
-      finish(request, call);
-      if (call.reduction == Reduction::mean) divide(call.out, call.shards.count(rank()), call.dtype, size());
-      break;
-    }
-    case Call::Kind::all_reduce: {
-      const void* in = call.in == call.out ? MPI_IN_PLACE : call.in;
-      check_mpi(MPI_Iallreduce(in, call.out, to_int(call.count), type,
-                               mpi_operation(call.dtype, call.reduction), communicator_, &request),
-                "MPI_Iallreduce");
-      finish(request, call);
-      if (call.reduction == Reduction::mean) divide(call.out, call.count, call.dtype, size());
-      break;
-    }
-    case Call::Kind::broadcast:
-      check_mpi(MPI_Ibcast(call.out, to_int(call.count), type, call.peer, communicator_, &request),
-                "MPI_Ibcast");
-      finish(request, call);
-      break;
-    case Call::Kind::all_to_all: {
-      const Cuts sent = cuts_of(call.shards), received = cuts_of(call.received);
-      check_mpi(
-          MPI_Ialltoallv(call.in, sent.counts.data(), sent.offsets.data(), type, call.out,
-                         received.counts.data(), received.offsets.data(), type, communicator_, &request),
-          "MPI_Ialltoallv");
-      finish(request, call);
-      break;
-    }
-    case Call::Kind::send:
-      check_mpi(MPI_Isend(call.in, to_int(call.count), type, call.peer, 0, communicator_, &request),
-                "MPI_Isend");
-      finish(request, call);
-      break;
-    case Call::Kind::receive:
-      check_mpi(MPI_Irecv(call.out, to_int(call.count), type, call.peer, 0, communicator_, &request),
-                "MPI_Irecv");
-      finish(request, call);
-      break;
-    case Call::Kind::barrier:
-      check_mpi(MPI_Ibarrier(communicator_, &request), "MPI_Ibarrier");
-      finish(request, call);
-      break;
+  if (broken_)
+    fail(ExitCode::hang, "group '{}' cannot be used any more: an earlier operation on it failed", name());
+  deadline_ = std::chrono::steady_clock::now() + options().time_limit;
+  std::fill(sent_bytes_.begin(), sent_bytes_.end(), 0);
+  try {
+    dispatch(call);
+  } catch (...) {
+    broken_ = true;
+    throw;
   }
+  const int here = node_of_member_[static_cast<std::size_t>(rank())];
+  std::uint64_t inside = 0, across = 0;
+  for (std::size_t to = 0; to < sent_bytes_.size(); ++to)
+    (node_of_member_[to] == here ? inside : across) += sent_bytes_[to];
+  count_traffic(inside, across);
+}
+
+void MpiCommunicator::dispatch(const Call& call) {
+  switch (call.kind) {
+    case Call::Kind::all_gather:
+      return all_gather(call);
+    case Call::Kind::reduce_scatter:
+      return reduce_scatter(call);
+    case Call::Kind::all_reduce:
+      return all_reduce(call);
+    case Call::Kind::broadcast:
+      return broadcast(call);
+    case Call::Kind::all_to_all:
+      return all_to_all(call);
+    case Call::Kind::send:
+    case Call::Kind::receive: {
+      Transfers message = transfers();
+      const std::size_t bytes = call.count * size_of(call.dtype);
+      if (call.kind == Call::Kind::send) {
+        message.send(call.in, bytes, call.peer);
+      } else {
+        message.receive(call.out, bytes, call.peer);
+      }
+      return finish(message, call);
+    }
+    case Call::Kind::barrier: {
+      Transfers barrier = transfers();
+      check_mpi(MPI_Ibarrier(communicator_, &barrier.add_request()), "MPI_Ibarrier");
+      return finish(barrier, call);
+    }
+  }
+}
+
+void MpiCommunicator::all_gather(const Call& call) {
+  const std::size_t width = size_of(call.dtype), mine = call.shards.count(rank()) * width;
+  auto* out = static_cast<std::byte*>(call.out);
+  Transfers shards = transfers();
+  for (int step = 1; step < size(); ++step) {
+    const int from = (rank() + size() - step) % size();
+    shards.receive(out + call.shards.offset(from) * width, call.shards.count(from) * width, from);
+  }
+  for (int step = 1; step < size(); ++step) shards.send(call.in, mine, (rank() + step) % size());
+  std::byte* own = out + call.shards.offset(rank()) * width;
+  if (own != call.in) simd::copy(own, call.in, mine);
+  finish(shards, call);
+}
+
+void MpiCommunicator::all_to_all(const Call& call) {
+  const std::size_t width = size_of(call.dtype);
+  const auto* in = static_cast<const std::byte*>(call.in);
+  auto* out = static_cast<std::byte*>(call.out);
+  Transfers parts = transfers();
+  for (int step = 1; step < size(); ++step) {
+    const int from = (rank() + size() - step) % size();
+    parts.receive(out + call.received.offset(from) * width, call.received.count(from) * width, from);
+  }
+  for (int step = 1; step < size(); ++step) {
+    const int to = (rank() + step) % size();
+    parts.send(in + call.shards.offset(to) * width, call.shards.count(to) * width, to);
+  }
+  simd::copy(out + call.received.offset(rank()) * width, in + call.shards.offset(rank()) * width,
+             call.shards.count(rank()) * width);
+  finish(parts, call);
+}
+
+/// Down a binomial tree, a segment at a time: each rank passes a segment on while it receives the next.
+void MpiCommunicator::broadcast(const Call& call) {
+  auto* data = static_cast<std::byte*>(call.out);
+  const std::size_t bytes = call.count * size_of(call.dtype);
+  const int place = (rank() - call.peer + size()) % size();
+  const auto rank_at = [this, &call](int other) { return (other + call.peer) % size(); };
+  int reach = 1;
+  while (reach < size() && (place & reach) == 0) reach <<= 1;
+  Transfers passing = transfers();
+  for (std::size_t done = 0; done < bytes; done += limits_.segment_bytes) {
+    const std::size_t length = std::min(limits_.segment_bytes, bytes - done);
+    if (place != 0) {
+      Transfers incoming = transfers();
+      incoming.receive(data + done, length, rank_at(place & ~reach));
+      finish(incoming, call);
+    }
+    for (int step = reach >> 1; step > 0; step >>= 1)
+      if (place + step < size()) passing.send(data + done, length, rank_at(place + step));
+  }
+  finish(passing, call);
 }
 
 }  // namespace trireme::comm

@@ -1,13 +1,16 @@
 #pragma once
+#include <memory>
 #include <string>
 
 #include "comm/bootstrap.h"
 #include "comm/communicator.h"
 #include "comm/mpi/runtime.h"
+#include "comm/shm/node_heap.h"
 
 namespace trireme::comm {
 
-/// The world of MPI_COMM_WORLD. Outlives every communicator that it makes.
+/// The world of MPI_COMM_WORLD. Outlives every communicator that it makes. "auto" is "shm" for a group inside
+/// one node and "mpi" for one across nodes; memory from `allocate` of either is shared by the node's ranks.
 class MpiWorld final : public World {
  public:
   explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {});
@@ -20,9 +23,14 @@ class MpiWorld final : public World {
                                              CommunicatorOptions options) override;
 
  private:
+  std::unique_ptr<Communicator> over_shared_memory(const Group& group, bool inside,
+                                                   CommunicatorOptions& options);
+  std::unique_ptr<Communicator> over_mpi(const Group& group, CommunicatorOptions options);
+
   int rank_;
   Topology topology_;
   std::vector<int> node_of_rank_;
+  std::shared_ptr<NodeHeap> heap_;
 };
 
 }  // namespace trireme::comm

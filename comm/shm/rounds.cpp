@@ -56,7 +56,8 @@ bool Rounds::wait_long(Flag& awaited, std::uint32_t target, int rank, Deadline& 
   while (!deadline.passed()) {
     if (awaited.sleep(target, deadline.slice())) return true;
     for (int other = 0; other < size(); ++other)
-      if (other != rank_) throw_if_given_up(other);
+      if (other != rank_ && flag(other).gave_up.load(std::memory_order_relaxed) != 0)
+        return awaited.reached(target);
     if (const char* reason = sharing_.abandoned())
       fail(ExitCode::requeue, "waiting for rank {} of the group is pointless: {}", rank, reason);
   }

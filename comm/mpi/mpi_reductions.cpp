@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "comm/mpi/mpi_communicator.h"
+#include "comm/simd/copy.h"
+#include "comm/simd/reduce.h"
+#include "comm/traffic.h"
+
+// Every rank sends each other rank what that one reduces; sums then run over the ranks in order, in fp32 for
+// the half types.
+namespace trireme::comm {
+namespace {
+
+/// Below this an all-reduce in one exchange, where every rank reduces everything, beats two exchanges.
+constexpr std::size_t at_once_bytes = std::size_t{16} << 10;
+
+std::size_t part(std::size_t count, std::size_t done, std::size_t most) {
+  return done >= count ? 0 : std::min(count - done, most);
+}
+
+}  // namespace
+
+void MpiCommunicator::reduce_scatter(const Call& call) {
+  const std::size_t width = size_of(call.dtype), others = static_cast<std::size_t>(size() - 1);
+  const std::size_t mine = call.shards.count(rank());
+  const auto* in = static_cast<const std::byte*>(call.in);
+  const std::byte* own = in + call.shards.offset(rank()) * width;
+  auto* out = static_cast<std::byte*>(call.out);
+  if (others == 0) {
+    const void* alone[] = {own};
+    return simd::reduce(alone, out, mine, call.dtype, call.reduction);
+  }
+  const std::size_t block = std::max<std::size_t>(limits_.scratch_bytes / (2 * others) / 64 * 64 / width, 1);
+  std::size_t largest = 0;
+  for (int member = 0; member < size(); ++member) largest = std::max(largest, call.shards.count(member));
+  const std::size_t held = std::min(block, largest);
+  scratch_.resize(std::max(scratch_.size(), 2 * others * held * width));
+
+  const auto landing = [&](std::size_t turn, int from) {
+    const std::size_t seat = static_cast<std::size_t>(from < rank() ? from : from - 1);
+    return scratch_.data() + ((turn & 1) * others + seat) * held * width;
+  };
+  const auto start = [&](Transfers& exchange, std::size_t turn) {
+    const std::size_t done = turn * block;
+    for (int step = 1; step < size(); ++step) {
+      const int from = (rank() + size() - step) % size();
+      exchange.receive(landing(turn, from), part(mine, done, block) * width, from);
+    }
+    for (int step = 1; step < size(); ++step) {
+      const int to = (rank() + step) % size();
+      exchange.send(in + (call.shards.offset(to) + done) * width,
+                    part(call.shards.count(to), done, block) * width, to);
+    }
+  };
+
+  const std::size_t turns = (largest + block - 1) / block;
+  Transfers even = transfers(), odd = transfers();
+  if (turns > 0) start(even, 0);
+  for (std::size_t turn = 0; turn < turns; ++turn) {
+    if (turn + 1 < turns) start(turn & 1 ? even : odd, turn + 1);
+    finish(turn & 1 ? odd : even, call);
+    const std::size_t done = turn * block, count = part(mine, done, block);
+    std::vector<const void*> sources;
+    for (int from = 0; from < size(); ++from)
+      sources.push_back(from == rank() ? own + done * width : landing(turn, from));
+    simd::reduce(sources, out + done * width, count, call.dtype, call.reduction);
+  }
+}
+
+void MpiCommunicator::all_reduce_at_once(const Call& call) {
+  const std::size_t bytes = call.count * size_of(call.dtype);
+  scratch_.resize(std::max(scratch_.size(), static_cast<std::size_t>(size()) * bytes));
+  Transfers exchange = transfers();
+  std::vector<const void*> sources;
+  for (int other = 0; other < size(); ++other) {
+    std::byte* landing = scratch_.data() + static_cast<std::size_t>(other) * bytes;
+    sources.push_back(other == rank() ? call.in : landing);
+    if (other == rank()) continue;
+    exchange.receive(landing, bytes, other);
+    exchange.send(call.in, bytes, other);
+  }
+  finish(exchange, call);
+  simd::reduce(sources, call.out, call.count, call.dtype, call.reduction);
+}
+
+void MpiCommunicator::all_reduce(const Call& call) {
+  const std::size_t width = size_of(call.dtype);
+  if (call.count * width * static_cast<std::size_t>(size() - 1) <= at_once_bytes && size() <= 2)
+    return all_reduce_at_once(call);
+  const Shards pieces = all_reduce_pieces(call.count, call.dtype, size());
+  std::byte* own = static_cast<std::byte*>(call.out) + pieces.offset(rank()) * width;
+  reduce_scatter(Call::reduce_scatter(call.in, own, pieces, call.dtype, call.reduction));
+  all_gather(Call::all_gather(own, call.out, pieces, call.dtype));
+}
+
+}  // namespace trireme::comm
