@@ -48,8 +48,9 @@ ncclDataType_t reducible(const Call& call) {
   return elements_of(call.dtype).type;
 }
 
-ncclRedOp_t operation_of(Reduction reduction) {
-  switch (reduction) {
+ncclRedOp_t operation_of(const Call& call) {
+  if (call.dtype == DType::boolean) return ncclMax;  // the sum of truths is whether any holds
+  switch (call.reduction) {
     case Reduction::sum:
       return ncclSum;
     case Reduction::mean:
@@ -106,7 +107,7 @@ class Issue {
 
   void reduce_scatter() {
     const ncclDataType_t type = reducible(call_);
-    const ncclRedOp_t operation = operation_of(call_.reduction);
+    const ncclRedOp_t operation = operation_of(call_);
     if (call_.shards.uniform()) {
       const std::size_t count = call_.shards.count(at_.rank);
       if (count == 0) return;
@@ -126,8 +127,8 @@ class Issue {
 
   void all_reduce() {
     if (call_.count == 0) return;
-    expect(nccl_.all_reduce(call_.in, call_.out, call_.count, reducible(call_), operation_of(call_.reduction),
-                            at_.comm, at_.stream),
+    expect(nccl_.all_reduce(call_.in, call_.out, call_.count, reducible(call_), operation_of(call_), at_.comm,
+                            at_.stream),
            "ncclAllReduce");
   }
 

@@ -11,7 +11,7 @@
 namespace trireme::cuda {
 namespace {
 
-constexpr std::chrono::seconds patience_at_the_end{10};
+constexpr std::chrono::milliseconds longest_patience{10'000};
 
 ncclConfig_t without_blocking(const std::string& name) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
@@ -24,7 +24,7 @@ ncclConfig_t without_blocking(const std::string& name) {
 
 NcclComm::NcclComm(const NcclApi& api, std::string name, const ncclUniqueId& id, int rank, int size,
                    std::chrono::milliseconds limit)
-    : api_(api), name_(std::move(name)), limit_(limit) {
+    : api_(api), name_(std::move(name)), patience_(std::min(limit, longest_patience)) {
   const auto deadline = Clock::now() + limit;
   ncclConfig_t config = without_blocking(name_);
   check(api_, api_.comm_init_rank_config(&comm_, size, id, rank, &config), "ncclCommInitRankConfig");
@@ -36,8 +36,9 @@ NcclComm::NcclComm(const NcclApi& api, std::string name, const ncclUniqueId& id,
   }
 }
 
-NcclComm::NcclComm(NcclComm& parent, std::string name, int color, int key, std::chrono::milliseconds limit)
-    : api_(parent.api_), name_(std::move(name)), limit_(limit) {
+NcclComm::NcclComm(NcclComm& parent, std::string name, int color, int key, std::chrono::milliseconds limit,
+                   std::chrono::milliseconds patience)
+    : api_(parent.api_), name_(std::move(name)), patience_(std::min(patience, longest_patience)) {
   const auto deadline = Clock::now() + limit;
   ncclConfig_t config = without_blocking(name_);
   // NCCL writes the new handle when the parent has settled, perhaps after we have given up: then the place
@@ -94,8 +95,7 @@ void NcclComm::close() noexcept {
   if (broken_ || std::uncaught_exceptions() > 0) return give_up();
   try {
     check(api_, api_.comm_finalize(comm_), "ncclCommFinalize", comm_);
-    settle("ncclCommFinalize",
-           Clock::now() + std::min<std::chrono::milliseconds>(limit_, patience_at_the_end));
+    settle("ncclCommFinalize", Clock::now() + patience_);
     api_.comm_destroy(std::exchange(comm_, nullptr));
   } catch (const std::exception&) {
     give_up();

@@ -18,7 +18,9 @@ class NcclComm {
   NcclComm(const NcclApi& api, std::string name, const ncclUniqueId& id, int rank, int size,
            std::chrono::milliseconds limit);
   /// Collective over the ranks of `parent`; those with the same colour make one communicator, ordered by key.
-  NcclComm(NcclComm& parent, std::string name, int color, int key, std::chrono::milliseconds limit);
+  /// `patience` is for the other ranks to come to the end of it.
+  NcclComm(NcclComm& parent, std::string name, int color, int key, std::chrono::milliseconds limit,
+           std::chrono::milliseconds patience);
   ~NcclComm();
   NcclComm(const NcclComm&) = delete;
   NcclComm& operator=(const NcclComm&) = delete;
@@ -40,7 +42,7 @@ class NcclComm {
 
   const NcclApi& api_;
   std::string name_;
-  std::chrono::milliseconds limit_;
+  std::chrono::milliseconds patience_;
   ncclComm_t comm_ = nullptr;
   bool broken_ = false;
 };

@@ -36,12 +36,33 @@ NcclCommunicator::~NcclCommunicator() {
 }
 
 void NcclCommunicator::refuse_host_memory(const Call& call) const {
-  if (call.kind == Call::Kind::barrier || call.elements() == 0) return;
-  for (const void* address : {call.in, static_cast<const void*>(call.out)})
-    if (address && !device_.reaches(address))
-      fail(ExitCode::internal,
-           "group '{}': {} was given host memory, which NCCL cannot reach; use a buffer of the device",
-           name(), call.describe());
+  const auto refuse = [&](const void* address, std::size_t elements) {
+    if (elements == 0 || device_.reaches(address)) return;
+    fail(ExitCode::internal,
+         "group '{}': {} was given host memory, which NCCL cannot reach; use a buffer of the device", name(),
+         call.describe());
+  };
+  switch (call.kind) {
+    case Call::Kind::all_gather:
+      refuse(call.in, call.shards.count(rank()));
+      return refuse(call.out, call.shards.total());
+    case Call::Kind::reduce_scatter:
+      refuse(call.in, call.shards.total());
+      return refuse(call.out, call.shards.count(rank()));
+    case Call::Kind::all_to_all:
+      refuse(call.in, call.shards.total());
+      return refuse(call.out, call.received.total());
+    case Call::Kind::send:
+      return refuse(call.in, call.count);
+    case Call::Kind::all_reduce:
+      refuse(call.in, call.count);
+      [[fallthrough]];
+    case Call::Kind::broadcast:
+    case Call::Kind::receive:
+      return refuse(call.out, call.count);
+    case Call::Kind::barrier:
+      return;
+  }
 }
 
 void NcclCommunicator::fail_given_up(const Call& call) const {
@@ -78,22 +99,28 @@ void NcclCommunicator::execute(const Call& call) {
   wait_for_done(call);
 }
 
+void NcclCommunicator::refuse_failure(const Call& call) {
+  try {
+    comm_->settled(name_of(call.kind));
+  } catch (const Error&) {
+    comm_->give_up();
+    throw;
+  }
+}
+
 void NcclCommunicator::wait_for_done(const Call& call) {
   const auto deadline = Clock::now() + options().time_limit;
   for (unsigned poll = 1; !done_.ready(); ++poll) {
     if (poll % 64 != 0) continue;
-    try {
-      comm_->settled(name_of(call.kind));
-    } catch (const Error&) {
-      comm_->give_up();
-      throw;
-    }
+    refuse_failure(call);
     if (Clock::now() > deadline) {
       comm_->give_up();
       fail_timeout(call, "a rank of the group has not called it, or its GPU has stopped");
     }
     std::this_thread::yield();
   }
+  // A call that NCCL broke off comes to its end on the stream as well.
+  refuse_failure(call);
 }
 
 std::unique_ptr<CudaEvent> NcclCommunicator::spare_event() {
@@ -132,8 +159,9 @@ void NcclCommunicator::check_in_flight() {
       flight.deadline = Clock::now() + options().time_limit;
       if (observer) observer->began(*this, flight.call, flight.sequence);
     }
-    if (!flight.ended->ready()) {
-      comm_->settled(name_of(flight.call.kind));
+    const bool ended = flight.ended->ready();
+    refuse_failure(flight.call);
+    if (!ended) {
       if (Clock::now() <= flight.deadline) return;
       comm_->give_up();
       fail_timeout(flight.call, "a rank of the group has not called it, or its GPU has stopped",

@@ -41,6 +41,8 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
   /// Puts the call on the stream; when this returns, NCCL has launched it.
   void launch(const comm::Call& call);
   void wait_for_done(const comm::Call& call);
+  /// Throws, and gives the group up, when NCCL has found something wrong since the last time.
+  void refuse_failure(const comm::Call& call);
   void refuse_host_memory(const comm::Call& call) const;
   void check_in_flight();
   std::unique_ptr<CudaEvent> spare_event();

@@ -54,8 +54,8 @@ std::unique_ptr<comm::Communicator> NcclWorld::communicator(const comm::Group& g
   const int own = group.index_of(rank());
   require(own >= 0, "rank {} asks for a communicator of a group that it is not in", rank());
   device_.use();
-  auto comm =
-      std::make_unique<NcclComm>(*everyone_, options.name, group.ranks.front(), own, options_.time_limit);
+  auto comm = std::make_unique<NcclComm>(*everyone_, options.name, group.ranks.front(), own,
+                                         options_.time_limit, options.time_limit);
   return std::make_unique<NcclCommunicator>(apis_, device_, memory_, std::move(comm), group, rank(),
                                             std::move(options));
 }
