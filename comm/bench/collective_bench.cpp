@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "comm/bench/check.h"
+#include "comm/bench/device_subject.h"
 #include "comm/bench/link_rate.h"
 #include "comm/bench/memory_subject.h"
-#include "comm/bench/mpi_subject.h"
-#include "comm/bench/pattern.h"
 #include "comm/bench/subjects.h"
 #include "core/error.h"
 
@@ -21,17 +21,16 @@ struct Contestant {
 
 class Contest {
  public:
-  Contest(World& world, const Everyone& everyone, const CollectiveOptions& options)
-      : everyone_(everyone),
+  Contest(const Site& site, const CollectiveOptions& options)
+      : site_(site),
         options_(options),
-        group_(group_of(options.span, world.node_of_rank(), world.rank())),
-        shape_(shape_of(group_, world.node_of_rank())),
-        rank_(group_.index_of(world.rank())) {
-    for (auto& subject : make_subjects(world, everyone, group_, options.backends, options.plain_memory))
+        group_(group_of(options.span, site.world.node_of_rank(), site.world.rank())),
+        shape_(shape_of(group_, site.world.node_of_rank())),
+        rank_(group_.index_of(site.world.rank())) {
+    for (auto& subject : make_subjects(site, group_, options.backends, options.plain_memory))
       add(std::move(subject), false);
-    for (const Stores stores : {Stores::cached, Stores::streaming})
-      add(std::make_unique<MemorySubject>(shape_, rank_, stores), true);
-    link_bytes_per_second_ = measure_link_rate(everyone, world.node_of_rank());
+    for (auto& limit : memory_limits()) add(std::move(limit), true);
+    link_bytes_per_second_ = measure_link_rate(site.everyone, site.world.node_of_rank());
   }
 
   std::vector<Record> run(Collective collective) {
@@ -53,12 +52,22 @@ class Contest {
     contestants_.push_back({std::move(subject), std::move(first), std::move(second), is_limit});
   }
 
-  std::uint64_t run_once_and_check(Contestant& contestant, const Workload& workload, const Placed& placed) {
-    prepare_check(workload, rank_, placed);
-    everyone_.barrier();
-    contestant.subject->run();
-    const std::uint64_t wrong = count_wrong(workload, rank_, placed);
-    return static_cast<std::uint64_t>(everyone_.total(static_cast<long long>(wrong)));
+  std::vector<std::unique_ptr<Subject>> memory_limits() const {
+    std::vector<std::unique_ptr<Subject>> limits;
+    if (site_.device) {
+      limits.push_back(std::make_unique<DeviceMemorySubject>(*site_.device, shape_, rank_));
+      return limits;
+    }
+    for (const Stores stores : {Stores::cached, Stores::streaming})
+      limits.push_back(std::make_unique<MemorySubject>(shape_, rank_, stores));
+    return limits;
+  }
+
+  std::uint64_t check(Contestant& contestant, const Workload& workload, const Placed& placed) const {
+    site_.everyone.barrier();
+    const std::uint64_t wrong =
+        run_and_count_wrong(*contestant.subject, workload, rank_, placed, site_.device);
+    return static_cast<std::uint64_t>(site_.everyone.total(static_cast<long long>(wrong)));
   }
 
   void run_size(const Workload& workload, std::vector<Record>& records) {
@@ -72,14 +81,20 @@ class Contest {
       contestant.subject->prepare(workload, placed);
       subjects.push_back(contestant.subject.get());
       wrong.emplace_back();
-      if (options_.check && !contestant.is_limit)
-        wrong.back() = run_once_and_check(contestant, workload, placed);
+      if (options_.check && !contestant.is_limit) wrong.back() = check(contestant, workload, placed);
     }
-    const std::vector<Summary> times = measure_in_turns(subjects, everyone_, options_.measure);
+    const std::vector<Summary> times = measure_in_turns(subjects, site_.everyone, options_.measure);
     const double limit = limit_seconds(workload, times);
     for (std::size_t i = 0; i < contestants_.size(); ++i) {
       if (contestants_[i].is_limit) continue;
-      records.push_back({workload, subjects[i]->name(), "host", shape_.nodes, times[i], limit, wrong[i], {}});
+      records.push_back({workload,
+                         subjects[i]->name(),
+                         site_.device ? "device" : "host",
+                         shape_.nodes,
+                         times[i],
+                         limit,
+                         wrong[i],
+                         {}});
     }
   }
 
@@ -106,7 +121,7 @@ class Contest {
     }
   }
 
-  const Everyone& everyone_;
+  const Site& site_;
   const CollectiveOptions& options_;
   Group group_;
   GroupShape shape_;
@@ -134,9 +149,8 @@ void validate(const CollectiveOptions& options) {
     fail(ExitCode::usage, "--warmup-iters and --iters cannot be below 0");
 }
 
-void run_collectives(World& world, const Everyone& everyone, const CollectiveOptions& options,
-                     const RecordSink& sink) {
-  Contest contest(world, everyone, options);
+void run_collectives(const Site& site, const CollectiveOptions& options, const RecordSink& sink) {
+  Contest contest(site, options);
   for (const Collective collective : options.collectives) sink(contest.run(collective));
 }
 

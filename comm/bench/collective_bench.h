@@ -6,6 +6,7 @@
 #include "comm/bench/layout.h"
 #include "comm/bench/measure.h"
 #include "comm/bench/record.h"
+#include "comm/bench/site.h"
 
 namespace trireme::comm::bench {
 
@@ -30,7 +31,6 @@ void validate(const CollectiveOptions& options);
 using RecordSink = std::function<void(const std::vector<Record>&)>;
 
 /// Every rank calls it. The records are those of the group that this rank is in.
-void run_collectives(World& world, const Everyone& everyone, const CollectiveOptions& options,
-                     const RecordSink& sink);
+void run_collectives(const Site& site, const CollectiveOptions& options, const RecordSink& sink);
 
 }  // namespace trireme::comm::bench

@@ -65,4 +65,8 @@ std::vector<std::string> Everyone::host_names() const {
   return names;
 }
 
+void Everyone::broadcast_from_first(void* data, std::size_t bytes) const {
+  check_mpi(MPI_Bcast(data, static_cast<int>(bytes), MPI_BYTE, 0, all_), "MPI_Bcast");
+}
+
 }  // namespace trireme::comm::bench

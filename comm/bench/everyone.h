@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ class Everyone {
   /// The sum over the ranks of each value, on all of them.
   void add_up(std::vector<double>& values) const;
   std::vector<std::string> host_names() const;
+  void broadcast_from_first(void* data, std::size_t bytes) const;
 
  private:
   MPI_Comm all_ = MPI_COMM_NULL;

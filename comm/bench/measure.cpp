@@ -10,9 +10,11 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_a_call(Subject& subject, const Everyone& everyone, int warmups, int iterations) {
   for (int i = 0; i < warmups; ++i) subject.run();
+  subject.finish();
   everyone.barrier();
   const auto begin = Clock::now();
   for (int i = 0; i < iterations; ++i) subject.run();
+  subject.finish();
   const std::chrono::duration<double> taken = Clock::now() - begin;
   return everyone.slowest(taken.count()) / iterations;
 }

@@ -109,15 +109,14 @@ class MpiLink final : public PairLink {
   Buffer data_;
 };
 
-std::unique_ptr<PairLink> make_link(World& world, const Everyone& everyone, const std::string& backend,
-                                    std::size_t bytes) {
-  if (backend == "openmpi") return make_mpi_link(everyone, bytes);
+std::unique_ptr<PairLink> make_link(const Site& site, const std::string& backend, std::size_t bytes) {
+  if (backend == "openmpi" && !site.device) return make_mpi_link(site.everyone, bytes);
   Group all;
-  all.ranks.resize(static_cast<std::size_t>(world.size()));
+  all.ranks.resize(static_cast<std::size_t>(site.world.size()));
   std::iota(all.ranks.begin(), all.ranks.end(), 0);
   CommunicatorOptions options;
   options.name = "pairs " + backend;
-  return make_communicator_link(world.communicator(all, backend, options), bytes);
+  return make_communicator_link(site.world.communicator(all, backend, options), bytes);
 }
 
 }  // namespace
@@ -131,8 +130,7 @@ std::unique_ptr<PairLink> make_mpi_link(const Everyone& everyone, std::size_t me
   return std::make_unique<MpiLink>(everyone.handle(), message_bytes);
 }
 
-std::vector<std::unique_ptr<PairLink>> make_links(const MpiRuntime& runtime, World& world,
-                                                  const Everyone& everyone,
+std::vector<std::unique_ptr<PairLink>> make_links(const MpiRuntime& runtime, const Site& site,
                                                   const std::vector<std::string>& backends,
                                                   std::size_t message_bytes) {
   std::vector<std::unique_ptr<PairLink>> links;
@@ -141,16 +139,20 @@ std::vector<std::unique_ptr<PairLink>> make_links(const MpiRuntime& runtime, Wor
   };
   if (std::find(backends.begin(), backends.end(), "all") == backends.end()) {
     for (const std::string& backend : backends) {
-      if (backend == "ucx") {
+      if (backend == "ucx" && !site.device) {
         add_ucx();
       } else {
-        links.push_back(make_link(world, everyone, backend, message_bytes));
+        links.push_back(make_link(site, backend, message_bytes));
       }
     }
     return links;
   }
+  if (site.device) {
+    links.push_back(make_link(site, "auto", message_bytes));
+    return links;
+  }
   for (const char* backend : {"shm", "mpi", "openmpi"}) {
-    auto link = where_possible(everyone, [&] { return make_link(world, everyone, backend, message_bytes); });
+    auto link = where_possible(site.everyone, [&] { return make_link(site, backend, message_bytes); });
     if (link) links.push_back(std::move(link));
   }
   if (UcxLinks::built_in()) add_ucx();

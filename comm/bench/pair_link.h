@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/bench/everyone.h"
+#include "comm/bench/site.h"
 #include "comm/communicator.h"
 #include "comm/mpi/runtime.h"
 
@@ -31,8 +31,7 @@ std::unique_ptr<PairLink> make_mpi_link(const Everyone& everyone, std::size_t me
 
 /// The links named, "ucx" for all three that UCX gives; "all" stands for every one that this world has. Every
 /// rank calls it alike.
-std::vector<std::unique_ptr<PairLink>> make_links(const MpiRuntime& runtime, World& world,
-                                                  const Everyone& everyone,
+std::vector<std::unique_ptr<PairLink>> make_links(const MpiRuntime& runtime, const Site& site,
                                                   const std::vector<std::string>& backends,
                                                   std::size_t message_bytes);
 

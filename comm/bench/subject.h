@@ -17,7 +17,10 @@ class Subject {
   virtual Buffer allocate(std::size_t bytes) = 0;
   /// What `run` will do from now on.
   virtual void prepare(const Workload& workload, const Placed& placed) = 0;
+  /// One iteration; may return before it is done.
   virtual void run() = 0;
+  /// Returns when all iterations are done.
+  virtual void finish() {}
 };
 
 /// Page-aligned ordinary memory, written once so that every page is there.

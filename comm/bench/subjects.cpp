@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "comm/bench/device_subject.h"
 #include "comm/bench/mpi_subject.h"
 #include "comm/bench/where_possible.h"
 #include "comm/mpi/runtime.h"
@@ -22,32 +23,38 @@ std::unique_ptr<Subject> mpi_library(const Everyone& everyone, const Group& grou
   return subject;
 }
 
-std::unique_ptr<Subject> make_subject(World& world, const Everyone& everyone, const Group& group,
-                                      const std::string& backend, bool plain_memory) {
-  if (backend == "openmpi") return mpi_library(everyone, group);
-  if (backend == "ucx")
-    fail(ExitCode::usage, "ucx moves data between two ranks only; add --pairs, or name another --backend");
+std::unique_ptr<Subject> make_subject(const Site& site, const Group& group, const std::string& backend,
+                                      bool plain_memory) {
   CommunicatorOptions options;
   options.name = "bench " + backend;
-  return std::make_unique<CommunicatorSubject>(world.communicator(group, backend, options), plain_memory);
+  if (site.device)
+    return std::make_unique<DeviceCommunicatorSubject>(site.world.communicator(group, backend, options),
+                                                       *site.device, plain_memory);
+  if (backend == "openmpi") return mpi_library(site.everyone, group);
+  return std::make_unique<CommunicatorSubject>(site.world.communicator(group, backend, options),
+                                               plain_memory);
 }
 
 }  // namespace
 
-std::vector<std::unique_ptr<Subject>> make_subjects(World& world, const Everyone& everyone,
-                                                    const Group& group,
+std::vector<std::unique_ptr<Subject>> make_subjects(const Site& site, const Group& group,
                                                     const std::vector<std::string>& backends,
                                                     bool plain_memory) {
   std::vector<std::unique_ptr<Subject>> subjects;
-  if (std::find(backends.begin(), backends.end(), "all") != backends.end()) {
-    for (const char* backend : host_backends)
-      if (auto subject = where_possible(
-              everyone, [&] { return make_subject(world, everyone, group, backend, plain_memory); }))
-        subjects.push_back(std::move(subject));
+  if (std::find(backends.begin(), backends.end(), "all") == backends.end()) {
+    for (const std::string& backend : backends)
+      subjects.push_back(make_subject(site, group, backend, plain_memory));
     return subjects;
   }
-  for (const std::string& backend : backends)
-    subjects.push_back(make_subject(world, everyone, group, backend, plain_memory));
+  if (site.device) {
+    subjects.push_back(make_subject(site, group, "auto", plain_memory));
+    return subjects;
+  }
+  for (const char* backend : host_backends) {
+    auto subject =
+        where_possible(site.everyone, [&] { return make_subject(site, group, backend, plain_memory); });
+    if (subject) subjects.push_back(std::move(subject));
+  }
   return subjects;
 }
 

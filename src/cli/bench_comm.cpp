@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -7,6 +8,7 @@
 #include "comm/bench/names.h"
 #include "comm/bench/pair_bench.h"
 #include "comm/bench/sizes.h"
+#include "comm/device_world.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/bytes.h"
 #include "core/error.h"
@@ -52,6 +54,8 @@ bench::CollectiveOptions options_from(Words& words) {
   options.reduction = bench::parse_reduction(words.reduction);
   options.span = bench::parse_span(words.group);
   bench::validate(options);
+  if (!words.pairs && std::count(options.backends.begin(), options.backends.end(), "ucx"))
+    fail(ExitCode::usage, "ucx moves data between two ranks only; add --pairs, or name another --backend");
   const std::uint64_t pair_bytes = parse_bytes(words.pair_size);
   if (pair_bytes < bench::exchanged_bytes)
     fail(ExitCode::usage, "--pair-size is {} bytes; give at least {}", pair_bytes, bench::exchanged_bytes);
@@ -83,11 +87,10 @@ std::uint64_t wrong_elements(const std::vector<bench::Record>& records) {
   return wrong;
 }
 
-int measure_collectives(comm::World& world, const bench::Everyone& everyone,
-                        const bench::CollectiveOptions& options, bool json) {
-  const bool speaks = everyone.rank() == 0;
+int measure_collectives(const bench::Site& site, const bench::CollectiveOptions& options, bool json) {
+  const bool speaks = site.everyone.rank() == 0;
   std::uint64_t wrong = 0;
-  bench::run_collectives(world, everyone, options, [&](const std::vector<bench::Record>& records) {
+  bench::run_collectives(site, options, [&](const std::vector<bench::Record>& records) {
     if (speaks) print(records, json);
     wrong += wrong_elements(records);
   });
@@ -96,17 +99,17 @@ int measure_collectives(comm::World& world, const bench::Everyone& everyone,
   return static_cast<int>(ExitCode::internal);
 }
 
-int measure_all_pairs(const comm::MpiRuntime& runtime, comm::World& world, const bench::Everyone& everyone,
-                      const Words& words, const std::vector<std::string>& backends) {
+int measure_all_pairs(const comm::MpiRuntime& runtime, const bench::Site& site, const Words& words,
+                      const std::vector<std::string>& backends) {
   bench::PairReport report;
-  report.node_of_rank = world.node_of_rank();
-  report.host_of_rank = everyone.host_names();
+  report.node_of_rank = site.world.node_of_rank();
+  report.host_of_rank = site.everyone.host_names();
   report.message_bytes = words.pair_options.message_bytes;
-  for (const auto& link : bench::make_links(runtime, world, everyone, backends, report.message_bytes)) {
+  for (const auto& link : bench::make_links(runtime, site, backends, report.message_bytes)) {
     report.backend = link->name();
-    report.pairs = bench::measure_pairs(*link, everyone, report.node_of_rank, words.pair_options);
+    report.pairs = bench::measure_pairs(*link, site.everyone, report.node_of_rank, words.pair_options);
     report.verdicts = bench::judge(report.pairs, report.node_of_rank, words.pair_options.limits);
-    if (everyone.rank() != 0) continue;
+    if (site.everyone.rank() != 0) continue;
     if (words.json) {
       for (const std::string& line : bench::json_of(report)) fmt::print("{}\n", line);
     } else {
@@ -117,12 +120,29 @@ int measure_all_pairs(const comm::MpiRuntime& runtime, comm::World& world, const
   return 0;
 }
 
+int measure_at(const comm::MpiRuntime& runtime, const bench::Site& site, const Words& words,
+               const bench::CollectiveOptions& options) {
+  if (words.pairs) return measure_all_pairs(runtime, site, words, options.backends);
+  return measure_collectives(site, options, words.json);
+}
+
+int measure_on_device(DevicePlugin& plugin, const comm::MpiRuntime& runtime, const bench::Everyone& everyone,
+                      const Words& words, const bench::CollectiveOptions& options) {
+  const comm::MpiWorld hosts(runtime, {.use_gpus = true});
+  const auto device = plugin.open(hosts.topology().device_ordinal(runtime.rank()));
+  comm::DeviceWorldOptions about;
+  about.rank = runtime.rank();
+  about.node_of_rank = hosts.node_of_rank();
+  about.broadcast_from_first = [&everyone](void* data, std::size_t bytes) {
+    everyone.broadcast_from_first(data, bytes);
+  };
+  const auto world = plugin.world(*device, about);
+  return measure_at(runtime, {everyone, *world, device.get()}, words, options);
+}
+
 int measure(Words& words) {
   const bench::CollectiveOptions options = options_from(words);
-  if (words.memory == "device") {
-    open_device_plugin();
-    fail(ExitCode::configuration, "bench comm measures host memory only; leave --memory device out");
-  }
+  DevicePlugin* plugin = words.memory == "device" ? &open_device_plugin() : nullptr;
   const comm::MpiRuntime runtime(nullptr, nullptr);
   if (runtime.size() == 1) {
     fmt::print(stderr,
@@ -130,10 +150,10 @@ int measure(Words& words) {
                "trireme launch -n 2 -- bench comm\n");
     return 0;
   }
-  comm::MpiWorld world(runtime);
   const bench::Everyone everyone;
-  if (words.pairs) return measure_all_pairs(runtime, world, everyone, words, options.backends);
-  return measure_collectives(world, everyone, options, words.json);
+  if (plugin) return measure_on_device(*plugin, runtime, everyone, words, options);
+  comm::MpiWorld world(runtime);
+  return measure_at(runtime, {everyone, world, nullptr}, words, options);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -77,6 +79,7 @@ TEST(BenchProgram, BadArgumentsEndWith64AndSayWhatIsWrong) {
       {"--repeats 0", "--repeats is 0"},
       {"-n -1", "cannot be below 0"},
       {"--memory tape", "--memory 'tape'"},
+      {"--backend ucx", "add --pairs"},
       {"--pairs --pair-size 4", "--pair-size is 4 bytes"},
       {"--pairs --slow-below 1.5", "--slow-below is 1.5"},
       {"--no-such-option", "--no-such-option"},
@@ -88,16 +91,18 @@ TEST(BenchProgram, BadArgumentsEndWith64AndSayWhatIsWrong) {
   }
 }
 
+TEST(BenchProgram, DeviceMemoryWithoutAGpuIsOneSentence) {
+  if (dlopen("libcuda.so.1", RTLD_LAZY)) GTEST_SKIP() << "this machine has a GPU driver";
+  const Ended ended = run(program + " bench comm --memory device");
+  EXPECT_EQ(ended.status, 78);
+  EXPECT_THAT(ended.output, HasSubstr("no GPU driver"));
+  EXPECT_EQ(std::count(ended.output.begin(), ended.output.end(), '\n'), 1);
+}
+
 TEST(BenchProgram, UnknownBackendEndsAllRanksWith64) {
   const Ended ended = run(on_ranks(2, "--backend pigeon"));
   EXPECT_EQ(ended.status, 64) << ended.output;
   EXPECT_THAT(ended.output, HasSubstr("'pigeon'"));
-}
-
-TEST(BenchProgram, UcxIsForPairsOnly) {
-  const Ended ended = run(on_ranks(2, "--backend ucx"));
-  EXPECT_EQ(ended.status, 64) << ended.output;
-  EXPECT_THAT(ended.output, HasSubstr("add --pairs"));
 }
 
 TEST(BenchProgram, EveryCollectiveOnTwoRanksChecksOutAndIsReportedAsJson) {
