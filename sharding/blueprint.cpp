@@ -1,0 +1,68 @@
+#include "sharding/blueprint.h"
+
+#include <numeric>
+
+#include "core/error.h"
+
+namespace trireme::sharding {
+namespace {
+
+std::int64_t total_elements(const ParamGroup& group) {
+  std::int64_t total = 0;
+  for (const Parameter& parameter : group.parameters) total += element_count(parameter);
+  return total;
+}
+
+GroupFacts spans_of(const ParamGroup& group, const Placement& placement, const Extent& extent) {
+  GroupFacts facts;
+  facts.name = group.name;
+  facts.trainable = group.trainable;
+  const bool persistent = total_elements(group) < placement.persist_below;
+  if (!persistent) facts.parameters = placement.of_parameters(group.trainable).span.ranks(extent);
+  if (facts.parameters > 1 && placement.secondary) facts.secondary = placement.secondary->span.ranks(extent);
+  if (group.trainable) {
+    facts.gradients = placement.gradients.span.ranks(extent);
+    facts.optimizer = placement.optimizer.span.ranks(extent);
+  }
+  return facts;
+}
+
+DType stored_type(const ParamGroup& group, const Placement& placement) {
+  if (group.stored) return *group.stored;
+  const DType dtype = dtype_of(placement.of_parameters(group.trainable).codec);
+  return size_of(dtype) > 1 ? dtype : dtype_of(placement.parameters.codec);
+}
+
+}  // namespace
+
+Blueprint draw(const Model& model, const Placement& placement, const Extent& extent, Granule granule) {
+  require_fits(placement, extent);
+  Blueprint blueprint;
+  blueprint.facts.world = extent.world;
+  for (const ParamGroup& group : model.groups) {
+    GroupFacts facts = spans_of(group, placement, extent);
+    const int parts = std::lcm(std::lcm(facts.parameters, facts.optimizer), std::max(facts.secondary, 1));
+    blueprint.layouts.emplace_back(group.parameters, std::lcm(parts, facts.gradients),
+                                   group.trainable ? granule : Granule::element());
+    blueprint.stored.push_back(stored_type(group, placement));
+    blueprint.partitions.emplace_back(extent.world,
+                                      std::vector{facts.parameters, facts.gradients, facts.optimizer});
+    facts.elements = static_cast<std::uint64_t>(blueprint.layouts.back().elements());
+    facts.element_bytes = size_of(blueprint.stored.back());
+    blueprint.facts.groups.push_back(std::move(facts));
+  }
+  std::vector<char> used(model.groups.size(), 0);
+  for (const auto& unit : model.units) {
+    blueprint.facts.units.push_back({unit->name(), unit->groups()});
+    for (const int group : unit->groups()) {
+      require(group >= 0 && group < static_cast<int>(model.groups.size()), "unit {} names group {} of {}",
+              unit->name(), group, model.groups.size());
+      used[static_cast<std::size_t>(group)] = 1;
+    }
+  }
+  for (std::size_t i = 0; i < used.size(); ++i)
+    require(used[i] != 0, "no unit computes with group {}", model.groups[i].name);
+  return blueprint;
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,64 @@
+#include "sharding/circles.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "sharding/partition.h"
+
+namespace trireme::sharding {
+
+Standing::Standing(const comm::World& world) : rank_at_(static_cast<std::size_t>(world.size())) {
+  const auto& node_of_rank = world.node_of_rank();
+  std::iota(rank_at_.begin(), rank_at_.end(), 0);
+  std::stable_sort(rank_at_.begin(), rank_at_.end(), [&](int a, int b) {
+    return node_of_rank[static_cast<std::size_t>(a)] < node_of_rank[static_cast<std::size_t>(b)];
+  });
+  position_ = static_cast<int>(std::find(rank_at_.begin(), rank_at_.end(), world.rank()) - rank_at_.begin());
+  std::map<int, int> ranks_of_node;
+  for (const int node : node_of_rank) ++ranks_of_node[node];
+  const int each = ranks_of_node.begin()->second;
+  const bool uniform = std::all_of(ranks_of_node.begin(), ranks_of_node.end(),
+                                   [&](const auto& node) { return node.second == each; });
+  extent_ = {world.size(), uniform ? each : 1};
+}
+
+comm::Group Standing::ranks_at(const comm::Group& positions) const {
+  comm::Group group;
+  for (const int position : positions.ranks)
+    group.ranks.push_back(rank_at_[static_cast<std::size_t>(position)]);
+  return group;
+}
+
+comm::Communicator* Circles::find_or_make(const Circle& circle) {
+  for (const Made& made : made_)
+    if (made.circle == circle) return made.communicator.get();
+  const Partition partition(standing_.extent().world, circle.spans);
+  const comm::Group group =
+      standing_.ranks_at(partition.between(standing_.position(), circle.inner(), circle.outer()));
+  comm::CommunicatorOptions options;
+  options.name = fmt::format("{} {}", name_of(circle.lane), fmt::join(circle.spans, "-"));
+  made_.push_back({circle, world_.communicator(group, "auto", options)});
+  return made_.back().communicator.get();
+}
+
+std::vector<comm::Communicator*> Circles::of(const Schedule& schedule) {
+  std::vector<comm::Communicator*> communicators;
+  for (const Circle& circle : schedule.circles) communicators.push_back(find_or_make(circle));
+  return communicators;
+}
+
+comm::Traffic Circles::traffic() const {
+  comm::Traffic total;
+  for (const Made& made : made_) {
+    const comm::Traffic traffic = made.communicator->traffic();
+    total.inside_node += traffic.inside_node;
+    total.across_nodes += traffic.across_nodes;
+  }
+  return total;
+}
+
+}  // namespace trireme::sharding

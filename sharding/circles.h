@@ -1,0 +1,45 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "sharding/schedule.h"
+
+namespace trireme::sharding {
+
+/// Where ranks stand when spans are counted: those of a node one after the other, whatever order the launcher
+/// gave them.
+class Standing {
+ public:
+  explicit Standing(const comm::World& world);
+  int position() const { return position_; }
+  Extent extent() const { return extent_; }
+  comm::Group ranks_at(const comm::Group& positions) const;
+
+ private:
+  std::vector<int> rank_at_;
+  int position_ = 0;
+  Extent extent_;
+};
+
+/// The communicators that schedules name by circle. Every rank makes the same ones in the same order.
+class Circles {
+ public:
+  Circles(comm::World& world, const Standing& standing) : world_(world), standing_(standing) {}
+  /// One pointer for each of the schedule's circles; makes those that are new.
+  std::vector<comm::Communicator*> of(const Schedule& schedule);
+  comm::Traffic traffic() const;
+
+ private:
+  comm::Communicator* find_or_make(const Circle& circle);
+
+  struct Made {
+    Circle circle;
+    std::unique_ptr<comm::Communicator> communicator;
+  };
+  comm::World& world_;
+  const Standing& standing_;
+  std::vector<Made> made_;
+};
+
+}  // namespace trireme::sharding

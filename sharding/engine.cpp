@@ -1,0 +1,172 @@
+#include "sharding/engine.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/error.h"
+#include "sharding/arrays.h"
+#include "sharding/support.h"
+
+namespace trireme::sharding {
+namespace {
+
+std::unique_ptr<comm::Communicator> of_all_ranks(comm::World& world, const Standing& standing) {
+  comm::Group positions;
+  positions.ranks.resize(static_cast<std::size_t>(world.size()));
+  std::iota(positions.ranks.begin(), positions.ranks.end(), 0);
+  comm::CommunicatorOptions options;
+  options.name = "control";
+  return world.communicator(standing.ranks_at(positions), "auto", options);
+}
+
+std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
+                                    const Allocate& allocate) {
+  std::vector<GroupState> states;
+  for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
+    states.emplace_back(blueprint, group, position, optimizer, allocate);
+  return states;
+}
+
+}  // namespace
+
+Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Optimizer> optimizer,
+               comm::World& world, EngineOptions options)
+    : model_(std::move(model)),
+      placement_((require_supported(placement), placement)),
+      options_(options),
+      optimizer_(std::move(optimizer)),
+      standing_(world),
+      circles_(world, standing_),
+      control_(of_all_ranks(world, standing_)),
+      blueprint_(draw(model_, placement_, standing_.extent(), optimizer_->granule())),
+      states_(make_states(blueprint_, standing_.position(), *optimizer_, allocator())),
+      first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
+      parameter_slots_(first_schedule_.parameter_slots, allocator()),
+      gradient_slots_(first_schedule_.gradient_slots, allocator()),
+      landing_(allocator()(landing_bytes())),
+      views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_),
+      units_(model_, views_),
+      executor_(
+          {blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_, landing_}) {}
+
+Allocate Engine::allocator() {
+  return [this](std::size_t bytes) {
+    ++allocations_;
+    return control_->allocate(bytes);
+  };
+}
+
+std::size_t Engine::landing_bytes() const {
+  std::int64_t most = 1;
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    if (model_.groups[i].trainable) most = std::max(most, states_[i].gradient_elements());
+  return static_cast<std::size_t>(most) * sizeof(float);
+}
+
+Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) const {
+  ScheduleOptions options;
+  options.purpose = purpose;
+  options.micro_batches = micro_batches;
+  options.prefetch_depth = options_.prefetch_depth;
+  options.reduce_depth = options_.reduce_depth;
+  options.unit_major = options_.unit_major;
+  options.activations = placement_.activations;
+  return build_schedule(blueprint_.facts, options);
+}
+
+Engine::Prepared& Engine::prepared(ScheduleOptions::Purpose purpose, int micro_batches) {
+  for (const auto& made : prepared_)
+    if (made->schedule.options.purpose == purpose && made->schedule.options.micro_batches == micro_batches)
+      return *made;
+  auto made = std::make_unique<Prepared>(Prepared{build(purpose, micro_batches), {}});
+  validate(made->schedule);
+  agree_on(made->schedule);
+  made->communicators = circles_.of(made->schedule);
+  prepared_.push_back(std::move(made));
+  return *prepared_.back();
+}
+
+/// Ranks with different schedules would wait for each other for ever.
+void Engine::agree_on(const Schedule& schedule) {
+  const auto mine = static_cast<std::int64_t>(hash_of(schedule));
+  std::vector<std::int64_t> all(static_cast<std::size_t>(control_->size()));
+  control_->all_gather(&mine, all.data(), comm::Shards::even(1, control_->size()), DType::i64);
+  const auto other = std::find_if(all.begin(), all.end(), [&](std::int64_t hash) { return hash != mine; });
+  if (other != all.end())
+    fail(ExitCode::configuration,
+         "rank {} has made another schedule than this rank: give every rank the same job and model",
+         control_->group().ranks[static_cast<std::size_t>(other - all.begin())]);
+}
+
+void Engine::load(const ReadFloats& read) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const ParamGroup& group = model_.groups[i];
+    GroupState& state = states_[i];
+    for (const Piece& piece : group.trainable ? state.optimizer_pieces() : state.parameter_pieces()) {
+      const Parameter& parameter = group.parameters[static_cast<std::size_t>(piece.parameter)];
+      if (group.trainable) {
+        read(parameter, piece.begin, {state.master() + piece.at, static_cast<std::size_t>(piece.count)});
+      } else {
+        values.resize(static_cast<std::size_t>(piece.count));
+        read(parameter, piece.begin, values);
+        store(values.data(), offset_by(state.home(), piece.at, state.stored()), state.stored(), piece.count);
+      }
+    }
+  }
+  publish();
+}
+
+void Engine::publish() {
+  Prepared& step = prepared(ScheduleOptions::Purpose::train, 1);
+  executor_.publish(step.schedule, step.communicators);
+}
+
+StepResult Engine::train(const StepInput& input) {
+  Prepared& step = prepared(ScheduleOptions::Purpose::train, static_cast<int>(input.micro_batches.size()));
+  return executor_.run(step.schedule, step.communicators, input);
+}
+
+double Engine::evaluate(const std::vector<Context>& micro_batches) {
+  Prepared& pass = prepared(ScheduleOptions::Purpose::evaluate, static_cast<int>(micro_batches.size()));
+  StepInput input;
+  input.micro_batches = micro_batches;
+  double loss = executor_.run(pass.schedule, pass.communicators, input).loss;
+  control_->all_reduce(&loss, &loss, 1, DType::f64, comm::Reduction::sum);
+  return loss;
+}
+
+void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit) {
+  const auto kinds = optimizer_->states();
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const ParamGroup& group = model_.groups[i];
+    GroupState& state = states_[i];
+    for (const Piece& piece : group.trainable ? state.optimizer_pieces() : state.parameter_pieces()) {
+      StateSlice slice{&group.parameters[static_cast<std::size_t>(piece.parameter)], "parameter", piece.begin,
+                       piece.count};
+      slice.first_replica = (group.trainable ? state.optimizer_replica() : state.parameter_replica()) == 0;
+      slice.dtype = group.trainable ? DType::f32 : state.stored();
+      slice.data = group.trainable ? reinterpret_cast<std::byte*>(state.master() + piece.at)
+                                   : offset_by(state.home(), piece.at, state.stored());
+      visit(slice);
+      for (std::size_t k = 0; k < state.state_count(); ++k) {
+        StateSlice kept = slice;
+        kept.state = kinds[k].name, kept.dtype = kinds[k].dtype;
+        kept.begin = piece.begin / kinds[k].elements_each;
+        kept.count = (piece.count + kinds[k].elements_each - 1) / kinds[k].elements_each;
+        kept.data = offset_by(state.state(k), piece.at / kinds[k].elements_each, kinds[k].dtype);
+        visit(kept);
+      }
+    }
+  }
+}
+
+MemoryUse Engine::memory() const {
+  MemoryUse use;
+  for (const GroupState& state : states_) use.states += state.bytes();
+  use.parameter_slots = parameter_slots_.bytes();
+  use.gradient_slots = gradient_slots_.bytes();
+  return use;
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,100 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sharding/executor.h"
+#include "sharding/views.h"
+
+namespace trireme::sharding {
+
+struct EngineOptions {
+  int prefetch_depth = 1;
+  int reduce_depth = 1;
+  bool unit_major = false;
+};
+
+/// Fills `into` with the elements of a parameter from `begin` on.
+using ReadFloats = std::function<void(const Parameter& parameter, std::int64_t begin, std::span<float> into)>;
+
+/// A run of elements of one parameter's state that this rank holds: "parameter", or the name of an
+/// optimizer's state.
+struct StateSlice {
+  const Parameter* parameter = nullptr;
+  std::string state;
+  std::int64_t begin = 0;
+  std::int64_t count = 0;
+  DType dtype = DType::f32;
+  std::byte* data = nullptr;
+  /// False where an earlier rank holds the same.
+  bool first_replica = true;
+};
+
+/// Bytes that this rank keeps, by what they are for.
+struct MemoryUse {
+  std::size_t states = 0, parameter_slots = 0, gradient_slots = 0;
+};
+
+/// A model under a placement on the ranks of a world: loads it, trains and evaluates it step by step, and
+/// hands out its state. Every rank makes the same calls in the same order.
+class Engine {
+ public:
+  Engine(Model model, const Placement& placement, std::unique_ptr<const Optimizer> optimizer,
+         comm::World& world, EngineOptions options = {});
+
+  void load(const ReadFloats& read);
+  /// One optimizer step over the micro-batches of all ranks; each rank gives equally many.
+  StepResult train(const StepInput& input);
+  /// The loss summed over all ranks, as the contexts weigh it.
+  double evaluate(const std::vector<Context>& micro_batches);
+
+  /// In the same order at each call. A caller that changes what the slices show calls `publish` afterwards.
+  void for_each_slice(const std::function<void(const StateSlice&)>& visit);
+  void publish();
+
+  const Model& model() const { return model_; }
+  const Blueprint& blueprint() const { return blueprint_; }
+  const Schedule& schedule(ScheduleOptions::Purpose purpose, int micro_batches) {
+    return prepared(purpose, micro_batches).schedule;
+  }
+  /// Of all ranks, for the small agreements of a training loop.
+  comm::Communicator& control() { return *control_; }
+  comm::Traffic traffic() const { return circles_.traffic(); }
+  MemoryUse memory() const;
+  Executor& executor() { return executor_; }
+  /// Buffers made so far for states, slots and landing; constant once the engine stands.
+  int allocations() const { return allocations_; }
+
+ private:
+  struct Prepared {
+    Schedule schedule;
+    std::vector<comm::Communicator*> communicators;
+  };
+  Prepared& prepared(ScheduleOptions::Purpose purpose, int micro_batches);
+  Schedule build(ScheduleOptions::Purpose purpose, int micro_batches) const;
+  void agree_on(const Schedule& schedule);
+  Allocate allocator();
+  std::size_t landing_bytes() const;
+
+  Model model_;
+  Placement placement_;
+  EngineOptions options_;
+  std::unique_ptr<const Optimizer> optimizer_;
+  Standing standing_;
+  Circles circles_;
+  std::unique_ptr<comm::Communicator> control_;
+  int allocations_ = 0;
+  Blueprint blueprint_;
+  std::vector<GroupState> states_;
+  Schedule first_schedule_;
+  Slots parameter_slots_, gradient_slots_;
+  comm::Buffer landing_;
+  Views views_;
+  UnitRunner units_;
+  std::vector<std::unique_ptr<Prepared>> prepared_;
+  Executor executor_;
+};
+
+}  // namespace trireme::sharding

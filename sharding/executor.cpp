@@ -1,0 +1,212 @@
+#include "sharding/executor.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "core/error.h"
+#include "sharding/arrays.h"
+
+namespace trireme::sharding {
+namespace {
+
+comm::Shards even(std::int64_t each, const comm::Communicator& communicator) {
+  return comm::Shards::even(static_cast<std::size_t>(each), communicator.size());
+}
+
+/// As PyTorch's clip_grad_norm_ counts it.
+constexpr double norm_margin = 1e-6;
+
+}  // namespace
+
+/// What fails first is the cause; what fails after it only lacked its result.
+void Executor::Run::fail_with(std::exception_ptr error) {
+  if (!failed.exchange(true)) failure = std::move(error);
+}
+
+Lane& Executor::lane(OpLane which) {
+  auto& made = lanes_[static_cast<std::size_t>(which)];
+  if (!made) made = std::make_unique<Lane>(std::string(name_of(which)));
+  return *made;
+}
+
+StepResult Executor::run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
+                         const StepInput& input) {
+  require(static_cast<int>(input.micro_batches.size()) == schedule.options.micro_batches,
+          "a schedule of {} micro-batches was given {}", schedule.options.micro_batches,
+          input.micro_batches.size());
+  Run run{schedule, communicators, input};
+  place_.units.begin(input.micro_batches);
+  std::vector<Event> done;
+  done.reserve(schedule.ops.size());
+  for (int i = 0; i < static_cast<int>(schedule.ops.size()); ++i) {
+    const Op& op = schedule.ops[static_cast<std::size_t>(i)];
+    std::vector<Event> waits;
+    for (const int wait : op.waits) waits.push_back(done[static_cast<std::size_t>(wait)]);
+    done.push_back(lane(op.lane).post([this, &run, i] { execute(run, i); }, std::move(waits)));
+  }
+  for (const Event& event : done) {
+    try {
+      event.wait();
+    } catch (...) {
+      run.fail_with(std::current_exception());
+    }
+  }
+  if (run.failure) std::rethrow_exception(run.failure);
+  if (schedule.options.purpose == ScheduleOptions::Purpose::train) {
+    if (!run.result.overflow) ++generation_;
+  } else {
+    run.result.loss = place_.units.loss();
+  }
+  return run.result;
+}
+
+void Executor::execute(Run& run, int index) {
+  const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
+  if (run.failed.load())
+    fail(ExitCode::internal, "{} was not run: the step had failed", describe(run.schedule, index));
+  if (before_) before_(run.schedule, index);
+  try {
+    switch (op.kind) {
+      case OpKind::gather:
+        return gather(run, op);
+      case OpKind::forward:
+        check_slots(run, op);
+        return place_.units.forward(op.target, op.micro_batch,
+                                    run.schedule.options.purpose == ScheduleOptions::Purpose::train, op.keep);
+      case OpKind::backward:
+        check_slots(run, op);
+        return place_.units.backward(op.target, op.micro_batch, op.overwrite);
+      case OpKind::drop:
+        return place_.parameter_slots.dropped(op.target);
+      case OpKind::stash:
+        return stash(op);
+      case OpKind::reduce:
+        return reduce(run, op);
+      case OpKind::norm:
+        return norm(run, op);
+      case OpKind::update:
+        return update(run, op);
+      case OpKind::fetch:
+      case OpKind::snapshot:
+      case OpKind::spill:
+        fail(ExitCode::internal, "{}: this executor has no tiers", describe(run.schedule, index));
+    }
+  } catch (...) {
+    run.fail_with(std::current_exception());
+    throw;
+  }
+}
+
+void Executor::check_slots(const Run& run, const Op& op) const {
+  const UnitFacts& unit = run.schedule.facts.units[static_cast<std::size_t>(op.target)];
+  for (const int group : unit.groups)
+    if (place_.parameter_slots.has(group))
+      place_.parameter_slots.check(group, generation_, place_.blueprint.group(group).name, unit.name);
+}
+
+void Executor::gather(Run& run, const Op& op) {
+  comm::Communicator& communicator = *run.communicators[static_cast<std::size_t>(op.communicator)];
+  const GroupState& from = state(op.target);
+  switch (op.route) {
+    case Route::refresh:
+      return communicator.all_gather(from.updated(), from.home(),
+                                     even(from.optimizer_elements(), communicator), from.stored());
+    case Route::secondary:
+      communicator.all_gather(from.secondary(), place_.parameter_slots.data(op.target),
+                              even(from.secondary_elements(), communicator), from.stored());
+      break;
+    default:
+      communicator.all_gather(from.home(), place_.parameter_slots.data(op.target),
+                              even(from.parameter_elements(), communicator), from.stored());
+  }
+  place_.parameter_slots.filled(op.target, generation_);
+}
+
+void Executor::stash(const Op& op) {
+  const GroupState& into = state(op.target);
+  const auto* whole = static_cast<const std::byte*>(place_.parameter_slots.data(op.target));
+  const std::size_t bytes = static_cast<std::size_t>(into.secondary_elements()) * size_of(into.stored());
+  std::memcpy(into.secondary(), whole + static_cast<std::size_t>(into.secondary_slice()) * bytes, bytes);
+}
+
+void Executor::reduce(Run& run, const Op& op) {
+  comm::Communicator& communicator = *run.communicators[static_cast<std::size_t>(op.communicator)];
+  const GroupState& group = state(op.target);
+  constexpr auto sum = comm::Reduction::sum;
+  switch (op.route) {
+    case Route::span: {
+      const bool first = op.overwrite != 0;
+      float* landing = first ? group.gradient() : place_.landing.as<float>();
+      communicator.reduce_scatter(place_.gradient_slots.data(op.target), landing,
+                                  even(group.gradient_elements(), communicator), DType::f32, sum);
+      if (!first) add(group.gradient(), landing, group.gradient_elements());
+      return;
+    }
+    case Route::rest:
+      return communicator.reduce_scatter(group.gradient(), group.reduced(),
+                                         even(group.optimizer_elements(), communicator), DType::f32, sum);
+    default:
+      return communicator.all_reduce(group.reduced(), group.reduced(),
+                                     static_cast<std::size_t>(group.optimizer_elements()), DType::f32, sum);
+  }
+}
+
+void Executor::norm(Run& run, const Op& op) {
+  // Of the ranks that hold the same slice only the first counts it. Padding is left out: it may hold what
+  // another group left in the slot.
+  std::array<double, 2> totals{0.0, place_.units.loss()};
+  for (const GroupState& group : place_.states)
+    if (group.optimizer_replica() == 0)
+      for (const Piece& piece : group.optimizer_pieces())
+        totals[0] += sum_of_squares(group.reduced() + piece.at, piece.count);
+  if (op.communicator >= 0)
+    run.communicators[static_cast<std::size_t>(op.communicator)]->all_reduce(
+        totals.data(), totals.data(), totals.size(), DType::f64, comm::Reduction::sum);
+  const double scale = 1.0 / run.input.loss_scale;
+  run.result.loss = totals[1] * scale;
+  run.result.gradient_norm = std::sqrt(totals[0]) * scale;
+  run.result.overflow = !std::isfinite(totals[0]) || !std::isfinite(totals[1]);
+  run.update_scale = scale;
+  if (run.input.max_norm)
+    run.update_scale *= std::min(1.0, *run.input.max_norm / (run.result.gradient_norm + norm_margin));
+}
+
+void Executor::update(Run& run, const Op& op) {
+  if (run.result.overflow) return;
+  GroupState& group = state(op.target);
+  const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
+  const auto kinds = place_.optimizer.states();
+  const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
+  std::vector<std::byte*> states(kinds.size());
+  for (const Piece& piece : group.optimizer_pieces()) {
+    for (std::size_t k = 0; k < kinds.size(); ++k)
+      states[k] = offset_by(group.state(k), piece.at / kinds[k].elements_each, kinds[k].dtype);
+    UpdateRun work;
+    work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
+    work.begin = piece.begin, work.count = piece.count;
+    work.master = group.master() + piece.at, work.gradient = group.reduced() + piece.at;
+    work.states = states;
+    if (void* copy = group.update_copy())
+      work.copy = offset_by(copy, piece.at, group.stored()), work.copy_dtype = group.stored();
+    place_.optimizer.update(work, scalars);
+  }
+  group.bring_home();
+}
+
+void Executor::publish(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators) {
+  const StepInput nothing;
+  Run run{schedule, communicators, nothing};
+  for (const Op& op : schedule.ops) {
+    if (op.kind == OpKind::update) {
+      GroupState& group = state(op.target);
+      if (void* copy = group.update_copy())
+        store(group.master(), copy, group.stored(), group.optimizer_elements());
+      group.bring_home();
+    } else if (op.kind == OpKind::gather && op.route == Route::refresh) {
+      gather(run, op);
+    }
+  }
+  ++generation_;
+}
+
+}  // namespace trireme::sharding

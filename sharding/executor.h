@@ -1,0 +1,98 @@
+#pragma once
+#include <array>
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/lane.h"
+#include "sharding/blueprint.h"
+#include "sharding/circles.h"
+#include "sharding/group_state.h"
+#include "sharding/schedule.h"
+#include "sharding/slots.h"
+#include "sharding/unit_runner.h"
+
+namespace trireme::sharding {
+
+/// What one step is told.
+struct StepInput {
+  std::vector<Context> micro_batches;
+  double learning_rate = 0;
+  /// Losses were multiplied by it; it is taken out of losses, norm and gradients.
+  double loss_scale = 1;
+  std::optional<double> max_norm;
+  /// The step's number for the optimizer, from 1.
+  std::int64_t step = 1;
+};
+
+struct StepResult {
+  double loss = 0;
+  double gradient_norm = 0;
+  /// The gradient was not finite on some rank, so no rank has updated anything.
+  bool overflow = false;
+};
+
+/// What ops work on. All of it outlives the executor.
+struct Workplace {
+  const Blueprint& blueprint;
+  const Optimizer& optimizer;
+  const Model& model;
+  std::vector<GroupState>& states;
+  Slots& parameter_slots;
+  Slots& gradient_slots;
+  UnitRunner& units;
+  /// Of the largest gradient slice that is added to: where a reduction lands before it is added.
+  comm::Buffer& landing;
+};
+
+/// Called on an op's lane right before it runs; tests stall lanes with it, traces take the time.
+using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
+
+/// Runs schedules op by op on lanes that are threads. It decides nothing: order, waits and buffers are the
+/// schedule's.
+class Executor {
+ public:
+  explicit Executor(Workplace workplace) : place_(workplace) {}
+
+  /// `communicators`: one for each circle of the schedule. Returns when every op is done; throws what the
+  /// first failed op threw.
+  StepResult run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
+                 const StepInput& input);
+  void before_each(BeforeOp before) { before_ = std::move(before); }
+  /// How often parameters have been updated: the generation that slots must hold.
+  std::uint64_t generation() const { return generation_; }
+  /// Takes what the optimizer's slice holds to all slices of the parameters: after loading, as after an
+  /// update.
+  void publish(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators);
+
+ private:
+  struct Run {
+    const Schedule& schedule;
+    const std::vector<comm::Communicator*>& communicators;
+    const StepInput& input;
+    StepResult result{};
+    double update_scale = 1;
+    std::atomic<bool> failed{false};
+    std::exception_ptr failure{};
+    void fail_with(std::exception_ptr error);
+  };
+  void execute(Run& run, int index);
+  void gather(Run& run, const Op& op);
+  void reduce(Run& run, const Op& op);
+  void stash(const Op& op);
+  void norm(Run& run, const Op& op);
+  void update(Run& run, const Op& op);
+  void check_slots(const Run& run, const Op& op) const;
+  GroupState& state(int group) { return place_.states[static_cast<std::size_t>(group)]; }
+  Lane& lane(OpLane which);
+
+  Workplace place_;
+  BeforeOp before_;
+  std::uint64_t generation_ = 0;
+  std::array<std::unique_ptr<Lane>, lane_count> lanes_;
+};
+
+}  // namespace trireme::sharding

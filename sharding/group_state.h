@@ -1,0 +1,64 @@
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "comm/buffer.h"
+#include "sharding/blueprint.h"
+
+namespace trireme::sharding {
+
+using Allocate = std::function<comm::Buffer(std::size_t bytes)>;
+
+/// What one rank keeps of one group from step to step: its slices of the parameters, the gradient and the
+/// optimizer's state.
+class GroupState {
+ public:
+  /// `position`: this rank among the ranks. `allocate` makes what collectives touch.
+  GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
+             const Allocate& allocate);
+
+  DType stored() const { return stored_; }
+  std::int64_t parameter_elements() const { return layout_->slice_elements(facts_->parameters); }
+  std::int64_t gradient_elements() const { return layout_->slice_elements(facts_->gradients); }
+  std::int64_t optimizer_elements() const { return layout_->slice_elements(facts_->optimizer); }
+  std::int64_t secondary_elements() const { return layout_->slice_elements(facts_->secondary); }
+
+  /// The slice of the parameters' span as it is stored and gathered.
+  void* home() const { return home_.data(); }
+  void* secondary() const { return secondary_.data(); }
+  float* gradient() const { return gradient_.as<float>(); }
+  /// The complete gradient of the optimizer's slice; part of `gradient` where the spans are equal.
+  float* reduced() const { return reduced_.data() ? reduced_.as<float>() : gradient(); }
+  float* master() const { return master_.data() ? master_.as<float>() : home_.as<float>(); }
+  std::byte* state(std::size_t kind) const { return states_[kind].as<std::byte>(); }
+  std::size_t state_count() const { return states_.size(); }
+
+  /// Where an update writes the values as they are stored; null when the master itself is what is stored.
+  void* update_copy() const;
+  /// The optimizer's slice as it is stored: what the refresh gathers.
+  const void* updated() const {
+    return staging_.data() ? staging_.data() : static_cast<const void*>(master());
+  }
+  /// Where the optimizer's slice is the wider one, takes this rank's part of it home.
+  void bring_home();
+
+  const std::vector<Piece>& optimizer_pieces() const { return optimizer_pieces_; }
+  const std::vector<Piece>& parameter_pieces() const { return parameter_pieces_; }
+  /// 0 for the first of the ranks that hold the same slice.
+  int optimizer_replica() const { return optimizer_replica_; }
+  int parameter_replica() const { return parameter_replica_; }
+  int secondary_slice() const { return secondary_slice_; }
+  std::size_t bytes() const;
+
+ private:
+  const GroupFacts* facts_;
+  const Layout* layout_;
+  DType stored_;
+  std::int64_t home_in_updated_ = 0;
+  int optimizer_replica_, parameter_replica_, secondary_slice_;
+  std::vector<Piece> optimizer_pieces_, parameter_pieces_;
+  comm::Buffer home_, secondary_, gradient_, reduced_, master_, staging_;
+  std::vector<comm::Buffer> states_;
+};
+
+}  // namespace trireme::sharding

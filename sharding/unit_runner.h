@@ -1,0 +1,57 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "sharding/blueprint.h"
+#include "sharding/unit.h"
+#include "sharding/views.h"
+
+namespace trireme::sharding {
+
+/// Computes units forward and back, one micro-batch at a time, and keeps what flows between them. Autograd's
+/// graph never crosses a unit.
+class UnitRunner {
+ public:
+  UnitRunner(const Model& model, const Views& views);
+
+  /// Forgets what an interrupted step left. The contexts live until the step's end.
+  void begin(const std::vector<Context>& micro_batches);
+  /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise.
+  void forward(int unit, int micro_batch, bool train, bool keep);
+  /// Writes the gradients of the unit's i-th group where bit i of `overwrite` is set, adds them otherwise.
+  void backward(int unit, int micro_batch, std::uint32_t overwrite);
+
+  /// The losses of all units and micro-batches, added in a fixed order.
+  double loss() const;
+  /// What the last unit handed on for a micro-batch.
+  const Activation& output(int micro_batch) const { return flow_[static_cast<std::size_t>(micro_batch)]; }
+
+ private:
+  struct Saved {
+    Activation input;
+    Activation output;
+    bool has_output = false;
+  };
+  Saved& saved(int unit, int micro_batch) { return saved_[index(unit, micro_batch)]; }
+  std::size_t index(int unit, int micro_batch) const {
+    return static_cast<std::size_t>(micro_batch) * model_.units.size() + static_cast<std::size_t>(unit);
+  }
+  Activation as_leaves(const Activation& activation, bool require_gradients) const;
+  Activation compute(int unit, int micro_batch, const Activation& input) const;
+  void write_gradients(int unit, const std::vector<at::Tensor>& gradients, std::size_t first,
+                       std::uint32_t overwrite) const;
+
+  const Model& model_;
+  const Views& views_;
+  std::vector<Weights> weights_;
+  /// Whether something before a unit is trained, so that the gradient of its input is wanted.
+  std::vector<char> wants_input_gradient_;
+  const std::vector<Context>* contexts_ = nullptr;
+  std::vector<Saved> saved_;
+  std::vector<Activation> flow_;
+  /// The gradients of what flowed: hidden, then the others.
+  std::vector<std::vector<at::Tensor>> gradient_flow_;
+  std::vector<double> losses_;
+};
+
+}  // namespace trireme::sharding
