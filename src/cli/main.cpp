@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   cli::Run chosen;
   cli::add_bench(app, chosen);
+  cli::add_job(app, chosen);
   cli::add_version(app, chosen);
   try {
     app.parse(argc, argv);

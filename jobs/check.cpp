@@ -1,0 +1,27 @@
+#include "jobs/check.h"
+
+#include "core/error.h"
+
+namespace trireme::jobs {
+
+void check(JobSpec& job, const std::string& where) {
+  if (job.base_model.empty())
+    fail(ExitCode::configuration, "{}: base_model is missing: the folder of a model", where);
+  if (job.datasets.empty())
+    fail(ExitCode::configuration, "{}: datasets is missing: a list with at least one path", where);
+  if (job.datasets.size() > 1)
+    fail(ExitCode::configuration, "{}: datasets lists {} entries; several are not mixed yet", where,
+         job.datasets.size());
+  if (!(job.learning_rate > 0)) fail(ExitCode::configuration, "{}: learning_rate is missing or 0", where);
+  if (job.output_dir.empty()) fail(ExitCode::configuration, "{}: output_dir is empty", where);
+  if (job.warmup_steps > 0 && job.warmup_ratio > 0)
+    fail(ExitCode::configuration, "{}: warmup_steps and warmup_ratio are both given; keep one", where);
+  if (job.lr_scheduler == "constant" && (job.warmup_steps > 0 || job.warmup_ratio > 0))
+    fail(ExitCode::configuration, "{}: lr_scheduler: constant has no warm-up; use constant_with_warmup",
+         where);
+  if (job.max_steps > 0 && job.warmup_steps > job.max_steps)
+    fail(ExitCode::configuration, "{}: warmup_steps = {} is more than max_steps = {}", where,
+         job.warmup_steps, job.max_steps);
+}
+
+}  // namespace trireme::jobs

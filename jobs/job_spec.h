@@ -1,0 +1,86 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "sharding/placement.h"
+
+namespace trireme::jobs {
+
+struct DataSet {
+  std::string path;
+  std::string type = "tokens";
+  bool operator==(const DataSet&) const = default;
+};
+
+struct ScheduleChoice {
+  std::string order = "micro_batch_major";
+  std::int64_t prefetch_depth = 1;
+  std::int64_t reduce_depth = 1;
+  bool operator==(const ScheduleChoice&) const = default;
+};
+
+/// A preset, and what is said otherwise: "parameters.span" to "node" and the like.
+struct PlacementChoice {
+  std::string preset = "ddp";
+  std::map<std::string, std::string> said;
+  bool operator==(const PlacementChoice&) const = default;
+};
+
+struct SlurmChoice {
+  std::int64_t nodes = 1;
+  std::int64_t ranks_per_node = 1;
+  std::int64_t gpus_per_node = 0;  ///< 0: the site's default
+  std::int64_t cpus_per_rank = 0;
+  std::string memory_per_node, time_limit, partition, account, qos, reservation, constraint, dependency,
+      exclude;
+  std::string container, scratch;
+  std::int64_t warning_seconds = 120;
+  std::int64_t fruitless_runs = 3;
+  bool requeue = true;
+  bool operator==(const SlurmChoice&) const = default;
+};
+
+/// A job as its YAML file and the command line say it, defaults filled in: every value is in range, and each
+/// is of a feature that exists.
+struct JobSpec {
+  std::string base_model;
+  std::vector<DataSet> datasets;
+  std::string output_dir = "./run";
+
+  std::int64_t sequence_len = 2048;
+  std::int64_t micro_batch_size = 1;
+  std::int64_t gradient_accumulation_steps = 1;
+  std::int64_t num_epochs = 1;
+  std::int64_t max_steps = 0;  ///< 0: as many as the epochs have
+  std::int64_t seed = 42;
+  bool shuffle_merged_datasets = true;
+
+  std::string optimizer = "adamw_torch";
+  double learning_rate = 0.0;
+  double weight_decay = 0.0;
+  double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  double max_grad_norm = 1.0;  ///< 0: no clipping
+  std::string lr_scheduler = "cosine";
+  std::int64_t warmup_steps = 0;
+  double warmup_ratio = 0.0;
+
+  std::string bf16 = "auto";
+  bool gradient_checkpointing = false;
+  std::int64_t logging_steps = 1;
+  std::int64_t save_steps = 0;  ///< 0: at the end alone
+  std::int64_t save_total_limit = 2;
+
+  PlacementChoice placement;
+  ScheduleChoice schedule;
+  SlurmChoice slurm;
+
+  /// What the reader decided on its own, one sentence each.
+  std::vector<std::string> notes;
+};
+
+/// The table of the placement section, with `compute` as the type of the parameters where none is said.
+sharding::Placement placement_of(const JobSpec& job, sharding::Codec compute);
+
+}  // namespace trireme::jobs

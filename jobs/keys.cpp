@@ -1,0 +1,133 @@
+#include "jobs/keys.h"
+
+namespace trireme::jobs {
+namespace {
+
+constexpr double many = 1e12;
+
+std::vector<Key> training_keys() {
+  return {
+      {"base_model", +[](JobSpec& j) -> std::string& { return j.base_model; },
+       "Folder of a Hugging Face model: config.json and safetensors"},
+      {"output_dir", +[](JobSpec& j) -> std::string& { return j.output_dir; }, "The run folder"},
+      {.name = "sequence_len",
+       .place = +[](JobSpec& j) -> std::int64_t& { return j.sequence_len; },
+       .meaning = "Tokens in one row of a batch",
+       .least = 1,
+       .most = 1 << 24,
+       .aliases = {"sequence_length"}},
+      {"micro_batch_size", +[](JobSpec& j) -> std::int64_t& { return j.micro_batch_size; },
+       "Rows that a rank computes at once", 1, 1 << 20},
+      {"gradient_accumulation_steps",
+       +[](JobSpec& j) -> std::int64_t& { return j.gradient_accumulation_steps; },
+       "Micro-batches of a rank in one step", 1, 1 << 20},
+      {"num_epochs", +[](JobSpec& j) -> std::int64_t& { return j.num_epochs; }, "Passes over the data", 1,
+       1e6},
+      {"max_steps", +[](JobSpec& j) -> std::int64_t& { return j.max_steps; },
+       "Ends after this many steps; 0: when the epochs are done", 0, many},
+      {"seed", +[](JobSpec& j) -> std::int64_t& { return j.seed; }, "Of all randomness", 0, 9007199254740991},
+      {"shuffle_merged_datasets", +[](JobSpec& j) -> bool& { return j.shuffle_merged_datasets; },
+       "Samples in an order drawn from the seed; false: as they lie in the files"},
+      {.name = "optimizer",
+       .place = +[](JobSpec& j) -> std::string& { return j.optimizer; },
+       .meaning = "How gradients change the parameters",
+       .choices = {"adamw_torch", "adamw_torch_fused", "sgd"}},
+      {"learning_rate", +[](JobSpec& j) -> double& { return j.learning_rate; }, "The highest of the run", 0,
+       1e3},
+      {"weight_decay", +[](JobSpec& j) -> double& { return j.weight_decay; }, "Decoupled, of every parameter",
+       0, 1e3},
+      {"adam_beta1", +[](JobSpec& j) -> double& { return j.adam_beta1; }, "Decay of the first moment", 0,
+       0.9999999},
+      {"adam_beta2", +[](JobSpec& j) -> double& { return j.adam_beta2; }, "Decay of the second moment", 0,
+       0.9999999},
+      {"adam_epsilon", +[](JobSpec& j) -> double& { return j.adam_epsilon; },
+       "Added to the root of the second moment", 1e-30, 1},
+      {"max_grad_norm", +[](JobSpec& j) -> double& { return j.max_grad_norm; },
+       "Gradients are scaled down to this norm; 0: never", 0, 1e30},
+      {.name = "lr_scheduler",
+       .place = +[](JobSpec& j) -> std::string& { return j.lr_scheduler; },
+       .meaning = "How the learning rate goes on after warm-up",
+       .choices = {"cosine", "linear", "constant", "constant_with_warmup"}},
+      {"warmup_steps", +[](JobSpec& j) -> std::int64_t& { return j.warmup_steps; }, "Steps of linear rise", 0,
+       many},
+      {"warmup_ratio", +[](JobSpec& j) -> double& { return j.warmup_ratio; },
+       "The same as a share of all steps", 0, 1},
+      {.name = "bf16",
+       .place = +[](JobSpec& j) -> std::string& { return j.bf16; },
+       .meaning = "Compute in bf16; auto: where the device is faster with it",
+       .choices = {"auto", "true", "false"}},
+      {"gradient_checkpointing", +[](JobSpec& j) -> bool& { return j.gradient_checkpointing; },
+       "Blocks are computed again in backward instead of kept"},
+      {"logging_steps", +[](JobSpec& j) -> std::int64_t& { return j.logging_steps; },
+       "Steps between lines on the console", 1, many},
+      {"save_steps", +[](JobSpec& j) -> std::int64_t& { return j.save_steps; },
+       "Steps between checkpoints; 0: at the end alone", 0, many},
+      {"save_total_limit", +[](JobSpec& j) -> std::int64_t& { return j.save_total_limit; },
+       "Checkpoints that are kept", 1, 1e6},
+  };
+}
+
+std::vector<Key> schedule_keys() {
+  return {
+      {.name = "schedule.order",
+       .place = +[](JobSpec& j) -> std::string& { return j.schedule.order; },
+       .meaning = "What passes first: a micro-batch through all units, or all micro-batches through a unit",
+       .choices = {"micro_batch_major", "unit_major"}},
+      {"schedule.prefetch_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.prefetch_depth; },
+       "How many units ahead parameters are gathered", 0, 1000},
+      {"schedule.reduce_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.reduce_depth; },
+       "How many units' gradients may wait for their reduction", 0, 1000},
+  };
+}
+
+std::vector<Key> slurm_keys() {
+  return {
+      {"slurm.nodes", +[](JobSpec& j) -> std::int64_t& { return j.slurm.nodes; }, "Nodes to ask for", 1, 1e5},
+      {"slurm.ranks_per_node", +[](JobSpec& j) -> std::int64_t& { return j.slurm.ranks_per_node; },
+       "Ranks on each, usually one a GPU", 1, 1024},
+      {"slurm.gpus_per_node", +[](JobSpec& j) -> std::int64_t& { return j.slurm.gpus_per_node; },
+       "GPUs on each; 0: none are asked for", 0, 1024},
+      {"slurm.cpus_per_rank", +[](JobSpec& j) -> std::int64_t& { return j.slurm.cpus_per_rank; },
+       "Cores for each rank; 0: the site's default", 0, 4096},
+      {"slurm.memory_per_node", +[](JobSpec& j) -> std::string& { return j.slurm.memory_per_node; },
+       "As for sbatch --mem"},
+      {"slurm.time_limit", +[](JobSpec& j) -> std::string& { return j.slurm.time_limit; },
+       "As for sbatch --time"},
+      {"slurm.partition", +[](JobSpec& j) -> std::string& { return j.slurm.partition; },
+       "As for sbatch --partition"},
+      {"slurm.account", +[](JobSpec& j) -> std::string& { return j.slurm.account; },
+       "As for sbatch --account"},
+      {"slurm.qos", +[](JobSpec& j) -> std::string& { return j.slurm.qos; }, "As for sbatch --qos"},
+      {"slurm.reservation", +[](JobSpec& j) -> std::string& { return j.slurm.reservation; },
+       "As for sbatch --reservation"},
+      {"slurm.constraint", +[](JobSpec& j) -> std::string& { return j.slurm.constraint; },
+       "As for sbatch --constraint"},
+      {"slurm.dependency", +[](JobSpec& j) -> std::string& { return j.slurm.dependency; },
+       "As for sbatch --dependency"},
+      {"slurm.exclude", +[](JobSpec& j) -> std::string& { return j.slurm.exclude; },
+       "Nodes to stay away from"},
+      {"slurm.container", +[](JobSpec& j) -> std::string& { return j.slurm.container; },
+       "An Apptainer image"},
+      {"slurm.scratch", +[](JobSpec& j) -> std::string& { return j.slurm.scratch; },
+       "A folder on each node's own disk"},
+      {"slurm.warning_seconds", +[](JobSpec& j) -> std::int64_t& { return j.slurm.warning_seconds; },
+       "How long before the time limit the job saves and asks to be requeued", 1, 65535},
+      {"slurm.fruitless_runs", +[](JobSpec& j) -> std::int64_t& { return j.slurm.fruitless_runs; },
+       "Runs in a row without progress before the job gives up", 1, 1000},
+      {"slurm.requeue", +[](JobSpec& j) -> bool& { return j.slurm.requeue; },
+       "Whether it is requeued at all"},
+  };
+}
+
+}  // namespace
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> table = [] {
+    std::vector<Key> all = training_keys();
+    for (const auto& more : {schedule_keys(), slurm_keys()}) all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace trireme::jobs

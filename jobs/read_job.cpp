@@ -1,0 +1,182 @@
+#include "jobs/read_job.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "io/file.h"
+#include "jobs/check.h"
+#include "jobs/keys.h"
+#include "jobs/placement_keys.h"
+#include "jobs/read_yaml.h"
+#include "jobs/suggest.h"
+
+namespace trireme::jobs {
+namespace {
+
+bool means_off(const YAML::Node& value) {
+  if (value.IsNull()) return true;
+  if (!value.IsScalar()) return value.size() == 0;
+  const std::string& text = value.Scalar();
+  return text.empty() || text == "false" || text == "False" || text == "0" || text == "0.0";
+}
+
+[[noreturn]] void wrong(const Setting& setting, std::string_view expected) {
+  const std::string given = setting.value.IsScalar()
+                                ? fmt::format("\"{}\"", setting.value.Scalar().substr(0, 60))
+                                : std::string("a list or mapping");
+  fail(ExitCode::configuration, "{}: {} must be {}, not {}", setting.where, setting.name, expected, given);
+}
+
+template <typename Number>
+Number number_of(const Setting& setting, std::string_view expected) {
+  if (!setting.value.IsScalar()) wrong(setting, expected);
+  const std::string& text = setting.value.Scalar();
+  const char* end = text.data() + text.size();
+  Number value{};
+  const auto [stop, status] = std::from_chars(text.data(), end, value);
+  if (status != std::errc() || stop != end) wrong(setting, expected);
+  return value;
+}
+
+std::string in_bounds(const Key& key) {
+  return fmt::format("between {} and {}", key.least, key.most);
+}
+
+void assign(const Key& key, std::int64_t& place, const Setting& setting) {
+  const auto value = number_of<std::int64_t>(setting, "a whole number");
+  if (key.least < key.most &&
+      (static_cast<double>(value) < key.least || static_cast<double>(value) > key.most))
+    wrong(setting, in_bounds(key));
+  place = value;
+}
+
+void assign(const Key& key, double& place, const Setting& setting) {
+  const double value = number_of<double>(setting, "a number");
+  if (!std::isfinite(value) || (key.least < key.most && (value < key.least || value > key.most)))
+    wrong(setting, in_bounds(key));
+  place = value;
+}
+
+void assign(const Key&, bool& place, const Setting& setting) {
+  if (!setting.value.IsScalar()) wrong(setting, "true or false");
+  const std::string& text = setting.value.Scalar();
+  if (text != "true" && text != "false") wrong(setting, "true or false");
+  place = text == "true";
+}
+
+void assign(const Key& key, std::string& place, const Setting& setting) {
+  if (!setting.value.IsScalar()) wrong(setting, "one word or text");
+  const std::string& text = setting.value.Scalar();
+  for (const RefusedValue& refused : refused_values())
+    if (refused.key == key.name && refused.value == text)
+      fail(ExitCode::configuration, "{}: {}: {} is refused: {}", setting.where, setting.name, text,
+           refused.reason);
+  if (!key.choices.empty() && std::find(key.choices.begin(), key.choices.end(), text) == key.choices.end())
+    fail(ExitCode::configuration, "{}: {} must be one of {}, not \"{}\"{}", setting.where, setting.name,
+         fmt::join(key.choices, ", "), text.substr(0, 60), did_you_mean(text, key.choices));
+  if (text.find('\0') != std::string::npos || text.find('\n') != std::string::npos)
+    wrong(setting, "a single line");
+  place = text;
+}
+
+std::vector<std::string_view> all_names() {
+  std::vector<std::string_view> names{"datasets", "placement", "include"};
+  for (const Key& key : keys()) names.push_back(key.name);
+  for (const RefusedKey& key : refused_keys()) names.push_back(key.name);
+  for (const MappedKey& key : mapped_keys()) names.push_back(key.name);
+  for (const std::string& name : placement_key_names()) names.push_back(name);
+  return names;
+}
+
+[[noreturn]] void unknown(const Setting& setting) {
+  for (const Key& key : keys()) {
+    const std::size_t dot = key.name.find('.');
+    if (dot != std::string_view::npos && key.name.substr(dot + 1) == setting.name)
+      fail(ExitCode::configuration, "{}: {} belongs in the section {}:", setting.where, setting.name,
+           key.name.substr(0, dot));
+  }
+  fail(ExitCode::configuration, "{}: the key {} is unknown{}", setting.where, setting.name.substr(0, 80),
+       did_you_mean(setting.name, all_names()));
+}
+
+void read_data_set(const Setting& setting, std::size_t index, const YAML::Node& entry, JobSpec& job) {
+  const std::string where = fmt::format("{}: datasets[{}]", setting.where, index);
+  if (!entry.IsMap()) fail(ExitCode::configuration, "{} must be a mapping with path and type", where);
+  DataSet set;
+  for (const auto& item : entry) {
+    const std::string key = item.first.IsScalar() ? item.first.Scalar() : "(not a word)";
+    if ((key == "path" || key == "type") && item.second.IsScalar()) {
+      (key == "path" ? set.path : set.type) = item.second.Scalar();
+    } else if (key == "type") {
+      fail(ExitCode::configuration,
+           "{}.type: a prompt template is refused: text is not tokenised in training yet", where);
+    } else {
+      fail(ExitCode::configuration, "{}: the key {} is unknown{}", where, key,
+           did_you_mean(key, {"path", "type"}));
+    }
+  }
+  if (set.path.empty()) fail(ExitCode::configuration, "{} has no path", where);
+  if (set.type != "tokens")
+    fail(ExitCode::configuration,
+         "{}.type: {} is refused: text is not tokenised in training yet; type tokens reads an .npy file of "
+         "rows of token ids",
+         where, set.type);
+  job.datasets.push_back(std::move(set));
+}
+
+void read_data_sets(const Setting& setting, JobSpec& job) {
+  if (!setting.value.IsSequence()) wrong(setting, "a list");
+  job.datasets.clear();
+  for (std::size_t i = 0; i < setting.value.size(); ++i) read_data_set(setting, i, setting.value[i], job);
+}
+
+bool names_key(const Key& key, const std::string& name) {
+  return key.name == name || std::find(key.aliases.begin(), key.aliases.end(), name) != key.aliases.end();
+}
+
+/// A section that is refused as a whole is refused by its first part.
+std::string_view first_part(std::string_view name) {
+  return name.substr(0, name.find('.'));
+}
+
+void apply(const Setting& setting, JobSpec& job) {
+  if (setting.name == "datasets") return read_data_sets(setting, job);
+  if (first_part(setting.name) == "placement") {
+    if (!apply_placement(setting, job.placement)) unknown(setting);
+    return;
+  }
+  for (const Key& key : keys()) {
+    if (!names_key(key, setting.name)) continue;
+    if (setting.value.IsNull()) return;
+    return std::visit([&](auto place) { assign(key, place(job), setting); }, key.place);
+  }
+  for (const MappedKey& key : mapped_keys())
+    if (key.name == setting.name) return job.notes.push_back(fmt::format("{}: {}", key.name, key.note));
+  for (const RefusedKey& key : refused_keys()) {
+    if (key.name != first_part(setting.name)) continue;
+    if (means_off(setting.value)) return;
+    fail(ExitCode::configuration, "{}: {} is refused: {}", setting.where, setting.name, key.reason);
+  }
+  unknown(setting);
+}
+
+}  // namespace
+
+JobSpec parse_job(std::string_view text, const std::string& where, const std::vector<std::string>& overrides,
+                  const std::filesystem::path& folder) {
+  JobSpec job;
+  for (const Setting& setting : read_settings(text, where, folder)) apply(setting, job);
+  for (const std::string& word : overrides) apply(read_override(word), job);
+  check(job, where);
+  return job;
+}
+
+JobSpec load_job(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  return parse_job(io::read_text(path, 1 << 20), path.string(), overrides, path.parent_path());
+}
+
+}  // namespace trireme::jobs

@@ -1,0 +1,72 @@
+#include "jobs/keys.h"
+
+namespace trireme::jobs {
+
+const std::vector<RefusedKey>& refused_keys() {
+  static const std::vector<RefusedKey> table{
+      {"adapter", "adapters are not trained yet; leave it out to train all parameters"},
+      {"lora_r", "adapters are not trained yet"},
+      {"lora_alpha", "adapters are not trained yet"},
+      {"lora_dropout", "adapters are not trained yet"},
+      {"lora_target_linear", "adapters are not trained yet"},
+      {"lora_target_modules", "adapters are not trained yet"},
+      {"load_in_4bit", "quantised base weights are not trained on yet"},
+      {"load_in_8bit", "quantised base weights are not trained on yet"},
+      {"fp16", "fp16 needs loss scaling, which is not there yet; use bf16"},
+      {"tf32", "it changes products on GPUs alone, and training runs on CPUs so far"},
+      {"val_set_size", "there is no evaluation during training yet"},
+      {"eval_steps", "there is no evaluation during training yet"},
+      {"evals_per_epoch", "there is no evaluation during training yet"},
+      {"eval_sample_packing", "there is no evaluation during training yet"},
+      {"early_stopping_patience", "there is no evaluation during training yet"},
+      {"sample_packing", "documents are not packed yet"},
+      {"pad_to_sequence_len", "rows are whole token sequences so far, so nothing is padded"},
+      {"special_tokens", "text is not tokenised in training yet; datasets are token files"},
+      {"tokens", "text is not tokenised in training yet; datasets are token files"},
+      {"chat_template", "text is not tokenised in training yet; datasets are token files"},
+      {"train_on_inputs", "text is not tokenised in training yet; datasets are token files"},
+      {"dataset_prepared_path", "text is not tokenised in training yet; datasets are token files"},
+      {"saves_per_epoch", "use save_steps"},
+      {"resume_from_checkpoint", "a run resumes by itself from the newest checkpoint of its output_dir"},
+      {"auto_resume_from_checkpoints",
+       "a run resumes by itself from the newest checkpoint of its output_dir"},
+      {"wandb_project", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
+      {"wandb_entity", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
+      {"wandb_name", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
+      {"wandb_watch", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
+      {"wandb_log_model", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
+      {"hub_model_id", "nothing is uploaded"},
+      {"deepspeed",
+       "DeepSpeed files are not read yet; name a placement instead (placement: zero1, zero2, zero3)"},
+      {"fsdp", "FSDP settings are not read yet; name a placement instead (placement: fsdp_full)"},
+      {"fsdp_config", "FSDP settings are not read yet; name a placement instead (placement: fsdp_full)"},
+      {"trust_remote_code", "no code is ever run from a model folder"},
+      {"offload", "state stays on the device so far"},
+      {"checkpoint", "its settings are save_steps and save_total_limit so far"},
+  };
+  return table;
+}
+
+const std::vector<MappedKey>& mapped_keys() {
+  static const std::vector<MappedKey> table{
+      {"flash_attention", "attention is always the fused one of the device"},
+      {"sdp_attention", "attention is always the fused one of the device"},
+  };
+  return table;
+}
+
+const std::vector<RefusedValue>& refused_values() {
+  static const std::vector<RefusedValue> table{
+      {"optimizer", "adamw_bnb_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
+      {"optimizer", "adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
+      {"optimizer", "paged_adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
+      {"optimizer", "adafactor", "it is not there; use adamw_torch"},
+      {"optimizer", "muon", "it is not there yet; use adamw_torch"},
+      {"lr_scheduler", "cosine_with_restarts", "it is not there; use cosine"},
+      {"lr_scheduler", "polynomial", "it is not there; use linear or cosine"},
+      {"bf16", "full", "parameters and their optimizer state in bf16 alone lose small updates; use true"},
+  };
+  return table;
+}
+
+}  // namespace trireme::jobs

@@ -1,0 +1,162 @@
+#include "jobs/write_job.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include "jobs/keys.h"
+#include "jobs/placement_keys.h"
+#include "sharding/presets.h"
+
+namespace trireme::jobs {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view section_of(std::string_view name) {
+  const std::size_t dot = name.find('.');
+  return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+}
+
+void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
+  const std::string_view section = section_of(key.name);
+  out << YAML::Key << std::string(section.empty() ? key.name : key.name.substr(section.size() + 1))
+      << YAML::Value;
+  std::visit(
+      [&](auto place) {
+        const auto& value = place(job);
+        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
+          out << fmt::format("{}", value);
+        } else {
+          out << value;
+        }
+      },
+      key.place);
+}
+
+void write_section(YAML::Emitter& out, JobSpec& job, const char* name) {
+  out << YAML::Key << name << YAML::Value << YAML::BeginMap;
+  for (const Key& key : keys())
+    if (section_of(key.name) == name) write_value(out, job, key);
+  out << YAML::EndMap;
+}
+
+void write_placement(YAML::Emitter& out, const PlacementChoice& choice) {
+  out << YAML::Key << "placement" << YAML::Value << YAML::BeginMap << YAML::Key << "preset" << YAML::Value
+      << choice.preset;
+  std::map<std::string, std::map<std::string, std::string>> nested;
+  for (const auto& [name, value] : choice.said) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) {
+      out << YAML::Key << name << YAML::Value << value;
+    } else {
+      nested[name.substr(0, dot)][name.substr(dot + 1)] = value;
+    }
+  }
+  for (const auto& [state, aspects] : nested) out << YAML::Key << state << YAML::Value << aspects;
+  out << YAML::EndMap;
+}
+
+json::object schema_of(const Key& key, JobSpec& defaults) {
+  json::object entry;
+  const auto describe = [&](auto place) {
+    const auto& value = place(defaults);
+    using Value = std::decay_t<decltype(value)>;
+    entry["type"] = std::is_same_v<Value, std::string> ? "string"
+                    : std::is_same_v<Value, bool>      ? "boolean"
+                    : std::is_same_v<Value, double>    ? "number"
+                                                       : "integer";
+    entry["default"] = json::value(value);
+  };
+  std::visit(describe, key.place);
+  entry["description"] = std::string(key.meaning);
+  if (key.least < key.most) entry["minimum"] = key.least, entry["maximum"] = key.most;
+  if (!key.choices.empty()) {
+    json::array choices;
+    for (const std::string_view choice : key.choices) choices.emplace_back(std::string(choice));
+    // YAML reads these two as booleans.
+    for (const bool word : {true, false})
+      if (std::find(key.choices.begin(), key.choices.end(), word ? "true" : "false") != key.choices.end())
+        choices.emplace_back(word), entry.erase("type");
+    entry["enum"] = std::move(choices);
+  }
+  return entry;
+}
+
+json::object closed_object(json::object properties) {
+  return {{"type", "object"}, {"additionalProperties", false}, {"properties", std::move(properties)}};
+}
+
+json::value placement_schema() {
+  json::array presets;
+  for (const std::string_view name : sharding::preset_names()) presets.emplace_back(std::string(name));
+  const json::object preset{{"enum", presets}, {"description", "A named row of the placement table"}};
+  json::object properties{{"preset", preset}};
+  const json::object word{{"type", {"string", "integer"}}};
+  for (const std::string& name : placement_key_names()) {
+    const std::string rest = name.substr(name.find('.') + 1);
+    const std::size_t dot = rest.find('.');
+    if (rest == "preset") continue;
+    if (dot == std::string::npos) {
+      properties[rest] = word;
+      continue;
+    }
+    auto& state = properties[rest.substr(0, dot)];
+    if (state.is_null()) state = closed_object({});
+    state.as_object()["properties"].as_object()[rest.substr(dot + 1)] = word;
+  }
+  return {{"oneOf", {preset, closed_object(std::move(properties))}}};
+}
+
+}  // namespace
+
+std::string to_yaml(JobSpec job) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  for (const Key& key : keys())
+    if (section_of(key.name).empty()) write_value(out, job, key);
+  out << YAML::Key << "datasets" << YAML::Value << YAML::BeginSeq;
+  for (const DataSet& set : job.datasets)
+    out << YAML::BeginMap << YAML::Key << "path" << YAML::Value << set.path << YAML::Key << "type"
+        << YAML::Value << set.type << YAML::EndMap;
+  out << YAML::EndSeq;
+  write_placement(out, job.placement);
+  for (const char* section : {"schedule", "slurm"}) write_section(out, job, section);
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+std::string json_schema() {
+  JobSpec defaults;
+  json::object properties;
+  for (const Key& key : keys()) {
+    const std::string section(section_of(key.name));
+    if (section.empty()) {
+      properties[std::string(key.name)] = schema_of(key, defaults);
+      for (const std::string_view alias : key.aliases)
+        properties[std::string(alias)] = schema_of(key, defaults);
+      continue;
+    }
+    auto& object = properties[section];
+    if (object.is_null()) object = closed_object({});
+    object.as_object()["properties"].as_object()[std::string(key.name.substr(section.size() + 1))] =
+        schema_of(key, defaults);
+  }
+  const json::object text{{"type", "string"}};
+  json::object data_set = closed_object({{"path", text}, {"type", {{"enum", {"tokens"}}}}});
+  data_set["required"] = json::array{"path"};
+  properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set}};
+  properties["include"] = text;
+  properties["placement"] = placement_schema();
+  for (const MappedKey& key : mapped_keys())
+    properties[std::string(key.name)] = {{"description", std::string(key.note)}};
+  json::object root = closed_object(std::move(properties));
+  root["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  root["title"] = "trireme job";
+  root["required"] = json::array{"base_model", "datasets", "learning_rate"};
+  return json::serialize(root);
+}
+
+}  // namespace trireme::jobs

@@ -1,0 +1,58 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "jobs/read_job.h"
+#include "jobs/write_job.h"
+
+namespace trireme::cli {
+namespace {
+
+struct Words {
+  std::string file;
+  std::vector<std::string> overrides;
+};
+
+int show(const Words& words) {
+  fmt::print("{}", jobs::to_yaml(jobs::load_job(words.file, words.overrides)));
+  return 0;
+}
+
+int check(const Words& words) {
+  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+  for (const std::string& note : job.notes) fmt::print("note: {}\n", note);
+  fmt::print("{}: every key is known and every value is in range\n", words.file);
+  return 0;
+}
+
+void add_reader(CLI::App& job, Run& chosen, const char* name, const char* about, int (*work)(const Words&)) {
+  CLI::App* command = job.add_subcommand(name, about);
+  auto words = std::make_shared<Words>();
+  command->add_option("job.yaml", words->file, "The job file")->required();
+  command->add_option("key=value", words->overrides, "Changes to it: learning_rate=2e-4 slurm.nodes=2");
+  command->footer(fmt::format("Example: trireme job {} job.yaml learning_rate=2e-4", name));
+  command->callback([&chosen, words, work] { chosen = [words, work] { return work(*words); }; });
+}
+
+}  // namespace
+
+void add_job(CLI::App& app, Run& chosen) {
+  CLI::App* job = app.add_subcommand("job", "Read, check and explain job files");
+  job->require_subcommand(1);
+  job->footer("Example: trireme job check job.yaml");
+  add_reader(*job, chosen, "show", "Print the job as trireme understands it, defaults included", show);
+  add_reader(*job, chosen, "check", "Check every key and value", check);
+  CLI::App* schema = job->add_subcommand("schema", "Print the JSON schema of job files, for editors");
+  schema->footer("Example: trireme job schema > trireme-job.schema.json");
+  schema->callback([&chosen] {
+    chosen = [] {
+      fmt::print("{}\n", jobs::json_schema());
+      return 0;
+    };
+  });
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,137 @@
+#include "jobs/read_job.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sharding/presets.h"
+#include "tests/io/scratch.h"
+#include "tests/jobs/minimal_job.h"
+
+namespace trireme::jobs {
+namespace {
+
+using ::testing::HasSubstr;
+using trireme::testing::message_of;
+using trireme::testing::minimal_job;
+using trireme::testing::Scratch;
+using trireme::testing::write_file;
+
+JobSpec parse(const std::string& text, const std::vector<std::string>& words = {}) {
+  return parse_job(text, "job.yaml", words);
+}
+std::string refusal(const std::string& more, const std::vector<std::string>& words = {}) {
+  return message_of(ExitCode::configuration, [&] { parse(minimal_job(more), words); });
+}
+
+TEST(ReadJob, FillsInDefaults) {
+  const JobSpec job = parse(minimal_job());
+  EXPECT_EQ(job.base_model, "models/tiny");
+  EXPECT_EQ(job.datasets, (std::vector<DataSet>{{"tokens.npy", "tokens"}}));
+  EXPECT_EQ(job.learning_rate, 2e-4);
+  EXPECT_EQ(job.sequence_len, 2048);
+  EXPECT_EQ(job.placement.preset, "ddp");
+}
+
+TEST(ReadJob, TheCommandLineHasTheLastWord) {
+  const JobSpec job =
+      parse(minimal_job("slurm:\n  nodes: 4\nmicro_batch_size: 2\n"),
+            {"slurm.nodes=2", "learning_rate=3e-5", "placement=zero3", "placement.gradients.codec=bf16"});
+  EXPECT_EQ(job.slurm.nodes, 2);
+  EXPECT_EQ(job.micro_batch_size, 2);
+  EXPECT_EQ(job.learning_rate, 3e-5);
+  EXPECT_EQ(placement_of(job, sharding::Codec::fp32).gradients.codec, sharding::Codec::bf16);
+  EXPECT_EQ(message_of(ExitCode::usage, [] { parse(minimal_job(), {"nonsense"}); }),
+            "command line: \"nonsense\" is not of the form key=value");
+}
+
+TEST(ReadJob, IncludesComeFirst) {
+  Scratch scratch;
+  write_file(scratch / "base.yaml", minimal_job("seed: 7\nmicro_batch_size: 3\n"));
+  write_file(scratch / "job.yaml", "include: base.yaml\nseed: 8\n");
+  const JobSpec job = load_job(scratch / "job.yaml");
+  EXPECT_EQ(job.seed, 8);
+  EXPECT_EQ(job.micro_batch_size, 3);
+  write_file(scratch / "loop.yaml", "include: loop.yaml\n");
+  EXPECT_THAT(message_of(ExitCode::configuration, [&] { load_job(scratch / "loop.yaml"); }),
+              HasSubstr("more than 8 deep"));
+}
+
+TEST(ReadJob, PlacementIsANameOrATable) {
+  EXPECT_EQ(placement_of(parse(minimal_job("placement: zero3\n")), sharding::Codec::bf16),
+            sharding::preset("zero3", sharding::Codec::bf16));
+  const JobSpec job =
+      parse(minimal_job("placement:\n  preset: zero1\n  optimizer:\n    span: node\n  persist_below: 100\n"));
+  const sharding::Placement placement = placement_of(job, sharding::Codec::fp32);
+  EXPECT_EQ(placement.optimizer.span, sharding::Span::node());
+  EXPECT_EQ(placement.persist_below, 100);
+  EXPECT_THAT(refusal("placement: zero4\n"),
+              HasSubstr("job.yaml, line 5: there is no placement preset 'zero4'"));
+  EXPECT_THAT(refusal("placement:\n  optimizer:\n    span: galaxy\n"), HasSubstr("cannot be \"galaxy\""));
+  EXPECT_THAT(refusal("placement:\n  optimiser:\n    span: node\n"),
+              HasSubstr("did you mean placement.optimizer.span?"));
+}
+
+TEST(ReadJob, RecomputationFollowsGradientCheckpointing) {
+  const JobSpec job = parse(minimal_job("gradient_checkpointing: true\n"));
+  EXPECT_EQ(placement_of(job, sharding::Codec::fp32).activations, sharding::Activations::recomputed);
+}
+
+TEST(ReadJob, OtherSpellingsAreOneKey) {
+  EXPECT_EQ(parse(minimal_job("sequence_length: 512\n")).sequence_len, 512);
+}
+
+struct Bad {
+  const char* text;
+  const char* says;
+};
+
+TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
+  for (const auto& [text, says] : {
+           Bad{"micro_batch_sise: 2\n",
+               "job.yaml, line 5: the key micro_batch_sise is unknown, did you mean micro_batch_size?"},
+           Bad{"nodes: 2\n", "line 5: nodes belongs in the section slurm:"},
+           Bad{"slurm:\n  node: 2\n", "line 6: the key slurm.node is unknown, did you mean slurm.nodes?"},
+           Bad{"seed: 1\nseed: 2\n", "line 6: the key seed is given twice"},
+           Bad{"seed: many\n", "seed must be a whole number, not \"many\""},
+           Bad{"seed: 1.5\n", "seed must be a whole number, not \"1.5\""},
+           Bad{"seed: -1\n", "seed must be between 0 and 9007199254740991, not \"-1\""},
+           Bad{"seed: 99999999999999999999\n", "seed must be a whole number"},
+           Bad{"micro_batch_size: 0\n", "micro_batch_size must be between 1 and"},
+           Bad{"adam_beta1: 1.0\n", "adam_beta1 must be between"},
+           Bad{"weight_decay: .nan\n", "weight_decay must be a number"},
+           Bad{"weight_decay: nan\n", "weight_decay must be between"},
+           Bad{"gradient_checkpointing: yes please\n", "gradient_checkpointing must be true or false"},
+           Bad{"optimizer: adamv_torch\n",
+               "must be one of adamw_torch, adamw_torch_fused, sgd, not \"adamv_torch\", did you mean"},
+           Bad{"optimizer: adamw_bnb_8bit\n", "optimizer: adamw_bnb_8bit is refused: 8-bit optimizer states"},
+           Bad{"optimizer: [adamw_torch]\n", "optimizer must be one word or text, not a list"},
+           Bad{"adapter: lora\n", "adapter is refused: adapters are not trained yet"},
+           Bad{"fsdp_config:\n  fsdp_offload_params: true\n",
+               "line 6: fsdp_config.fsdp_offload_params is refused"},
+           Bad{"fp16: true\n", "fp16 is refused"},
+           Bad{"warmup_steps: 5\nwarmup_ratio: 0.1\n", "warmup_steps and warmup_ratio are both given"},
+           Bad{"output_dir: \"a\\nb\"\n", "output_dir must be a single line"},
+           Bad{"a: [\n", "not valid YAML"},
+           Bad{"? [a, b]\n: 1\n", "a key must be a word"},
+       })
+    EXPECT_THAT(refusal(text), HasSubstr(says)) << text;
+  EXPECT_THAT(refusal("", {"learnin_rate=1"}),
+              HasSubstr("command line: the key learnin_rate is unknown, did you mean"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x, type: alpaca}]"}),
+              HasSubstr("datasets[0].type: alpaca is refused"));
+  EXPECT_THAT(refusal("", {"datasets=[{pat: x}]"}),
+              HasSubstr("datasets[0]: the key pat is unknown, did you mean path?"));
+  EXPECT_THAT(message_of(ExitCode::configuration, [] { parse("- a\n"); }), HasSubstr("must be a mapping"));
+  EXPECT_THAT(message_of(ExitCode::configuration, [] { parse(""); }), HasSubstr("base_model is missing"));
+}
+
+TEST(ReadJob, WhatIsSwitchedOffIsAccepted) {
+  const JobSpec job =
+      parse(minimal_job("adapter:\nload_in_8bit: false\nval_set_size: 0.0\nspecial_tokens:\nfp16: false\n"));
+  EXPECT_TRUE(job.notes.empty());
+  EXPECT_THAT(parse(minimal_job("flash_attention: true\n")).notes,
+              ::testing::ElementsAre(HasSubstr("flash_attention")));
+}
+
+}  // namespace
+}  // namespace trireme::jobs
