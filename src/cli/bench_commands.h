@@ -6,6 +6,7 @@
 namespace trireme::cli {
 
 /// Each adds one benchmark to `trireme bench`.
+void add_bench_tokenizer(CLI::App& bench, Run& chosen);
 void add_bench_comm(CLI::App& bench, Run& chosen);
 
 }  // namespace trireme::cli

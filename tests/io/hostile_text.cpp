@@ -142,7 +142,7 @@ std::vector<TextGroup> hostile_text() {
   groups.push_back(one("one long word", long_word()));
   groups.push_back(one("digits", repeated("1234567890", 20'000)));
   groups.push_back(one("emoji", repeated("\U0001f468\u200d\U0001f469\u200d\U0001f467\U0001f3fd", 20'000)));
-  groups.push_back(one("marks", "e" + repeated("\u0301\u0323", 50'000)));
+  groups.push_back(one("marks", std::string("e").append(repeated("\u0301\u0323", 50'000))));
   return groups;
 }
 

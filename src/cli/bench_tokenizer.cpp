@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "cli/bench_commands.h"
+#include "core/error.h"
+#include "io/tokenizer/tokenizer.h"
+#include "io/tokenizer/unicode.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string tokenizer, text;
+  int threads = 1, runs = 5;
+  bool json = false;
+};
+
+std::vector<std::string> read_texts(const std::string& path) {
+  std::vector<fs::path> files;
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::recursive_directory_iterator(path))
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+  } else {
+    files.push_back(path);
+  }
+  std::vector<std::string> texts;
+  for (const fs::path& file : files) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) fail(ExitCode::configuration, "{} cannot be opened", file.string());
+    texts.push_back(io::unicode::replace_invalid(
+        std::string((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>())));
+  }
+  return texts;
+}
+
+std::size_t encode_all(const io::Tokenizer& tokenizer, const std::vector<std::string>& texts, int threads) {
+  std::vector<std::size_t> counts(static_cast<std::size_t>(threads));
+  std::atomic<std::size_t> next{0};
+  std::vector<std::jthread> workers;
+  for (int thread = 0; thread < threads; ++thread) {
+    workers.emplace_back([&, thread] {
+      const auto cache = io::Tokenizer::make_cache();
+      std::size_t own = 0;
+      for (std::size_t i; (i = next++) < texts.size();)
+        own += tokenizer.encode(texts[i], true, *cache).size();
+      counts[static_cast<std::size_t>(thread)] = own;
+    });
+  }
+  workers.clear();
+  std::size_t total = 0;
+  for (const std::size_t count : counts) total += count;
+  return total;
+}
+
+int run(const Options& options) {
+  const io::Tokenizer tokenizer = io::Tokenizer::from_file(options.tokenizer);
+  const std::vector<std::string> texts = read_texts(options.text);
+  std::size_t bytes = 0, tokens = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  std::vector<double> seconds;
+  for (int i = 0; i <= options.runs; ++i) {  // the first one warms up
+    const auto start = std::chrono::steady_clock::now();
+    tokens = encode_all(tokenizer, texts, options.threads);
+    if (i > 0)
+      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin(), seconds.end());
+  const double median = seconds[seconds.size() / 2];
+  const double rate = static_cast<double>(bytes) / median / 1e6;
+  if (options.json) {
+    const boost::json::object line{{"texts", texts.size()},      {"bytes", bytes},    {"tokens", tokens},
+                                   {"threads", options.threads}, {"seconds", median}, {"mb_per_s", rate}};
+    fmt::print("{}\n", boost::json::serialize(line));
+  } else {
+    fmt::print(
+        "{} texts, {} bytes, {} tokens, {} threads: {:.3f} s median of {} ({:.3f} to {:.3f}), {:.1f} MB/s\n",
+        texts.size(), bytes, tokens, options.threads, median, options.runs, seconds.front(), seconds.back(),
+        rate);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_tokenizer(CLI::App& bench, Run& chosen) {
+  CLI::App* command = bench.add_subcommand(
+      "tokenizer",
+      "Encode text files and tell the rate; each file is one text, each run starts with empty caches");
+  auto options = std::make_shared<Options>();
+  command->add_option("tokenizer", options->tokenizer, "A tokenizer.json")->required();
+  command->add_option("text", options->text, "A file, or a folder of files")->required();
+  command->add_option("--threads", options->threads, "How many threads encode")->check(CLI::Range(1, 1024));
+  command->add_option("--runs", options->runs, "Counted runs after one warm-up")->check(CLI::Range(1, 1000));
+  command->add_flag("--json", options->json, "One object");
+  command->footer("Example: trireme bench tokenizer model/tokenizer.json corpus/ --threads 2");
+  command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+}
+
+}  // namespace trireme::cli
