@@ -1,10 +1,12 @@
 #include "sharding/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "core/error.h"
 #include "sharding/arrays.h"
+#include "sharding/failures.h"
 #include "sharding/support.h"
 
 namespace trireme::sharding {
@@ -124,16 +126,31 @@ void Engine::publish() {
 
 StepResult Engine::train(const StepInput& input) {
   Prepared& step = prepared(ScheduleOptions::Purpose::train, static_cast<int>(input.micro_batches.size()));
-  return executor_.run(step.schedule, step.communicators, input);
+  return agreed(executor_.run(step.schedule, step.communicators, input));
+}
+
+StepResult Engine::run(const Schedule& schedule, const StepInput& input) {
+  return agreed(executor_.run(schedule, circles_.of(schedule), input));
 }
 
 double Engine::evaluate(const std::vector<Context>& micro_batches) {
   Prepared& pass = prepared(ScheduleOptions::Purpose::evaluate, static_cast<int>(micro_batches.size()));
   StepInput input;
   input.micro_batches = micro_batches;
-  double loss = executor_.run(pass.schedule, pass.communicators, input).loss;
-  control_->all_reduce(&loss, &loss, 1, DType::f64, comm::Reduction::sum);
-  return loss;
+  Outcome outcome = executor_.run(pass.schedule, pass.communicators, input);
+  std::array<double, 2> totals{outcome.result.loss, static_cast<double>(outcome.failed_ranks)};
+  if (!outcome.cut_off)
+    control_->all_reduce(totals.data(), totals.data(), totals.size(), DType::f64, comm::Reduction::sum);
+  outcome.result.loss = totals[0];
+  outcome.failed_ranks = static_cast<int>(totals[1]);
+  return agreed(outcome).loss;
+}
+
+StepResult Engine::agreed(const Outcome& outcome) {
+  if (outcome.cut_off) std::rethrow_exception(outcome.failure);
+  if (outcome.failed_ranks > 0) throw_first_failure(*control_, outcome.failure);
+  if (outcome.failure) std::rethrow_exception(outcome.failure);
+  return outcome.result;
 }
 
 void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit) {

@@ -49,6 +49,8 @@ class Engine {
   StepResult train(const StepInput& input);
   /// The loss summed over all ranks, as the contexts weigh it.
   double evaluate(const std::vector<Context>& micro_batches);
+  /// Runs a schedule that was made elsewhere, for this model and placement.
+  StepResult run(const Schedule& schedule, const StepInput& input);
 
   /// In the same order at each call. A caller that changes what the slices show calls `publish` afterwards.
   void for_each_slice(const std::function<void(const StateSlice&)>& visit);
@@ -75,6 +77,7 @@ class Engine {
   Prepared& prepared(ScheduleOptions::Purpose purpose, int micro_batches);
   Schedule build(ScheduleOptions::Purpose purpose, int micro_batches) const;
   void agree_on(const Schedule& schedule);
+  StepResult agreed(const Outcome& outcome);
   Allocate allocator();
   std::size_t landing_bytes() const;
 

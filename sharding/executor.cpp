@@ -29,8 +29,8 @@ Lane& Executor::lane(OpLane which) {
   return *made;
 }
 
-StepResult Executor::run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
-                         const StepInput& input) {
+Outcome Executor::run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
+                      const StepInput& input) {
   require(static_cast<int>(input.micro_batches.size()) == schedule.options.micro_batches,
           "a schedule of {} micro-batches was given {}", schedule.options.micro_batches,
           input.micro_batches.size());
@@ -44,56 +44,56 @@ StepResult Executor::run(const Schedule& schedule, const std::vector<comm::Commu
     for (const int wait : op.waits) waits.push_back(done[static_cast<std::size_t>(wait)]);
     done.push_back(lane(op.lane).post([this, &run, i] { execute(run, i); }, std::move(waits)));
   }
-  for (const Event& event : done) {
-    try {
-      event.wait();
-    } catch (...) {
-      run.fail_with(std::current_exception());
-    }
-  }
-  if (run.failure) std::rethrow_exception(run.failure);
-  if (schedule.options.purpose == ScheduleOptions::Purpose::train) {
-    if (!run.result.overflow) ++generation_;
-  } else {
+  for (const Event& event : done) event.wait();
+
+  const bool trained = schedule.options.purpose == ScheduleOptions::Purpose::train;
+  if (!trained) {
     run.result.loss = place_.units.loss();
+    run.failed_ranks = run.failed ? 1 : 0;
+  } else if (!run.result.overflow && run.failed_ranks == 0) {
+    ++generation_;
   }
-  return run.result;
+  return {run.result, run.failure, run.cut_off, run.failed_ranks};
 }
 
 void Executor::execute(Run& run, int index) {
   const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
-  if (run.failed.load())
-    fail(ExitCode::internal, "{} was not run: the step had failed", describe(run.schedule, index));
-  if (before_) before_(run.schedule, index);
+  const bool collective = op.communicator >= 0;
+  if (collective ? run.cut_off.load() : run.failed.load() && op.kind != OpKind::norm) return;
   try {
-    switch (op.kind) {
-      case OpKind::gather:
-        return gather(run, op);
-      case OpKind::forward:
-        check_slots(run, op);
-        return place_.units.forward(op.target, op.micro_batch,
-                                    run.schedule.options.purpose == ScheduleOptions::Purpose::train, op.keep);
-      case OpKind::backward:
-        check_slots(run, op);
-        return place_.units.backward(op.target, op.micro_batch, op.overwrite);
-      case OpKind::drop:
-        return place_.parameter_slots.dropped(op.target);
-      case OpKind::stash:
-        return stash(op);
-      case OpKind::reduce:
-        return reduce(run, op);
-      case OpKind::norm:
-        return norm(run, op);
-      case OpKind::update:
-        return update(run, op);
-      case OpKind::fetch:
-      case OpKind::snapshot:
-      case OpKind::spill:
-        fail(ExitCode::internal, "{}: this executor has no tiers", describe(run.schedule, index));
-    }
+    if (before_) before_(run.schedule, index);
+    carry_out(run, op);
   } catch (...) {
+    if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());
-    throw;
+  }
+}
+
+void Executor::carry_out(Run& run, const Op& op) {
+  switch (op.kind) {
+    case OpKind::gather:
+      return gather(run, op);
+    case OpKind::forward:
+      check_slots(run, op);
+      return place_.units.forward(op.target, op.micro_batch,
+                                  run.schedule.options.purpose == ScheduleOptions::Purpose::train, op.keep);
+    case OpKind::backward:
+      check_slots(run, op);
+      return place_.units.backward(op.target, op.micro_batch, op.overwrite);
+    case OpKind::drop:
+      return place_.parameter_slots.dropped(op.target);
+    case OpKind::stash:
+      return stash(op);
+    case OpKind::reduce:
+      return reduce(run, op);
+    case OpKind::norm:
+      return norm(run, op);
+    case OpKind::update:
+      return update(run, op);
+    case OpKind::fetch:
+    case OpKind::snapshot:
+    case OpKind::spill:
+      fail(ExitCode::internal, "{} of {}: this executor has no tiers", name_of(op.kind), op.target);
   }
 }
 
@@ -154,7 +154,7 @@ void Executor::reduce(Run& run, const Op& op) {
 void Executor::norm(Run& run, const Op& op) {
   // Of the ranks that hold the same slice only the first counts it. Padding is left out: it may hold what
   // another group left in the slot.
-  std::array<double, 2> totals{0.0, place_.units.loss()};
+  std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
   for (const GroupState& group : place_.states)
     if (group.optimizer_replica() == 0)
       for (const Piece& piece : group.optimizer_pieces())
@@ -162,6 +162,7 @@ void Executor::norm(Run& run, const Op& op) {
   if (op.communicator >= 0)
     run.communicators[static_cast<std::size_t>(op.communicator)]->all_reduce(
         totals.data(), totals.data(), totals.size(), DType::f64, comm::Reduction::sum);
+  run.failed_ranks = static_cast<int>(totals[2]);
   const double scale = 1.0 / run.input.loss_scale;
   run.result.loss = totals[1] * scale;
   run.result.gradient_norm = std::sqrt(totals[0]) * scale;
@@ -172,7 +173,7 @@ void Executor::norm(Run& run, const Op& op) {
 }
 
 void Executor::update(Run& run, const Op& op) {
-  if (run.result.overflow) return;
+  if (run.result.overflow || run.failed_ranks > 0) return;
   GroupState& group = state(op.target);
   const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
   const auto kinds = place_.optimizer.states();

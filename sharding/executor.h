@@ -35,6 +35,17 @@ struct StepResult {
   bool overflow = false;
 };
 
+/// How a schedule ended on this rank.
+struct Outcome {
+  StepResult result;
+  /// What failed first here.
+  std::exception_ptr failure;
+  /// A collective failed, so no further one can be expected to work.
+  bool cut_off = false;
+  /// How many ranks had failed when the norm was taken; in an evaluation only this rank counts.
+  int failed_ranks = 0;
+};
+
 /// What ops work on. All of it outlives the executor.
 struct Workplace {
   const Blueprint& blueprint;
@@ -53,14 +64,16 @@ using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
 
 /// Runs schedules op by op on lanes that are threads. It decides nothing: order, waits and buffers are the
 /// schedule's.
+///
+/// A rank on which an op fails takes part in the collectives that are left, so that no other rank waits for
+/// it for ever; the norm tells all ranks, and none updates anything.
 class Executor {
  public:
   explicit Executor(Workplace workplace) : place_(workplace) {}
 
-  /// `communicators`: one for each circle of the schedule. Returns when every op is done; throws what the
-  /// first failed op threw.
-  StepResult run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
-                 const StepInput& input);
+  /// `communicators`: one for each circle of the schedule. Returns when every op is done.
+  Outcome run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
+              const StepInput& input);
   void before_each(BeforeOp before) { before_ = std::move(before); }
   /// How often parameters have been updated: the generation that slots must hold.
   std::uint64_t generation() const { return generation_; }
@@ -75,11 +88,14 @@ class Executor {
     const StepInput& input;
     StepResult result{};
     double update_scale = 1;
+    int failed_ranks = 0;
     std::atomic<bool> failed{false};
+    std::atomic<bool> cut_off{false};
     std::exception_ptr failure{};
     void fail_with(std::exception_ptr error);
   };
   void execute(Run& run, int index);
+  void carry_out(Run& run, const Op& op);
   void gather(Run& run, const Op& op);
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);

@@ -1,0 +1,48 @@
+#include "sharding/failures.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace trireme::sharding {
+namespace {
+
+/// What ranks tell each other: an exit code (0: no failure) and a message, cut where it is too long.
+struct Notice {
+  std::int32_t code = 0;
+  std::array<char, 508> message{};
+};
+
+Notice notice_of(const std::exception_ptr& failure) {
+  Notice notice;
+  if (!failure) return notice;
+  std::string message;
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& error) {
+    notice.code = static_cast<std::int32_t>(error.code());
+    message = error.what();
+  } catch (const std::exception& error) {
+    notice.code = static_cast<std::int32_t>(ExitCode::internal);
+    message = error.what();
+  }
+  std::copy_n(message.begin(), std::min(message.size(), notice.message.size() - 1), notice.message.begin());
+  return notice;
+}
+
+}  // namespace
+
+void throw_first_failure(comm::Communicator& communicator, const std::exception_ptr& mine) {
+  const Notice notice = notice_of(mine);
+  std::vector<Notice> all(static_cast<std::size_t>(communicator.size()));
+  communicator.all_gather(&notice, all.data(), comm::Shards::even(sizeof(Notice), communicator.size()),
+                          DType::u8);
+  const auto first = std::find_if(all.begin(), all.end(), [](const Notice& each) { return each.code != 0; });
+  require(first != all.end(), "a rank failed but none says why");
+  fail(static_cast<ExitCode>(first->code), "rank {}: {}",
+       communicator.group().ranks[static_cast<std::size_t>(first - all.begin())], first->message.data());
+}
+
+}  // namespace trireme::sharding
