@@ -1,0 +1,3 @@
+extern "C" int some_other_library() {
+  return 1;
+}
