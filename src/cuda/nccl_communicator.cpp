@@ -134,6 +134,8 @@ void NcclCommunicator::enqueue(const Call& call, std::span<const DeviceEvent* co
                                DeviceEvent& done) {
   lane_.run([&] {
     std::lock_guard lock(mutex_);
+    call.check(rank(), size());
+    refuse_host_memory(call);
     InFlight flight{call, begin_call(), spare_event(), spare_event()};
     for (const DeviceEvent* event : after) stream_.wait(*event);
     stream_.record(*flight.begun);

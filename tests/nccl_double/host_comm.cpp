@@ -32,7 +32,7 @@ void HostComm::become(int rank, std::vector<int> world_ranks, int context) {
 
 void HostComm::begin(std::function<ncclResult_t()> work) {
   if (worker_.joinable()) worker_.join();
-  working_ = true;
+  working_ = unasked_ = true;
   worker_ = std::thread([this, work = std::move(work)] {
     const ncclResult_t result = work();
     if (result != ncclSuccess) error_ = result;
@@ -53,12 +53,13 @@ bool HostComm::holds_for(cudaStream_t asked) const {
 
 bool HostComm::in_progress() {
   std::lock_guard lock(mutex_);
-  return working_ || !held_.empty();
+  return unasked_ || !held_.empty();
 }
 
 ncclResult_t HostComm::state() {
   if (error_ != ncclSuccess) return error_;
   if (working_) return ncclInProgress;
+  unasked_ = false;
   std::lock_guard lock(mutex_);
   if (held_.empty()) return ncclSuccess;
   if (++asked_ < 3) return ncclInProgress;

@@ -42,7 +42,7 @@ class HostComm : public std::enable_shared_from_this<HostComm> {
   int tag(int kind) const { return context_ * 8 + kind; }
   const std::atomic<bool>& stop() const { return stop_; }
 
-  /// Runs `work` in a thread; until it ends the communicator is in progress.
+  /// Runs `work` in a thread; until it has ended and somebody has asked, the communicator is in progress.
   void begin(std::function<ncclResult_t()> work);
   /// Holds the calls back until somebody has asked for the state twice: NCCL launches late, too.
   void hold(std::vector<HostOp> ops);
@@ -67,6 +67,7 @@ class HostComm : public std::enable_shared_from_this<HostComm> {
   std::atomic<bool> stop_{false};
   std::atomic<ncclResult_t> error_{ncclSuccess};
   std::atomic<bool> working_{false};
+  std::atomic<bool> unasked_{false};
   std::thread worker_;
   mutable std::mutex mutex_;
   std::vector<HostOp> held_;
