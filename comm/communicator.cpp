@@ -37,10 +37,11 @@ void Communicator::run(const Call& call) {
   lane_.run([this, &call] { observe_and_execute(call); });
 }
 
-void Communicator::fail_timeout(const Call& call, std::string_view who, std::optional<std::uint64_t> number) const {
+void Communicator::fail_timeout(const Call& call, std::string_view who,
+                                std::optional<std::uint64_t> number) const {
   fail(ExitCode::hang, "rank {} of group '{}': {} (operation {}) did not finish within {} ms{}{}",
-       group_.ranks[static_cast<std::size_t>(rank_)], options_.name, call.describe(), number.value_or(sequence() - 1),
-       options_.time_limit.count(), who.empty() ? "" : ": ", who);
+       group_.ranks[static_cast<std::size_t>(rank_)], options_.name, call.describe(),
+       number.value_or(sequence() - 1), options_.time_limit.count(), who.empty() ? "" : ": ", who);
 }
 
 void Communicator::all_gather(const void* shard, void* whole, const Shards& shards, DType dtype) {

@@ -92,11 +92,13 @@ class Communicator {
   /// Carries out one call and returns when `out` holds the result and `in` may be written again.
   virtual void execute(const Call& call) = 0;
   void count_traffic(std::uint64_t inside_node, std::uint64_t across_nodes) {
-    inside_node_.fetch_add(inside_node, std::memory_order_relaxed);
-    across_nodes_.fetch_add(across_nodes, std::memory_order_relaxed);
+    if (inside_node > 0) inside_node_.fetch_add(inside_node, std::memory_order_relaxed);
+    if (across_nodes > 0) across_nodes_.fetch_add(across_nodes, std::memory_order_relaxed);
   }
-  /// The error of a call that ran out of time; `who` says what is known of the missing ranks. Without a number: the latest call.
-  [[noreturn]] void fail_timeout(const Call& call, std::string_view who, std::optional<std::uint64_t> number = {}) const;
+  /// The error of a call that ran out of time; `who` says what is known of the missing ranks. Without a
+  /// number: the latest call.
+  [[noreturn]] void fail_timeout(const Call& call, std::string_view who,
+                                 std::optional<std::uint64_t> number = {}) const;
 
  private:
   void observe_and_execute(const Call& call);

@@ -1,9 +1,22 @@
 #include "comm/traffic.h"
 
+#include <algorithm>
+
 namespace trireme::comm {
 namespace {
 
-std::size_t elements_sent(const Call& call, int rank, int to, const Shards& pieces) {
+constexpr std::size_t granule_of(DType dtype) {
+  return 128 / size_of(dtype);
+}
+
+std::size_t piece(const Call& call, int ranks, int rank) {
+  const std::size_t granule = granule_of(call.dtype), n = static_cast<std::size_t>(ranks);
+  const std::size_t each = ((call.count + granule - 1) / granule + n - 1) / n * granule;
+  const std::size_t first = std::min(each * static_cast<std::size_t>(rank), call.count);
+  return std::min(each, call.count - first);
+}
+
+std::size_t elements_sent(const Call& call, int ranks, int rank, int to) {
   switch (call.kind) {
     case Call::Kind::all_gather:
       return call.shards.count(rank);
@@ -11,7 +24,7 @@ std::size_t elements_sent(const Call& call, int rank, int to, const Shards& piec
     case Call::Kind::all_to_all:
       return call.shards.count(to);
     case Call::Kind::all_reduce:
-      return pieces.count(to) + pieces.count(rank);
+      return piece(call, ranks, to) + piece(call, ranks, rank);
     case Call::Kind::broadcast:
       return rank == call.peer ? call.count : 0;
     case Call::Kind::send:
@@ -26,18 +39,16 @@ std::size_t elements_sent(const Call& call, int rank, int to, const Shards& piec
 }  // namespace
 
 Shards all_reduce_pieces(std::size_t count, DType dtype, int ranks) {
-  return Shards::cut(count, ranks, 128 / size_of(dtype));
+  return Shards::cut(count, ranks, granule_of(dtype));
 }
 
 Traffic direct_traffic(const Call& call, int rank, std::span<const int> node_of_member) {
   const int ranks = static_cast<int>(node_of_member.size());
-  const Shards pieces = call.kind == Call::Kind::all_reduce ? all_reduce_pieces(call.count, call.dtype, ranks)
-                                                            : Shards::even(0, ranks);
   const int here = node_of_member[static_cast<std::size_t>(rank)];
   Traffic traffic;
   for (int to = 0; to < ranks; ++to) {
     if (to == rank) continue;
-    const std::uint64_t bytes = elements_sent(call, rank, to, pieces) * size_of(call.dtype);
+    const std::uint64_t bytes = elements_sent(call, ranks, rank, to) * size_of(call.dtype);
     (node_of_member[static_cast<std::size_t>(to)] == here ? traffic.inside_node : traffic.across_nodes) +=
         bytes;
   }

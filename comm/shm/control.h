@@ -1,5 +1,6 @@
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,16 +30,30 @@ struct Descriptor {
   }
 };
 
+/// Heads a slot: what a waiting rank polls and what it then reads travel in one cache line.
+struct alignas(64) SlotHead {
+  Flag arrived;
+  Descriptor descriptor;
+};
+static_assert(sizeof(SlotHead) == 64);
+
+/// Heads a rank's part.
+struct alignas(128) PartHead {
+  /// Set by the owner when it has given up on the group, so that late ranks do not take its last count for
+  /// consent.
+  std::atomic<std::uint32_t> gave_up{0};
+};
+
 /// Messages from the rank in whose part it lies to one other rank: the sender raises `sent`, the receiver
 /// `taken`.
 struct Channel {
-  Flag sent;
-  Flag taken;
-  alignas(128) Descriptor offered;
-  alignas(128) Descriptor wanted;
+  alignas(128) Flag sent;
+  alignas(64) Descriptor offered;
+  alignas(128) Flag taken;
+  alignas(64) Descriptor wanted;
 };
 
-/// How a rank's part of a communicator's control memory is laid out: flag, channels to each rank, two slots,
+/// How a rank's part of a communicator's control memory is laid out: head, channels to each rank, two slots,
 /// two chunks for each channel.
 ///
 /// A slot holds a descriptor and staged data. Ranks use the two in turn; each round ends when all have
@@ -50,14 +65,13 @@ class ControlLayout {
         channel_chunk_(
             std::clamp((std::size_t{1} << 20) / ranks_ / 64 * 64, std::size_t{4096}, std::size_t{65536})) {}
 
-  static constexpr std::size_t descriptor_bytes = 128;
   static constexpr std::size_t slot_data_bytes = std::size_t{256} << 10;
   std::size_t channel_chunk() const { return channel_chunk_; }
   std::size_t part_bytes() const { return channel_data(ranks_, 0); }
 
-  std::size_t channel(std::size_t to) const { return sizeof(Flag) + to * sizeof(Channel); }
+  std::size_t channel(std::size_t to) const { return sizeof(PartHead) + to * sizeof(Channel); }
   std::size_t slot(std::size_t which) const {
-    return channel(ranks_) + which * (descriptor_bytes + slot_data_bytes);
+    return channel(ranks_) + which * (sizeof(SlotHead) + slot_data_bytes + 64);
   }
   std::size_t channel_data(std::size_t to, std::size_t which) const {
     return slot(2) + (2 * to + which) * channel_chunk_;

@@ -5,14 +5,14 @@
 
 namespace trireme::comm {
 
-/// A counter in shared memory that one rank raises and others wait for, alone on its cache lines. Counts may
+/// A counter in shared memory that one rank raises and others wait for. Counts may
 /// wrap.
-struct alignas(128) Flag {
+struct Flag {
   std::atomic<std::uint32_t> value{0};
   std::atomic<std::uint32_t> sleepers{0};
-  /// Set by the owner when it has given up on the group, so that late ranks do not take its last count for
-  /// consent.
-  std::atomic<std::uint32_t> gave_up{0};
+
+  /// A pause costs as much as a cache line takes from core to core.
+  static constexpr int polls_without_pause = 100;
 
   bool reached(std::uint32_t target) const noexcept {
     return static_cast<std::int32_t>(value.load(std::memory_order_acquire) - target) >= 0;
@@ -21,7 +21,7 @@ struct alignas(128) Flag {
   bool spin(std::uint32_t target, int polls) const noexcept {
     for (int poll = 0; poll < polls; ++poll) {
       if (reached(target)) return true;
-      __builtin_ia32_pause();
+      if (poll >= polls_without_pause) __builtin_ia32_pause();
     }
     return reached(target);
   }

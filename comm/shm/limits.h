@@ -12,8 +12,5 @@ inline constexpr int polls_before_sleep = 2000;
 inline constexpr std::size_t inline_bytes = std::size_t{16} << 10;
 /// The same for reductions, where each rank then reads the data of all.
 inline constexpr std::size_t inline_reduced_bytes = std::size_t{32} << 10;
-/// An all-reduce is made in blocks of this size, which stay in the first-level cache between summing and
-/// storing.
-inline constexpr std::size_t block_bytes = std::size_t{16} << 10;
 
 }  // namespace trireme::comm::limits

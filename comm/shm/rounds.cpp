@@ -16,14 +16,6 @@ Rounds::Rounds(std::shared_ptr<const SharedSegment> control, std::vector<int> pa
   for (const int part : part_of_rank) bases_.push_back(control_->parts[static_cast<std::size_t>(part)]);
 }
 
-Descriptor& Rounds::descriptor(int rank) const {
-  return *reinterpret_cast<Descriptor*>(base(rank) + layout_.slot(round_ & 1));
-}
-
-std::byte* Rounds::data(int rank) const {
-  return base(rank) + layout_.slot(round_ & 1) + ControlLayout::descriptor_bytes;
-}
-
 Channel& Rounds::channel(int from, int to) const {
   return *reinterpret_cast<Channel*>(base(from) + layout_.channel(static_cast<std::size_t>(to)));
 }
@@ -33,16 +25,16 @@ std::byte* Rounds::channel_data(int from, int to, std::size_t which) const {
 }
 
 bool Rounds::meet(Deadline& deadline) {
-  flag(rank_).raise(round_);
+  slot(rank_).arrived.raise(round_);
   for (int other = 0; other < size(); ++other)
-    if (other != rank_ && !wait(flag(other), round_, other, deadline)) return false;
+    if (other != rank_ && !wait(slot(other).arrived, round_, other, deadline)) return false;
   return true;
 }
 
 std::vector<int> Rounds::missing() const {
   std::vector<int> ranks;
   for (int other = 0; other < size(); ++other)
-    if (!flag(other).reached(round_)) ranks.push_back(other);
+    if (!slot(other).arrived.reached(round_)) ranks.push_back(other);
   return ranks;
 }
 
@@ -56,7 +48,7 @@ bool Rounds::wait_long(Flag& awaited, std::uint32_t target, int rank, Deadline& 
   while (!deadline.passed()) {
     if (awaited.sleep(target, deadline.slice())) return true;
     for (int other = 0; other < size(); ++other)
-      if (other != rank_ && flag(other).gave_up.load(std::memory_order_relaxed) != 0)
+      if (other != rank_ && head(other).gave_up.load(std::memory_order_relaxed) != 0)
         return awaited.reached(target);
     if (const char* reason = sharing_.abandoned())
       fail(ExitCode::requeue, "waiting for rank {} of the group is pointless: {}", rank, reason);
@@ -65,7 +57,7 @@ bool Rounds::wait_long(Flag& awaited, std::uint32_t target, int rank, Deadline& 
 }
 
 void Rounds::throw_if_given_up(int rank) const {
-  if (flag(rank).gave_up.load(std::memory_order_relaxed) != 0)
+  if (head(rank).gave_up.load(std::memory_order_relaxed) != 0)
     fail(ExitCode::hang,
          "rank {} of the group gave up on an operation that another rank never joined or that failed", rank);
 }

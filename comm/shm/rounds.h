@@ -40,8 +40,8 @@ class Rounds {
 
   /// Turns to the next round's slots.
   void open() { ++round_; }
-  Descriptor& descriptor(int rank) const;
-  std::byte* data(int rank) const;
+  Descriptor& descriptor(int rank) const { return slot(rank).descriptor; }
+  std::byte* data(int rank) const { return reinterpret_cast<std::byte*>(&slot(rank) + 1); }
   /// Arrives and waits for all others. False when the deadline passes first; throws when another rank has
   /// given up.
   bool meet(Deadline& deadline);
@@ -53,10 +53,13 @@ class Rounds {
   /// Waits as meet does, for a flag that `rank` raises.
   bool wait(Flag& flag, std::uint32_t target, int rank, Deadline& deadline);
   /// From now on every rank that waits for this one throws.
-  void give_up() { flag(rank_).gave_up.store(1, std::memory_order_seq_cst); }
+  void give_up() { head(rank_).gave_up.store(1, std::memory_order_seq_cst); }
 
  private:
-  Flag& flag(int rank) const { return *reinterpret_cast<Flag*>(base(rank)); }
+  PartHead& head(int rank) const { return *reinterpret_cast<PartHead*>(base(rank)); }
+  SlotHead& slot(int rank) const {
+    return *reinterpret_cast<SlotHead*>(base(rank) + layout_.slot(round_ & 1));
+  }
   std::byte* base(int rank) const { return bases_[static_cast<std::size_t>(rank)]; }
   bool wait_long(Flag& awaited, std::uint32_t target, int rank, Deadline& deadline);
   void throw_if_given_up(int rank) const;

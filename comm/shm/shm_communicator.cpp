@@ -160,10 +160,12 @@ void ShmCommunicator::meet_and_compare(const Call& call) {
   }
 }
 
-std::vector<Reference> ShmCommunicator::places(Reference Descriptor::*which) const {
-  std::vector<Reference> found;
-  for (int member = 0; member < size(); ++member) found.push_back(rounds_.descriptor(member).*which);
-  return found;
+void ShmCommunicator::note_places() {
+  ins_.clear(), outs_.clear();
+  for (int member = 0; member < size(); ++member) {
+    ins_.push_back(rounds_.descriptor(member).in);
+    outs_.push_back(rounds_.descriptor(member).out);
+  }
 }
 
 const ShmCommunicator::Pointers& ShmCommunicator::staged(std::size_t offset, const void* mine) {
@@ -190,8 +192,8 @@ void ShmCommunicator::all_gather(const Call& call) {
     return copy_own_shard(call);
   }
   announce(call, mine, call.shards.total() * width);
-  const auto ins = places(&Descriptor::in), outs = places(&Descriptor::out);
-  if (all_known(ins) || all_known(outs)) return gather_directly(call, ins, outs);
+  note_places();
+  if (all_known(ins_) || all_known(outs_)) return gather_directly(call);
   gather_in_rounds(call);
 }
 
@@ -204,10 +206,10 @@ void ShmCommunicator::reduce_scatter(const Call& call) {
                         call.dtype, call.reduction);
   }
   announce(call, total, 0);
-  const auto ins = places(&Descriptor::in);
-  if (!all_known(ins)) return reduce_scatter_in_rounds(call);
+  note_places();
+  if (!all_known(ins_)) return reduce_scatter_in_rounds(call);
   sources_.clear();
-  for (const Reference& in : ins) sources_.push_back(heap_->resolve(in) + offset);
+  for (const Reference& in : ins_) sources_.push_back(heap_->resolve(in) + offset);
   simd::reduce(sources_, call.out, count, call.dtype, call.reduction);
   rounds_.open();
   meet(call);
@@ -220,8 +222,8 @@ void ShmCommunicator::all_reduce(const Call& call) {
     return simd::reduce(staged(0, call.in), call.out, call.count, call.dtype, call.reduction);
   }
   announce(call, bytes, bytes);
-  const auto ins = places(&Descriptor::in), outs = places(&Descriptor::out);
-  if (all_known(ins) && all_known(outs)) return all_reduce_directly(call, ins, outs);
+  note_places();
+  if (all_known(ins_) && all_known(outs_)) return all_reduce_directly(call);
   all_reduce_in_rounds(call);
 }
 
@@ -278,11 +280,11 @@ void ShmCommunicator::all_to_all(const Call& call) {
       if (to < rank()) offsets[static_cast<std::size_t>(from)] += sent * width;
     }
   }
-  const auto ins = places(&Descriptor::in);
-  if (!all_inline && !all_known(ins)) return all_to_all_in_rounds(call, largest);
+  note_places();
+  if (!all_inline && !all_known(ins_)) return all_to_all_in_rounds(call, largest);
   for (int from = 0; from < size(); ++from) {
     const std::byte* data =
-        all_inline ? rounds_.data(from) + header : heap_->resolve(ins[static_cast<std::size_t>(from)]);
+        all_inline ? rounds_.data(from) + header : heap_->resolve(ins_[static_cast<std::size_t>(from)]);
     simd::copy(static_cast<std::byte*>(call.out) + call.received.offset(from) * width,
                data + offsets[static_cast<std::size_t>(from)], call.received.count(from) * width);
   }

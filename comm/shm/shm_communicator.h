@@ -48,8 +48,8 @@ class ShmCommunicator final : public Communicator {
   void broadcast(const Call& call);
   void all_to_all(const Call& call);
 
-  void gather_directly(const Call& call, std::span<const Reference> ins, std::span<const Reference> outs);
-  void all_reduce_directly(const Call& call, std::span<const Reference> ins, std::span<const Reference> outs);
+  void gather_directly(const Call& call);
+  void all_reduce_directly(const Call& call);
   void gather_in_rounds(const Call& call);
   void reduce_scatter_in_rounds(const Call& call);
   void all_reduce_in_rounds(const Call& call);
@@ -67,7 +67,8 @@ class ShmCommunicator final : public Communicator {
   void meet_and_compare(const Call& call);
   Descriptor describe(const Call& call) const;
   Reference place(const void* data, std::size_t bytes) const;
-  std::vector<Reference> places(Reference Descriptor::*which) const;
+  /// Reads off the announcements where the inputs and outputs of all ranks lie.
+  void note_places();
   /// The peers' data in this round's slots at `offset`; this rank's own are read from `mine`.
   const Pointers& staged(std::size_t offset, const void* mine);
   void copy_own_shard(const Call& call) const;
@@ -78,7 +79,8 @@ class ShmCommunicator final : public Communicator {
   Rounds rounds_;
   Deadline deadline_;
   Pointers sources_;
-  std::unique_ptr<std::byte[]> scratch_;
+  std::vector<void*> targets_;
+  std::vector<Reference> ins_, outs_;
   std::vector<std::uint32_t> sent_, taken_;
   bool broken_ = false;
 };

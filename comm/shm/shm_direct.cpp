@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "comm/shm/limits.h"
 #include "comm/shm/shm_communicator.h"
 #include "comm/simd/copy.h"
 #include "comm/simd/reduce.h"
@@ -20,22 +19,22 @@ std::vector<Reference> distinct(std::span<const Reference> places) {
 
 }  // namespace
 
-void ShmCommunicator::gather_directly(const Call& call, std::span<const Reference> ins,
-                                      std::span<const Reference> outs) {
+void ShmCommunicator::gather_directly(const Call& call) {
   const std::size_t width = size_of(call.dtype), own_bytes = call.shards.count(rank()) * width;
   const std::size_t own_offset = call.shards.offset(rank()) * width;
   const bool outs_known =
-      std::all_of(outs.begin(), outs.end(), [](const Reference& out) { return out.known(); });
-  const bool one_out = outs_known && distinct(outs).size() == 1;
-  const bool ins_known = std::all_of(ins.begin(), ins.end(), [](const Reference& in) { return in.known(); });
+      std::all_of(outs_.begin(), outs_.end(), [](const Reference& out) { return out.known(); });
+  const bool one_out = outs_known && distinct(outs_).size() == 1;
+  const bool ins_known =
+      std::all_of(ins_.begin(), ins_.end(), [](const Reference& in) { return in.known(); });
   copy_own_shard(call);
   for (int step = 1; step < size() && !one_out; ++step) {
     const int other = (rank() + step) % size();
     if (ins_known) {
       simd::copy(static_cast<std::byte*>(call.out) + call.shards.offset(other) * width,
-                 heap_->resolve(ins[static_cast<std::size_t>(other)]), call.shards.count(other) * width);
+                 heap_->resolve(ins_[static_cast<std::size_t>(other)]), call.shards.count(other) * width);
     } else {
-      std::byte* theirs = heap_->resolve(outs[static_cast<std::size_t>(other)]) + own_offset;
+      std::byte* theirs = heap_->resolve(outs_[static_cast<std::size_t>(other)]) + own_offset;
       if (theirs != static_cast<std::byte*>(call.out) + own_offset) simd::copy(theirs, call.in, own_bytes);
     }
   }
@@ -43,23 +42,15 @@ void ShmCommunicator::gather_directly(const Call& call, std::span<const Referenc
   meet(call);
 }
 
-void ShmCommunicator::all_reduce_directly(const Call& call, std::span<const Reference> ins,
-                                          std::span<const Reference> outs) {
-  const std::size_t width = size_of(call.dtype), block = limits::block_bytes / width;
+void ShmCommunicator::all_reduce_directly(const Call& call) {
+  const std::size_t width = size_of(call.dtype);
   const Shards pieces = all_reduce_pieces(call.count, call.dtype, size());
-  const std::size_t first = pieces.offset(rank()), end = first + pieces.count(rank());
-  std::vector<std::byte*> targets;
-  for (const Reference& out : distinct(outs)) targets.push_back(heap_->resolve(out));
-  std::vector<const std::byte*> bases;
-  for (const Reference& in : ins) bases.push_back(heap_->resolve(in));
-  if (!scratch_) scratch_ = std::make_unique<std::byte[]>(limits::block_bytes);
-  for (std::size_t done = first; done < end; done += block) {
-    const std::size_t count = std::min(block, end - done);
-    sources_.clear();
-    for (const std::byte* base : bases) sources_.push_back(base + done * width);
-    simd::reduce(sources_, scratch_.get(), count, call.dtype, call.reduction);
-    for (std::byte* target : targets) simd::copy(target + done * width, scratch_.get(), count * width);
-  }
+  const std::size_t offset = pieces.offset(rank()) * width;
+  sources_.clear();
+  for (const Reference& in : ins_) sources_.push_back(heap_->resolve(in) + offset);
+  targets_.clear();
+  for (const Reference& out : distinct(outs_)) targets_.push_back(heap_->resolve(out) + offset);
+  simd::reduce(sources_, targets_, pieces.count(rank()), call.dtype, call.reduction);
   rounds_.open();
   meet(call);
 }

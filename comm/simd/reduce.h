@@ -11,10 +11,14 @@ namespace trireme::comm::simd {
 /// divides the sum (integers towards zero); a sum of booleans is their `or`. `out` may be one of the inputs
 /// but overlap none otherwise.
 void reduce(std::span<const void* const> in, void* out, std::size_t count, DType dtype, Reduction reduction);
+/// The same with the result stored to several places.
+void reduce(std::span<const void* const> in, std::span<void* const> outs, std::size_t count, DType dtype,
+            Reduction reduction);
 
 namespace reference {
 /// The same, one element at a time: what the vector kernels are tested against.
-void reduce(std::span<const void* const> in, void* out, std::size_t count, DType dtype, Reduction reduction);
+void reduce(std::span<const void* const> in, std::span<void* const> outs, std::size_t count, DType dtype,
+            Reduction reduction);
 }  // namespace reference
 
 }  // namespace trireme::comm::simd

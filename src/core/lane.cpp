@@ -5,6 +5,11 @@
 #include <pthread.h>
 
 namespace trireme {
+namespace {
+
+constexpr std::uint32_t busy = 1, one_queued = 2;
+
+}  // namespace
 
 Lane::~Lane() {
   {
@@ -20,6 +25,7 @@ Event Lane::post(Work work, std::vector<Event> waits) {
   {
     std::lock_guard lock(mutex_);
     queue_.push_back({std::move(work), std::move(waits), done});
+    state_.fetch_add(one_queued, std::memory_order_release);
     if (!thread_.joinable()) thread_ = std::thread([this] { serve(); });
   }
   changed_.notify_all();
@@ -27,24 +33,30 @@ Event Lane::post(Work work, std::vector<Event> waits) {
 }
 
 void Lane::run(const Work& work) {
-  {
-    std::unique_lock lock(mutex_);
-    if (busy_ || !queue_.empty()) {
-      lock.unlock();
-      post(work).wait();
-      return;
-    }
-    busy_ = true;
+  std::uint32_t idle = 0;
+  if (!state_.compare_exchange_strong(idle, busy, std::memory_order_acquire)) {
+    post(work).wait();
+    return;
   }
   struct Release {
     Lane& lane;
-    ~Release() {
-      std::lock_guard lock(lane.mutex_);
-      lane.busy_ = false;
-      if (!lane.queue_.empty()) lane.changed_.notify_all();
-    }
+    ~Release() { lane.end_run(); }
   } release{*this};
   work();
+}
+
+void Lane::end_run() {
+  if (state_.fetch_sub(busy, std::memory_order_acq_rel) == busy) return;
+  // Taking the mutex once makes sure that the thread, which saw the lane busy, is asleep before it is woken.
+  { std::lock_guard lock(mutex_); }
+  changed_.notify_all();
+}
+
+bool Lane::take_turn() {
+  std::uint32_t state = state_.load(std::memory_order_relaxed);
+  while ((state & busy) == 0)
+    if (state_.compare_exchange_weak(state, state | busy, std::memory_order_acquire)) return true;
+  return false;
 }
 
 void Lane::drain() {
@@ -55,11 +67,10 @@ void Lane::serve() {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return (!queue_.empty() && !busy_) || (stopping_ && queue_.empty()); });
+    changed_.wait(lock, [this] { return queue_.empty() ? stopping_ : take_turn(); });
     if (queue_.empty()) return;
     Item item = std::move(queue_.front());
     queue_.pop_front();
-    busy_ = true;
     lock.unlock();
     try {
       for (const Event& wait : item.waits) wait.wait();
@@ -70,7 +81,7 @@ void Lane::serve() {
       item.done.set_error(std::current_exception());
     }
     lock.lock();
-    busy_ = false;
+    state_.fetch_sub(busy + one_queued, std::memory_order_release);
   }
 }
 

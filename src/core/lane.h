@@ -1,5 +1,7 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -39,12 +41,16 @@ class Lane {
     Event done;
   };
   void serve();
+  bool take_turn();
+  void end_run();
 
   std::string name_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Item> queue_;
-  bool busy_ = false;
+  /// The lowest bit: somebody runs work. Above it: how many pieces are queued. Work runs on the caller's
+  /// thread without the mutex when all of it is zero.
+  std::atomic<std::uint32_t> state_{0};
   bool stopping_ = false;
   std::thread thread_;
 };
