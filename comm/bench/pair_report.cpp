@@ -2,6 +2,7 @@
 
 #include "comm/bench/json_line.h"
 #include "comm/bench/pair_bench.h"
+#include "comm/bench/record.h"
 
 namespace trireme::comm::bench {
 namespace {
@@ -27,7 +28,7 @@ std::string matrix(const PairReport& report, std::string_view title, double Pair
         continue;
       }
       const bool marked = report.verdicts[static_cast<std::size_t>(pair - report.pairs.data())].*mark;
-      text += fmt::format(" {:>7.2f}{}", pair->*value, marked ? '*' : ' ');
+      text += fmt::format(" {:>7}{}", figure(pair->*value), marked ? '*' : ' ');
     }
   }
   return text + "\n";
@@ -38,9 +39,9 @@ std::string class_lines(const PairReport& report) {
   for (const bool same_node : {true, false})
     for (std::size_t i = 0; i < report.pairs.size(); ++i) {
       if (report.verdicts[i].same_node != same_node) continue;
-      text += fmt::format("# {} {}: usual are {:.2f} us, {:.2f} GB/s\n", report.backend,
-                          same_node ? "inside a node" : "across nodes", report.verdicts[i].usual_latency_us,
-                          report.verdicts[i].usual_gb_s);
+      text += fmt::format("# {} {}: usual are {} us, {} GB/s\n", report.backend,
+                          same_node ? "inside a node" : "across nodes",
+                          figure(report.verdicts[i].usual_latency_us), figure(report.verdicts[i].usual_gb_s));
       break;
     }
   return text;
@@ -64,11 +65,11 @@ std::string text_of(const PairReport& report) {
     const Verdict& verdict = report.verdicts[i];
     if (!verdict.falls_out()) continue;
     text += fmt::format(
-        "* rank {} ({}) to rank {} ({}): {:.2f} us, {:.2f} GB/s; usual in its class are {:.2f} us, "
-        "{:.2f} GB/s\n",
+        "* rank {} ({}) to rank {} ({}): {} us, {} GB/s; usual in its class are {} us, "
+        "{} GB/s\n",
         pair.from, report.host_of_rank[static_cast<std::size_t>(pair.from)], pair.to,
-        report.host_of_rank[static_cast<std::size_t>(pair.to)], pair.latency_us, pair.gb_s,
-        verdict.usual_latency_us, verdict.usual_gb_s);
+        report.host_of_rank[static_cast<std::size_t>(pair.to)], figure(pair.latency_us), figure(pair.gb_s),
+        figure(verdict.usual_latency_us), figure(verdict.usual_gb_s));
   }
   const auto named = suspects(report.pairs, report.verdicts, report.node_of_rank);
   if (named.empty()) return text + fmt::format("# {}: no pair falls out\n", report.backend);

@@ -35,6 +35,10 @@ double Record::percent_of_limit() const {
   return 100 * limit_seconds / seconds.median;
 }
 
+std::string figure(double value) {
+  return fmt::format("{:.{}f}", value, value < 1 ? 4 : 2);
+}
+
 std::string json_of(const Record& record) {
   const Workload& workload = record.workload;
   JsonLine line;
@@ -67,12 +71,11 @@ std::string table_head() {
 std::string table_row(const Record& record) {
   const Workload& workload = record.workload;
   return fmt::format(
-      "{:>12} {:>12} {:>6} {:>6} {:>10} {:>10.2f} {:>8.2f} {:>8.2f} {:>8.2f} {:>6.1f} {:>10.2f} {:>10.2f} "
-      "{:>7}",
+      "{:>12} {:>12} {:>6} {:>6} {:>10} {:>10.2f} {:>8} {:>8} {:>8} {:>6.1f} {:>10.2f} {:>10.2f} {:>7}",
       workload.bytes(), count_of(workload), trireme::name_of(workload.dtype), operator_of(workload),
-      record.backend, record.seconds.median * 1e6, record.algorithm_gb_s(), record.bus_gb_s(),
-      record.limit_gb_s(), record.percent_of_limit(), record.seconds.min * 1e6, record.seconds.max * 1e6,
-      record.wrong ? fmt::to_string(*record.wrong) : "N/A");
+      record.backend, record.seconds.median * 1e6, figure(record.algorithm_gb_s()), figure(record.bus_gb_s()),
+      figure(record.limit_gb_s()), record.percent_of_limit(), record.seconds.min * 1e6,
+      record.seconds.max * 1e6, record.wrong ? fmt::to_string(*record.wrong) : "N/A");
 }
 
 std::string fit_lines(const std::vector<Record>& records) {
@@ -82,8 +85,8 @@ std::string fit_lines(const std::vector<Record>& records) {
     if (!seen.insert(record.backend).second) continue;
     text += fmt::format("# {} {}: ", name_of(record.workload.collective), record.backend);
     if (record.fit) {
-      text += fmt::format("time = {:.2f} us + size / {:.2f} GB/s (median error {:.0f} %)\n",
-                          record.fit->alpha_s * 1e6, record.fit->bytes_per_second / 1e9,
+      text += fmt::format("time = {:.2f} us + size / {} GB/s (median error {:.0f} %)\n",
+                          record.fit->alpha_s * 1e6, figure(record.fit->bytes_per_second / 1e9),
                           record.fit->relative_error * 100);
     } else {
       text += "no line fits the times\n";

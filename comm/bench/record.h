@@ -29,6 +29,9 @@ struct Record {
   double percent_of_limit() const;
 };
 
+/// Two decimals, and four below 1, where links are slow.
+std::string figure(double value);
+
 std::string json_of(const Record& record);
 /// nccl-tests' columns, and ours after them.
 std::string table_head();

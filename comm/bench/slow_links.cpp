@@ -30,6 +30,12 @@ std::vector<Candidate> candidates(const std::vector<int>& node_of_rank) {
     all.push_back({fmt::format("the links of node {} to the others", a), [=](const PairResult& pair) {
                      return node(pair.from) != node(pair.to) && (node(pair.from) == a || node(pair.to) == a);
                    }});
+  for (int a = 0; a < nodes; ++a) {
+    all.push_back({fmt::format("what node {} sends to the others", a),
+                   [=](const PairResult& pair) { return node(pair.from) == a && node(pair.to) != a; }});
+    all.push_back({fmt::format("what node {} receives from the others", a),
+                   [=](const PairResult& pair) { return node(pair.from) != a && node(pair.to) == a; }});
+  }
   for (int rank = 0; rank < ranks; ++rank)
     all.push_back({fmt::format("rank {}", rank),
                    [=](const PairResult& pair) { return pair.from == rank || pair.to == rank; }});

@@ -37,8 +37,8 @@ struct Verdict {
 std::vector<Verdict> judge(const std::vector<PairResult>& pairs, const std::vector<int>& node_of_rank,
                            const SlowLimits& limits);
 
-/// What the pairs that fall out have in common, each in words: "node 2", "the link between nodes 0 and 2",
-/// "rank 5", or a pair by itself.
+/// What the pairs that fall out have in common, each in words: "the links of node 2 to the others", "the link
+/// between nodes 0 and 2", "rank 5", or a pair by itself.
 std::vector<std::string> suspects(const std::vector<PairResult>& pairs, const std::vector<Verdict>& verdicts,
                                   const std::vector<int>& node_of_rank);
 

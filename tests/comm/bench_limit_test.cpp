@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -5,6 +6,7 @@
 
 #include "comm/bench/layout.h"
 #include "comm/bench/limit.h"
+#include "comm/bench/link_rate.h"
 #include "comm/bench/streams.h"
 #include "core/error.h"
 
@@ -40,6 +42,21 @@ TEST(BenchLimit, BytesThatMustCrossALink) {
   EXPECT_DOUBLE_EQ(link_bytes(of(Collective::broadcast, 8, 4096), two_nodes), 4096);
   EXPECT_DOUBLE_EQ(link_bytes(of(Collective::all_to_all, 8, 4096), two_nodes), 8192);
   EXPECT_DOUBLE_EQ(link_bytes(of(Collective::all_reduce, 2, 4096), pairs_across), 4 * 4096);
+}
+
+TEST(BenchLimit, InATurnNoNodeHasTwoStreams) {
+  for (int nodes = 2; nodes <= 9; ++nodes)
+    for (int turn = 0; turn < link_turns(nodes); ++turn) {
+      std::vector<int> streams(static_cast<std::size_t>(nodes));
+      int links = 0;
+      for (int node = 0; node < nodes; ++node) {
+        if (turn_of_link(node, nodes) != turn) continue;
+        ++links;
+        ++streams[static_cast<std::size_t>(node)], ++streams[static_cast<std::size_t>((node + 1) % nodes)];
+      }
+      EXPECT_GT(links, 0);
+      EXPECT_LE(*std::max_element(streams.begin(), streams.end()), 1) << nodes << " nodes, turn " << turn;
+    }
 }
 
 TEST(BenchStreams, SumAndCopyWhatAScalarLoopWould) {

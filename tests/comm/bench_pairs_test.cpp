@@ -76,6 +76,21 @@ TEST(BenchPairs, ASlowNodeIsNamedOnce) {
                 ElementsAre("the links of node 2 to the others"));
 }
 
+TEST(BenchPairs, ANodeThatIsSlowInOneDirectionIsNamedWithIt) {
+  for (unsigned seed = 0; seed < 100; ++seed) {
+    EXPECT_THAT(named(four_nodes, seed,
+                      [](PairResult& pair) {
+                        if (pair.from / 2 == 1 && pair.to / 2 != 1) pair.gb_s *= 0.3;
+                      }),
+                ElementsAre("what node 1 sends to the others"));
+    EXPECT_THAT(named({0, 1, 2, 3}, seed,
+                      [](PairResult& pair) {
+                        if (pair.to == 3) pair.gb_s *= 0.3;
+                      }),
+                ElementsAre("what node 3 receives from the others"));
+  }
+}
+
 TEST(BenchPairs, ASlowRankIsNamedInsideAndAcrossNodes) {
   for (unsigned seed = 0; seed < 100; ++seed)
     EXPECT_THAT(named(four_nodes, seed,
