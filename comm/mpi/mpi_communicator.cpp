@@ -13,7 +13,7 @@ namespace trireme::comm {
 
 MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_rank,
                                  const std::vector<int>& node_of_rank, std::shared_ptr<NodeHeap> heap,
-                                 CommunicatorOptions options, Limits limits)
+                                 CommunicatorOptions options, MpiLimits limits)
     : Communicator(std::move(group), world_rank, std::move(options)),
       communicator_(communicator),
       heap_(std::move(heap)),

@@ -10,23 +10,23 @@
 
 namespace trireme::comm {
 
+struct MpiLimits {
+  /// The longest single message.
+  std::size_t piece_bytes = Transfers::longest_piece;
+  /// Memory that a reduction may use for what the other ranks send.
+  std::size_t scratch_bytes = std::size_t{32} << 20;
+  /// What a broadcast passes on at a time.
+  std::size_t segment_bytes = std::size_t{4} << 20;
+};
+
 /// The MPI backend: works across nodes and for any host memory. Collectives are made of non-blocking messages
 /// between pairs of ranks, polled, so that they can run out of time, hold more than 2^31 elements, and add in
 /// the order of the ranks.
 class MpiCommunicator final : public Communicator {
  public:
-  struct Limits {
-    /// The longest single message.
-    std::size_t piece_bytes = Transfers::longest_piece;
-    /// Memory that a reduction may use for what the other ranks send.
-    std::size_t scratch_bytes = std::size_t{32} << 20;
-    /// What a broadcast passes on at a time.
-    std::size_t segment_bytes = std::size_t{4} << 20;
-  };
-
   /// Takes ownership of `communicator`, whose ranks are those of `group`, in order.
   MpiCommunicator(MPI_Comm communicator, Group group, int world_rank, const std::vector<int>& node_of_rank,
-                  std::shared_ptr<NodeHeap> heap, CommunicatorOptions options, Limits limits);
+                  std::shared_ptr<NodeHeap> heap, CommunicatorOptions options, MpiLimits limits);
   ~MpiCommunicator() override;
 
   std::string_view backend() const override { return "mpi"; }
@@ -49,7 +49,7 @@ class MpiCommunicator final : public Communicator {
   MPI_Comm communicator_;
   std::vector<int> node_of_member_;
   std::shared_ptr<NodeHeap> heap_;
-  Limits limits_;
+  MpiLimits limits_;
   std::chrono::steady_clock::time_point deadline_;
   std::vector<std::uint64_t> sent_bytes_;
   std::vector<std::byte> scratch_;

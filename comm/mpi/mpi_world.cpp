@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "comm/mpi/mpi_communicator.h"
 #include "comm/mpi/mpi_sharing.h"
 #include "comm/shm/shm_communicator.h"
 #include "comm/two_level/two_level_communicator.h"
@@ -11,10 +10,12 @@
 
 namespace trireme::comm {
 
-MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options)
+MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options,
+                   const MpiLimits& limits)
     : rank_(runtime.rank()),
       topology_(bootstrap(runtime, options)),
       node_of_rank_(topology_.node_of_rank()),
+      limits_(limits),
       heap_(std::make_shared<NodeHeap>(std::make_unique<MpiSharing>())) {
   const auto here =
       std::count(node_of_rank_.begin(), node_of_rank_.end(), node_of_rank_[static_cast<std::size_t>(rank_)]);
@@ -63,7 +64,7 @@ std::unique_ptr<Communicator> MpiWorld::over_mpi(const Group& group, Communicato
             "MPI_Comm_split");
   MPI_Comm_set_errhandler(made, MPI_ERRORS_RETURN);
   return std::make_unique<MpiCommunicator>(made, group, rank_, node_of_rank_, heap_, std::move(options),
-                                           MpiCommunicator::Limits{});
+                                           limits_);
 }
 
 }  // namespace trireme::comm

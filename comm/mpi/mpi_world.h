@@ -4,6 +4,7 @@
 
 #include "comm/bootstrap.h"
 #include "comm/communicator.h"
+#include "comm/mpi/mpi_communicator.h"
 #include "comm/mpi/runtime.h"
 #include "comm/shm/node_heap.h"
 
@@ -13,7 +14,8 @@ namespace trireme::comm {
 /// one node and "mpi" for one across nodes; memory from `allocate` of either is shared by the node's ranks.
 class MpiWorld final : public World {
  public:
-  explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {});
+  explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {},
+                    const MpiLimits& limits = {});
 
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(node_of_rank_.size()); }
@@ -30,6 +32,7 @@ class MpiWorld final : public World {
   int rank_;
   Topology topology_;
   std::vector<int> node_of_rank_;
+  MpiLimits limits_;
   std::shared_ptr<NodeHeap> heap_;
 };
 

@@ -5,9 +5,9 @@
 namespace trireme::comm::tests {
 namespace {
 
-ConformanceTarget target(const std::string& name, const std::string& backend) {
-  return {name, backend, [](const auto& body) {
-            MpiWorld world(trireme::tests::mpi_runtime());
+ConformanceTarget target(const std::string& name, const std::string& backend, const MpiLimits& limits = {}) {
+  return {name, backend, [limits](const auto& body) {
+            MpiWorld world(trireme::tests::mpi_runtime(), {}, limits);
             body(world);
           }};
 }
@@ -15,7 +15,11 @@ ConformanceTarget target(const std::string& name, const std::string& backend) {
 std::vector<ConformanceTarget> mpi_targets() {
   ConformanceTarget mpi = target("Mpi", "mpi");
   mpi.finds_mismatches = false;
-  return {target("Shm", "shm"), mpi};
+  // Every long message in pieces, every reduction in blocks: what 2^31 elements would bring about.
+  ConformanceTarget pieces =
+      target("MpiInPieces", "mpi", {.piece_bytes = 5000, .scratch_bytes = 100000, .segment_bytes = 30000});
+  pieces.finds_mismatches = false;
+  return {target("Shm", "shm"), mpi, pieces};
 }
 
 INSTANTIATE_TEST_SUITE_P(Processes, Conformance, testing::ValuesIn(mpi_targets()), name_of_target);
