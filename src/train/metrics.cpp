@@ -1,0 +1,88 @@
+#include "train/metrics.h"
+
+#include <cmath>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace trireme::train {
+namespace {
+
+std::string number(double value) {
+  return std::isfinite(value) ? fmt::format("{:.9g}", value) : "null";
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char letter : text) {
+    if (letter == '"' || letter == '\\') out += '\\';
+    if (static_cast<unsigned char>(letter) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(letter));
+    } else {
+      out += letter;
+    }
+  }
+  return out + '"';
+}
+
+/// The step that a line tells of; -1 where it is no whole line of ours.
+std::int64_t step_of(const std::string& line) {
+  long long step = -1;
+  if (line.empty() || line.back() != '}' || std::sscanf(line.c_str(), "{\"step\": %lld,", &step) != 1)
+    return -1;
+  return step;
+}
+
+void replace(const std::filesystem::path& path, const std::string& text) {
+  const std::filesystem::path fresh = path.string() + ".new";
+  {
+    std::ofstream out(fresh, std::ios::binary | std::ios::trunc);
+    out << text;
+    if (!out.flush()) fail(ExitCode::requeue, "cannot write {}", fresh.string());
+  }
+  std::filesystem::rename(fresh, path);
+}
+
+void keep_until(const std::filesystem::path& path, std::int64_t last_step) {
+  std::ifstream in(path);
+  std::string kept, line;
+  while (std::getline(in, line)) {
+    const std::int64_t step = step_of(line);
+    if (step >= 0 && step <= last_step) kept += line + '\n';
+  }
+  replace(path, kept);
+}
+
+}  // namespace
+
+std::string json_of(const StepMetrics& metrics) {
+  return fmt::format(
+      R"({{"step": {}, "loss": {}, "tokens": {}, "tokens_per_s": {}, "learning_rate": {}, "grad_norm": {}{}}})",
+      metrics.step, number(metrics.loss), metrics.tokens, number(metrics.tokens_per_s),
+      number(metrics.learning_rate), number(metrics.grad_norm),
+      metrics.skipped ? R"(, "skipped": true)" : "");
+}
+
+MetricsFile::MetricsFile(const std::filesystem::path& path, std::int64_t after_step)
+    : file_(nullptr, std::fclose) {
+  keep_until(path, after_step);
+  file_.reset(std::fopen(path.c_str(), "a"));
+  if (!file_) fail(ExitCode::requeue, "cannot append to {}", path.string());
+}
+
+void MetricsFile::write(const StepMetrics& metrics) {
+  const std::string line = json_of(metrics) + '\n';
+  if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0)
+    fail(ExitCode::requeue, "cannot append to metrics.jsonl: is the disk full?");
+}
+
+void write_status(const std::filesystem::path& path, const RunStatus& status) {
+  replace(path,
+          fmt::format("{{\"state\": {}, \"step\": {}, \"total_steps\": {}, \"loss\": {}, \"message\": {}}}\n",
+                      quoted(status.state), status.step, status.total_steps, number(status.loss),
+                      quoted(status.message)));
+}
+
+}  // namespace trireme::train

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace trireme::train {
+
+/// One step as metrics.jsonl tells it.
+struct StepMetrics {
+  std::int64_t step = 0;
+  double loss = 0;
+  /// Scored in this step, over all ranks.
+  std::int64_t tokens = 0;
+  double tokens_per_s = 0;
+  double learning_rate = 0;
+  double grad_norm = 0;
+  bool skipped = false;
+};
+
+/// One JSON object without a line end; losses with 9 digits, what is not finite as null.
+std::string json_of(const StepMetrics& metrics);
+
+/// Appends to a run's metrics.jsonl, a whole line at a time. A run that goes on after step n first drops the
+/// lines of later steps.
+class MetricsFile {
+ public:
+  MetricsFile(const std::filesystem::path& path, std::int64_t after_step);
+  void write(const StepMetrics& metrics);
+
+ private:
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+};
+
+/// Where a run is, for people and programs beside it; replaced as a whole.
+struct RunStatus {
+  std::string state = "running";
+  std::int64_t step = 0, total_steps = 0;
+  double loss = 0;
+  std::string message;
+};
+void write_status(const std::filesystem::path& path, const RunStatus& status);
+
+}  // namespace trireme::train

@@ -1,0 +1,90 @@
+#include "train/trainer.h"
+
+#include <chrono>
+
+#include "core/error.h"
+
+namespace trireme::train {
+
+Trainer::Trainer(sharding::Engine& engine, const BatchSource& batches, const BatchShape& shape,
+                 const TrainerSettings& settings)
+    : engine_(engine), batches_(batches), shape_(shape), settings_(settings) {
+  const std::int64_t room = shape.micro_batch_size * shape.micro_batches * shape.ranks;
+  if (shape.rows_per_step < 1 || shape.rows_per_step > room)
+    fail(ExitCode::configuration, "a step of {} rows does not fit {} ranks with {} micro-batches of {}",
+         shape.rows_per_step, shape.ranks, shape.micro_batches, shape.micro_batch_size);
+  if (settings.loss_scale) scaler_.emplace(*settings.loss_scale);
+}
+
+std::int64_t Trainer::weigh(std::vector<sharding::Context>& contexts, double loss_scale) {
+  std::int64_t tokens = scored(contexts);
+  engine_.control().all_reduce(&tokens, &tokens, 1, DType::i64, comm::Reduction::sum);
+  if (tokens == 0)
+    fail(ExitCode::configuration, "step {} has no token to learn from: check the data's labels", step_ + 1);
+  for (auto& context : contexts) context.loss_weight = loss_scale / static_cast<double>(tokens);
+  return tokens;
+}
+
+StepMetrics Trainer::step() {
+  using clock = std::chrono::steady_clock;
+  const auto begin = clock::now();
+  sharding::StepInput input;
+  input.micro_batches = batches_.batch(step_ + 1, shape_);
+  input.loss_scale = scaler_ ? scaler_->scale() : 1.0;
+  StepMetrics metrics;
+  metrics.tokens = weigh(input.micro_batches, input.loss_scale);
+  metrics.step = step_ + 1;
+  metrics.learning_rate = input.learning_rate = optim::rate_at(settings_.rate, step_ + 1);
+  input.max_norm = settings_.max_norm;
+  input.step = updates_ + 1;
+
+  const sharding::StepResult result = engine_.train(input);
+  metrics.loss = result.loss;
+  metrics.grad_norm = result.gradient_norm;
+  metrics.skipped = result.overflow;
+  metrics.tokens_per_s =
+      static_cast<double>(metrics.tokens) / std::chrono::duration<double>(clock::now() - begin).count();
+  if (result.overflow && !scaler_)
+    fail(ExitCode::damaged,
+         "step {}: loss {} and gradient norm {} are not finite; lower the learning rate or look at the data "
+         "of this step",
+         metrics.step, metrics.loss, metrics.grad_norm);
+  if (scaler_ && !scaler_->after_step(result.overflow))
+    fail(ExitCode::damaged,
+         "step {}: gradients overflow at the least loss scale {}; train in bf16 or lower the learning rate",
+         metrics.step, input.loss_scale);
+  ++step_;
+  if (!result.overflow) ++updates_;
+  return metrics;
+}
+
+void Trainer::run(const std::function<bool(const StepMetrics&)>& after_step) {
+  while (step_ < settings_.total_steps)
+    if (!after_step(step())) return;
+}
+
+double Trainer::evaluate(const BatchSource& batches, std::int64_t steps) {
+  double weighted = 0;
+  std::int64_t tokens = 0;
+  for (std::int64_t step = 1; step <= steps; ++step) {
+    auto contexts = batches.batch(step, shape_);
+    const std::int64_t count = weigh(contexts, 1.0);
+    for (auto& context : contexts) context.training = false;
+    weighted += engine_.evaluate(contexts) * static_cast<double>(count);
+    tokens += count;
+  }
+  return weighted / static_cast<double>(tokens);
+}
+
+TrainerState Trainer::state() const {
+  TrainerState state{step_, updates_, {}};
+  if (scaler_) state.loss_scale = scaler_->state();
+  return state;
+}
+
+void Trainer::restore(const TrainerState& state) {
+  step_ = state.step, updates_ = state.updates;
+  if (scaler_) scaler_->restore(state.loss_scale);
+}
+
+}  // namespace trireme::train

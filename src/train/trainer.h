@@ -1,0 +1,56 @@
+#pragma once
+#include <functional>
+#include <optional>
+
+#include "optim/loss_scaler.h"
+#include "optim/rates.h"
+#include "sharding/engine.h"
+#include "train/batches.h"
+#include "train/metrics.h"
+
+namespace trireme::train {
+
+struct TrainerSettings {
+  std::int64_t total_steps = 1;
+  optim::RateSchedule rate;
+  std::optional<double> max_norm;
+  /// For fp16; without it a gradient that is not finite ends the run.
+  std::optional<optim::LossScaleSettings> loss_scale;
+};
+
+/// What a checkpoint keeps beside the engine's slices.
+struct TrainerState {
+  /// Steps done, and updates among them: an overflow makes a step without one.
+  std::int64_t step = 0, updates = 0;
+  optim::LossScaler::State loss_scale;
+};
+
+/// The loop over steps. Each rank runs one, over its own engine, and all see the same metrics.
+class Trainer {
+ public:
+  Trainer(sharding::Engine& engine, const BatchSource& batches, const BatchShape& shape,
+          const TrainerSettings& settings);
+
+  /// One step; its metrics are the same on every rank but for the time.
+  StepMetrics step();
+  /// Steps until all are done or `after_step` returns false.
+  void run(const std::function<bool(const StepMetrics&)>& after_step);
+  /// The mean loss of `steps` batches of another source, one micro-batch row count as in training.
+  double evaluate(const BatchSource& batches, std::int64_t steps);
+
+  TrainerState state() const;
+  void restore(const TrainerState& state);
+
+ private:
+  /// Weighs each context by all ranks' scored tokens; their number.
+  std::int64_t weigh(std::vector<sharding::Context>& contexts, double loss_scale);
+
+  sharding::Engine& engine_;
+  const BatchSource& batches_;
+  BatchShape shape_;
+  TrainerSettings settings_;
+  std::optional<optim::LossScaler> scaler_;
+  std::int64_t step_ = 0, updates_ = 0;
+};
+
+}  // namespace trireme::train
