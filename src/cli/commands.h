@@ -11,6 +11,7 @@ using Run = std::function<int()>;
 /// each.
 void add_bench(CLI::App& app, Run& chosen);
 void add_job(CLI::App& app, Run& chosen);
+void add_train(CLI::App& app, Run& chosen);
 void add_version(CLI::App& app, Run& chosen);
 
 }  // namespace trireme::cli

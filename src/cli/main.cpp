@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   cli::Run chosen;
   cli::add_bench(app, chosen);
   cli::add_job(app, chosen);
+  cli::add_train(app, chosen);
   cli::add_version(app, chosen);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,197 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "cli/commands.h"
+#include "comm/mpi/mpi_world.h"
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "jobs/read_job.h"
+#include "jobs/write_job.h"
+#include "model/build.h"
+#include "model/pretrained.h"
+#include "optim/adamw.h"
+#include "optim/sgd.h"
+#include "train/token_rows.h"
+#include "train/trainer.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Words {
+  std::string file;
+  std::vector<std::string> overrides;
+};
+
+/// Ranks of a node share its cores, unless the user says how many threads each has.
+void share_cores(const comm::World& world) {
+  if (std::getenv("OMP_NUM_THREADS")) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  const auto& nodes = world.node_of_rank();
+  const int mine = nodes[static_cast<std::size_t>(world.rank())];
+  const auto beside = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
+  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / beside));
+}
+
+sharding::Codec compute_type(const jobs::JobSpec& job) {
+  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
+  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
+}
+
+std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
+  if (job.optimizer == "sgd") {
+    optim::SgdSettings settings;
+    settings.weight_decay = optim::decay_all(job.weight_decay);
+    return std::make_unique<optim::Sgd>(settings);
+  }
+  optim::AdamWSettings settings;
+  settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
+  settings.weight_decay = optim::decay_all(job.weight_decay);
+  return std::make_unique<optim::AdamW>(settings);
+}
+
+train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
+  train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
+                          static_cast<int>(job.gradient_accumulation_steps), 0};
+  shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
+  return shape;
+}
+
+train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_per_epoch) {
+  train::TrainerSettings settings;
+  settings.total_steps = job.max_steps > 0 ? job.max_steps : job.num_epochs * steps_per_epoch;
+  settings.rate.shape = optim::rate_shape_from_name(job.lr_scheduler);
+  settings.rate.peak = job.learning_rate;
+  settings.rate.total_steps = settings.total_steps;
+  settings.rate.warmup_steps = job.warmup_ratio > 0
+                                   ? optim::warmup_steps_of(job.warmup_ratio, settings.total_steps)
+                                   : job.warmup_steps;
+  if (job.max_grad_norm > 0) settings.max_norm = job.max_grad_norm;
+  return settings;
+}
+
+void refuse_what_is_missing(const jobs::JobSpec& job) {
+  if (job.datasets.front().type != "tokens")
+    fail(ExitCode::configuration,
+         "datasets: this program trains on .npy files of token ids (type: tokens), not on type: {}",
+         job.datasets.front().type);
+  if (job.save_steps > 0)
+    fail(ExitCode::configuration, "save_steps = {}: checkpoints are not written yet; leave it at 0",
+         job.save_steps);
+}
+
+/// What rank 0 writes into the run folder.
+class RunFolder {
+ public:
+  RunFolder(const jobs::JobSpec& job, std::int64_t total_steps) : folder_(job.output_dir) {
+    fs::create_directories(folder_);
+    std::ofstream(folder_ / "job.yaml") << jobs::to_yaml(job);
+    metrics_.emplace(folder_ / "metrics.jsonl", 0);
+    status_.total_steps = total_steps;
+    train::write_status(folder_ / "status.json", status_);
+  }
+  void after(const train::StepMetrics& metrics) {
+    metrics_->write(metrics);
+    status_.step = metrics.step, status_.loss = metrics.loss;
+    train::write_status(folder_ / "status.json", status_);
+  }
+  void end(const char* state, const std::string& message) {
+    status_.state = state, status_.message = message;
+    train::write_status(folder_ / "status.json", status_);
+  }
+
+ private:
+  fs::path folder_;
+  std::optional<train::MetricsFile> metrics_;
+  train::RunStatus status_;
+};
+
+int train_job(const Words& words) {
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  const bool first = world.rank() == 0;
+  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+  refuse_what_is_missing(job);
+  share_cores(world);
+
+  const sharding::Codec compute = compute_type(job);
+  const model::Pretrained pretrained(job.base_model);
+  const train::TokenRows data(job.datasets.front().path, {.sequence_len = job.sequence_len,
+                                                          .seed = static_cast<std::uint64_t>(job.seed),
+                                                          .shuffle = job.shuffle_merged_datasets});
+  sharding::EngineOptions options;
+  options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
+  options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  options.unit_major = job.schedule.order == "unit_major";
+  sharding::Engine engine(
+      model::build_model(pretrained.spec(), compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat),
+      jobs::placement_of(job, compute), optimizer_of(job), world, options);
+  engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    pretrained.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
+                    std::as_writable_bytes(into));
+  });
+
+  const train::BatchShape shape = shape_of(job, world);
+  const train::TrainerSettings settings = settings_of(job, data.steps_per_epoch(shape));
+  train::Trainer trainer(engine, data, shape, settings);
+  std::optional<RunFolder> folder;
+  if (first) {
+    for (const std::string& note : job.notes) log::info("{}", note);
+    for (const std::string& note : pretrained.spec().notes) log::info("{}", note);
+    const sharding::MemoryUse memory = engine.memory();
+    log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
+              world.size(), job.placement.preset, name_of(compute),
+              human_bytes(static_cast<double>(memory.states)),
+              human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
+              settings.total_steps, shape.rows_per_step);
+    log::info(
+        "checkpoints are not written yet: what is trained is lost at the end; the curve is in "
+        "{}/metrics.jsonl",
+        job.output_dir);
+    folder.emplace(job, settings.total_steps);
+  }
+  try {
+    trainer.run([&](const train::StepMetrics& metrics) {
+      if (!first) return true;
+      folder->after(metrics);
+      if (metrics.step % job.logging_steps == 0 || metrics.step == settings.total_steps)
+        fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
+                   settings.total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
+                   metrics.tokens_per_s);
+      return true;
+    });
+  } catch (const std::exception& error) {
+    if (first) folder->end("failed", error.what());
+    throw;
+  }
+  if (first) folder->end("done", "");
+  return 0;
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Run& chosen) {
+  CLI::App* command = app.add_subcommand("train", "Fine-tune or train a model as a job file says");
+  auto words = std::make_shared<Words>();
+  command->add_option("job.yaml", words->file, "The job file")->required();
+  command->add_option("key=value", words->overrides, "Changes to it: learning_rate=2e-4 placement=zero3");
+  command->footer("Example: mpirun -n 2 trireme train job.yaml placement=zero3");
+  command->callback([&chosen, words] { chosen = [words] { return train_job(*words); }; });
+}
+
+}  // namespace trireme::cli
