@@ -1,6 +1,8 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace trireme::cli {
 
@@ -12,6 +14,11 @@ using Run = std::function<int()>;
 void add_bench(CLI::App& app, Run& chosen);
 void add_job(CLI::App& app, Run& chosen);
 void add_train(CLI::App& app, Run& chosen);
+void add_launch(CLI::App& app, Run& chosen);
 void add_version(CLI::App& app, Run& chosen);
+
+/// Puts the "--" before the program that `launch` starts where the user left it out, since the program's
+/// options are not ours.
+void mark_launched_program(const CLI::App& app, std::vector<std::string>& words);
 
 }  // namespace trireme::cli

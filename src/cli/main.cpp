@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <mpi.h>
 
@@ -28,9 +32,13 @@ int main(int argc, char** argv) {
   cli::add_bench(app, chosen);
   cli::add_job(app, chosen);
   cli::add_train(app, chosen);
+  cli::add_launch(app, chosen);
   cli::add_version(app, chosen);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words(argv + 1, argv + argc);
+    cli::mark_launched_program(app, words);
+    std::reverse(words.begin(), words.end());
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
   }
