@@ -57,8 +57,9 @@ TEST_P(LongVectors, HoldMoreElementsThanAnIntCounts) {
   at_many_places([&](std::size_t i) { ASSERT_LT(data[i], 50) << "sent element " << i; });
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Conformance);
 INSTANTIATE_TEST_SUITE_P(Backends, LongVectors, testing::Values("shm", "mpi"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& backend) { return std::string(backend.param); });
 
 }  // namespace
 }  // namespace trireme::comm::tests
