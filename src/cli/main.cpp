@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   cli::Run chosen;
   cli::add_bench(app, chosen);
+  cli::add_doctor(app, chosen);
   cli::add_job(app, chosen);
   cli::add_train(app, chosen);
   cli::add_launch(app, chosen);

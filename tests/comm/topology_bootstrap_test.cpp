@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include "comm/bootstrap.h"
 #include "comm/mesh.h"
+#include "comm/mpi/gather_texts.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/error.h"
 #include "tests/mpi_main.h"
@@ -23,6 +25,27 @@ TEST(Bootstrap, AllRanksHoldTheSameTopology) {
   EXPECT_FALSE(topology.place(runtime.rank()).cores.empty());
   EXPECT_FALSE(topology.node_of(runtime.rank()).numa.empty());
   EXPECT_EQ(Mesh(topology).node_group(runtime.rank()).ranks, topology.node_of(runtime.rank()).ranks);
+}
+
+TEST(Bootstrap, NodesAreTheHosts) {
+  const MpiRuntime& runtime = tests::mpi_runtime();
+  std::string mine(256, '\0');
+  ASSERT_EQ(gethostname(mine.data(), mine.size() - 1), 0);
+  const std::vector<std::string> hosts = gather_texts(runtime, mine.c_str());
+  const Topology topology = bootstrap(runtime);
+  for (int a = 0; a < runtime.size(); ++a) {
+    EXPECT_EQ(topology.node_of(a).hostname, hosts[static_cast<std::size_t>(a)]);
+    for (int b = 0; b < runtime.size(); ++b)
+      EXPECT_EQ(topology.place(a).node == topology.place(b).node,
+                hosts[static_cast<std::size_t>(a)] == hosts[static_cast<std::size_t>(b)]);
+  }
+  for (const Node& node : topology.nodes) {
+    if (topology.nodes.size() > 1) {
+      EXPECT_FALSE(node.interfaces.empty());
+    }
+    for (const NetworkInterface& interface : node.interfaces)
+      EXPECT_FALSE(interface.address.empty()) << interface.name;
+  }
 }
 
 TEST(Bootstrap, MpiWorldTakesItsNodesFromIt) {
