@@ -24,6 +24,18 @@ bool inside_srun(const Environment& environment) {
 
 }  // namespace
 
+std::string hopeless_launch(const Environment& environment, std::string_view library) {
+  if (library.find("Open MPI") == std::string_view::npos || !inside_srun(environment)) return {};
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"})
+    if (environment.contains(name)) return {};
+  const long long tasks = number(environment, "SLURM_STEP_NUM_TASKS").value_or(1);
+  return fmt::format(
+      "srun started {} task{} without PMIx, and Open MPI cannot start so: use `srun --mpi=pmix` (`srun "
+      "--mpi=list` shows what this Slurm "
+      "offers) or mpirun",
+      tasks, tasks == 1 ? "" : "s");
+}
+
 std::string launch_problem(const Environment& environment, int rank, int size) {
   // The innermost launcher counts: mpirun inside a Slurm step inherits the step's variables.
   if (const auto started = number(environment, "OMPI_COMM_WORLD_SIZE")) {

@@ -57,7 +57,10 @@ Finding check_shared_memory(int ranks) {
   return problem("shared memory", std::string("/dev/shm: ") + std::strerror(errno), "mount a tmpfs there");
 }
 
-Finding check_scratch(const std::string& folder) {
+}  // namespace
+
+Finding check_scratch(const Environment& environment) {
+  const std::string folder = value_or(environment, "TMPDIR", "/tmp");
   if (::access(folder.c_str(), W_OK) != 0)
     return problem("scratch", folder + ": " + std::strerror(errno),
                    "set TMPDIR to a folder that can be written");
@@ -65,8 +68,6 @@ Finding check_scratch(const std::string& folder) {
   return space ? judge_scratch(folder, space->free)
                : warning("scratch", folder + ": " + std::strerror(errno), "set TMPDIR to a local disk");
 }
-
-}  // namespace
 
 std::vector<Finding> check_machine(const Environment& environment, const Topology& topology, int rank) {
   const Node& node = topology.node_of(rank);
@@ -89,7 +90,7 @@ std::vector<Finding> check_machine(const Environment& environment, const Topolog
       judge_open_files(soft_limit(RLIMIT_NOFILE).value_or(1 << 30)),
       judge_huge_pages(read_text("/sys/kernel/mm/transparent_hugepage/enabled"), meminfo),
       check_shared_memory(ranks),
-      check_scratch(value_or(environment, "TMPDIR", "/tmp")),
+      check_scratch(environment),
       judge_io_uring(try_io_uring()),
   };
 }

@@ -29,6 +29,8 @@ Finding judge_processor(std::string_view cpuinfo);
 /// `problem`: errno of io_uring_setup; 0: it works.
 Finding judge_io_uring(int problem);
 
+/// MPI_Init aborts the process where this is a problem.
+Finding check_scratch(const Environment& environment);
 /// All of the above on this machine, where `rank` runs.
 std::vector<Finding> check_machine(const Environment& environment, const Topology& topology, int rank);
 

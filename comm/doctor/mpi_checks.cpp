@@ -77,12 +77,9 @@ std::vector<std::string> installed_transports() {
 }
 
 Finding describe_library() {
-  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
-  int length = 0;
-  MPI_Get_library_version(text.data(), &length);
-  std::string_view name(text.data(), static_cast<std::size_t>(length));
-  name = name.substr(0, name.find_first_of(",\n"));
-  return ok("MPI", fmt::format("{} ({})", name, mpi_library_file().string()));
+  const std::string version = mpi_library_version();
+  return ok("MPI", fmt::format("{} ({})", version.substr(0, version.find_first_of(",\n")),
+                               mpi_library_file().string()));
 }
 
 Finding check_cuda_awareness() {

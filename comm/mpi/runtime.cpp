@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "comm/bootstrap_launch.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -15,7 +16,17 @@ void check_mpi(int code, std::string_view function) {
        std::string_view(text.data(), static_cast<std::size_t>(length)));
 }
 
+std::string mpi_library_version() {
+  std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+  int length = 0;
+  MPI_Get_library_version(text.data(), &length);
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
 MpiRuntime::MpiRuntime(int* argc, char*** argv) {
+  if (const std::string problem = hopeless_launch(current_environment(), mpi_library_version());
+      !problem.empty())
+    fail(ExitCode::configuration, "{}", problem);
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   if (provided < MPI_THREAD_MULTIPLE) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <string>
 #include <string_view>
 
 #include <mpi.h>
@@ -21,6 +22,9 @@ class MpiRuntime {
   int rank_ = 0;
   int size_ = 1;
 };
+
+/// The library's own words; may be asked before MPI_Init.
+std::string mpi_library_version();
 
 /// Throws an Error that names the MPI function and its error string unless `code` is MPI_SUCCESS.
 void check_mpi(int code, std::string_view function);

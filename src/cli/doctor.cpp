@@ -36,6 +36,13 @@ struct Start {
 };
 
 void start(Start& begun, const comm::Environment& environment) {
+  if (const doctor::Finding scratch = doctor::check_scratch(environment);
+      scratch.verdict == doctor::Verdict::problem) {
+    begun.refusals.push_back(
+        doctor::problem("launch", "MPI cannot start without scratch space", scratch.advice));
+    begun.topology = comm::assemble({comm::survey(environment)});
+    return;
+  }
   try {
     begun.runtime.emplace(nullptr, nullptr);
     begun.topology = comm::bootstrap(*begun.runtime);

@@ -23,8 +23,8 @@ std::vector<std::string> launch(int ranks) {
   std::istringstream words(TRIREME_LAUNCH);
   std::vector<std::string> command;
   for (std::string word; words >> word;) command.push_back(word);
-  for (const std::string word : {std::string("-n"), std::to_string(ranks), std::string(TRIREME_PROGRAM),
-                                 std::string("doctor"), std::string("--json")})
+  for (const std::string& word : {std::string("-n"), std::to_string(ranks), std::string(TRIREME_PROGRAM),
+                                  std::string("doctor"), std::string("--json")})
     command.push_back(word);
   return command;
 }

@@ -84,11 +84,13 @@ TEST(Bootstrap, RefusalOfOneRankReachesAll) {
 
 TEST(Bootstrap, SharedMemoryAcrossMachinesIsRefusedByAll) {
   const MpiRuntime& runtime = tests::mpi_runtime();
-  if (runtime.size() == 1) GTEST_SKIP() << "needs two ranks";
+  const std::vector<int> together = bootstrap(runtime).nodes.front().ranks;
+  if (together.size() == 1) GTEST_SKIP() << "needs two ranks on a node";
   RankReport report = report_of_this_rank();
-  if (runtime.rank() == 1) report.hostname = "elsewhere";
+  if (runtime.rank() == together[1]) report.hostname = "elsewhere";
   EXPECT_THAT(common_refusal(report),
-              HasSubstr("ranks 0 and 1 share memory, but they run on host (boot boot) and elsewhere"));
+              HasSubstr("ranks 0 and " + std::to_string(together[1]) +
+                        " share memory, but they run on host (boot boot) and elsewhere"));
 }
 
 TEST(Bootstrap, GpusAreAssignedOnRequest) {
@@ -98,9 +100,10 @@ TEST(Bootstrap, GpusAreAssignedOnRequest) {
   for (int gpu = 0; gpu < runtime.size(); ++gpu)
     report.gpus.push_back({"0000:0" + std::to_string(gpu) + ":00.0", "", "", -1});
   const Topology topology = bootstrap_from(runtime, report, {.use_gpus = true});
-  EXPECT_EQ(topology.device_ordinal(runtime.rank()), runtime.rank());
+  EXPECT_EQ(topology.device_ordinal(runtime.rank()), topology.place(runtime.rank()).local_rank);
   report.gpus.resize(1);
-  EXPECT_EQ(common_refusal(report, {.use_gpus = true}) == "accepted", runtime.size() == 1);
+  const bool alone = topology.nodes.size() == topology.ranks.size();
+  EXPECT_EQ(common_refusal(report, {.use_gpus = true}) == "accepted", alone);
   EXPECT_EQ(
       bootstrap_from(runtime, report, {.use_gpus = true, .share_gpus = true}).device_ordinal(runtime.rank()),
       0);

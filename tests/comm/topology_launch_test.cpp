@@ -41,6 +41,19 @@ TEST(Launch, SrunWithoutPmixIsRefused) {
   EXPECT_THAT(launch_problem(old, 0, 1), HasSubstr("srun started 8 tasks (SLURM_NTASKS)"));
 }
 
+TEST(Launch, OpenMpiUnderSrunNeedsPmix) {
+  const char* library = "Open MPI v4.1.4, package: Debian OpenMPI";
+  EXPECT_THAT(
+      hopeless_launch(srun_step, library),
+      HasSubstr("srun started 4 tasks without PMIx, and Open MPI cannot start so: use `srun --mpi=pmix`"));
+  EXPECT_THAT(hopeless_launch(with(srun_step, {{"PMIX_RANK", "3"}}), library), IsEmpty());
+  EXPECT_THAT(hopeless_launch(with(srun_step, {{"PMI_RANK", "3"}}), library), IsEmpty());
+  EXPECT_THAT(hopeless_launch(with(srun_step, {{"OMPI_COMM_WORLD_SIZE", "4"}}), library), IsEmpty());
+  EXPECT_THAT(hopeless_launch(srun_step, "MPICH Version: 4.1"), IsEmpty());
+  EXPECT_THAT(hopeless_launch(batch_script, library), IsEmpty());
+  EXPECT_THAT(hopeless_launch({}, library), IsEmpty());
+}
+
 TEST(Launch, OneProcessInABatchScriptIsFine) {
   EXPECT_THAT(launch_problem(batch_script, 0, 1), IsEmpty());
   // Newer Slurms number the batch script's and the interactive shell's step.

@@ -16,9 +16,10 @@ expect() {
 }
 
 expect 78 "srun without PMIx" srun -N2 -n4 --mpi=none "$trireme" doctor
-grep -q 'srun started 4 tasks' "$CLUSTER_DIR/output" || { echo "the refusal does not name srun"; failed=1; }
-expect 0 "srun with PMIx" srun -N2 -n4 --mpi=pmix "$trireme" doctor
+grep -q 'srun started 4 tasks without PMIx' "$CLUSTER_DIR/output" || { echo "the refusal does not name srun"; failed=1; }
+expect 0 "srun with PMIx" srun -N2 -n4 --ntasks-per-node=2 --mpi=pmix "$trireme" doctor
 grep -q '2 nodes × 2 ranks' "$CLUSTER_DIR/output" || { echo "the topology is not 2 × 2"; cat "$CLUSTER_DIR/output"; failed=1; }
+expect 78 "one task without PMIx" srun -N1 -n1 --mpi=none "$trireme" doctor
 expect 0 "one task" srun -N1 -n1 --mpi=pmix "$trireme" doctor
 expect 0 "an allocation without a step" salloc -Q -N2 -n4 "$trireme" doctor
 
