@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "cuda/check.h"
 #include "cuda/nccl_calls.h"
+#include "cuda/nccl_traffic.h"
 
 namespace trireme::cuda {
 
@@ -13,12 +14,13 @@ using comm::Call;
 
 NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::shared_ptr<NcclMemory> memory,
                                    std::unique_ptr<NcclComm> comm, comm::Group group, int world_rank,
-                                   comm::CommunicatorOptions options)
+                                   std::vector<int> node_of_member, comm::CommunicatorOptions options)
     : DeviceCommunicator(std::move(group), world_rank, std::move(options)),
       apis_(apis),
       device_(device),
       memory_(std::move(memory)),
       comm_(std::move(comm)),
+      node_of_member_(std::move(node_of_member)),
       stream_(apis, device.index(), Priority::high),
       done_(apis.cuda),
       scratch_(device.allocate(sizeof(std::int32_t))) {
@@ -75,6 +77,8 @@ void NcclCommunicator::launch(const Call& call) {
   device_.use();
   try {
     issue(apis_, call, {rank(), size(), comm_->get(), stream_.stream(), scratch_.data()});
+    const comm::Traffic traffic = ring_traffic(call, rank(), node_of_member_);
+    count_traffic(traffic.inside_node, traffic.across_nodes);
     const auto deadline = Clock::now() + options().time_limit;
     // Nothing else may go into the stream before: what NCCL has begun is not there yet.
     for (unsigned poll = 1; !comm_->settled(name_of(call.kind)); ++poll) {

@@ -16,7 +16,7 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
  public:
   NcclCommunicator(const Apis& apis, CudaDevice& device, std::shared_ptr<NcclMemory> memory,
                    std::unique_ptr<NcclComm> comm, comm::Group group, int world_rank,
-                   comm::CommunicatorOptions options);
+                   std::vector<int> node_of_member, comm::CommunicatorOptions options);
   ~NcclCommunicator() override;
 
   std::string_view backend() const override { return "nccl"; }
@@ -55,6 +55,7 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
   CudaDevice& device_;
   std::shared_ptr<NcclMemory> memory_;
   std::unique_ptr<NcclComm> comm_;
+  std::vector<int> node_of_member_;
   CudaStream stream_;
   CudaEvent done_;
   Buffer scratch_;

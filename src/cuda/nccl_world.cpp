@@ -56,8 +56,10 @@ std::unique_ptr<comm::Communicator> NcclWorld::communicator(const comm::Group& g
   device_.use();
   auto comm = std::make_unique<NcclComm>(*everyone_, options.name, group.ranks.front(), own,
                                          options_.time_limit, options.time_limit);
+  std::vector<int> nodes;
+  for (const int member : group.ranks) nodes.push_back(node_of_rank()[static_cast<std::size_t>(member)]);
   return std::make_unique<NcclCommunicator>(apis_, device_, memory_, std::move(comm), group, rank(),
-                                            std::move(options));
+                                            std::move(nodes), std::move(options));
 }
 
 }  // namespace trireme::cuda

@@ -22,6 +22,10 @@ struct ConformanceTarget {
   bool finds_mismatches = true;
   /// Whether a rank that never comes can be tested, and the program goes on after it.
   bool survives_time_outs = true;
+  /// Whether it reduces 16-bit integers, which not every library has.
+  bool reduces_i16 = true;
+  /// Whether half types are summed over all ranks before they are rounded.
+  bool rounds_once = true;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const ConformanceTarget& target) {
@@ -34,6 +38,8 @@ inline std::string name_of_target(const testing::TestParamInfo<ConformanceTarget
 class Conformance : public testing::TestWithParam<ConformanceTarget> {
  protected:
   void on_each_rank(const std::function<void(World&)>& body) { GetParam().on_each_rank(body); }
+  /// The types that the target reduces.
+  std::vector<DType> reducible() const;
   /// The target's communicator for all ranks of the world.
   std::unique_ptr<Communicator> everyone(World& world, CommunicatorOptions options = {}) const;
   std::unique_ptr<Communicator> over(World& world, const Group& group,

@@ -180,6 +180,12 @@ Group all_ranks(const World& world) {
   return group;
 }
 
+std::vector<DType> Conformance::reducible() const {
+  std::vector<DType> dtypes = all_dtypes();
+  if (!GetParam().reduces_i16) std::erase(dtypes, DType::i16);
+  return dtypes;
+}
+
 std::unique_ptr<Communicator> Conformance::everyone(World& world, CommunicatorOptions options) const {
   return over(world, all_ranks(world), std::move(options));
 }

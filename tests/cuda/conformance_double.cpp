@@ -1,0 +1,39 @@
+#include "comm/mpi/device_exchange.h"
+#include "comm/mpi/mpi_world.h"
+#include "cuda/cuda_plugin.h"
+#include "tests/comm/conformance.h"
+#include "tests/cuda/staged_world.h"
+#include "tests/mpi_main.h"
+#include "tests/nccl_double/host_nccl.h"
+
+namespace trireme::comm::tests {
+namespace {
+
+using namespace trireme::tests;
+
+ConformanceTarget over_double() {
+  ConformanceTarget target;
+  target.name = "NcclDouble";
+  target.backend = "nccl";
+  target.finds_mismatches = false;  // NCCL has nothing to find them with; the double's own tests do
+  target.reduces_i16 = false;
+  target.on_each_rank = [](const auto& body) {
+    {
+      const MpiWorld mpi(mpi_runtime());
+      cuda::CudaPlugin plugin(host_apis());
+      const auto device = plugin.open(0);
+      const auto world = plugin.world(*device, meet_over_mpi(mpi));
+      StagedWorld staged(*world, *device);
+      body(staged);
+    }
+    EXPECT_EQ(take_misuses(), std::vector<std::string>{});
+    EXPECT_EQ(host_cuda_alive(), 0u);
+    EXPECT_EQ(host_nccl_alive(), 0u);
+  };
+  return target;
+}
+
+INSTANTIATE_TEST_SUITE_P(Double, Conformance, testing::Values(over_double()), name_of_target);
+
+}  // namespace
+}  // namespace trireme::comm::tests
