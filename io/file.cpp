@@ -30,6 +30,13 @@ File File::open_for_reading(const std::filesystem::path& path) {
   return file;
 }
 
+File File::open_for_writing(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0)
+    fail(ExitCode::requeue, "{}: cannot be opened for writing: {}", path.string(), reason());
+  return File(descriptor, path);
+}
+
 File File::create(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) fail(ExitCode::configuration, "{}: cannot be created: {}", path.string(), reason());

@@ -11,6 +11,8 @@ namespace trireme::io {
 class File {
  public:
   static File open_for_reading(const std::filesystem::path& path);
+  /// An existing file, for reading too.
+  static File open_for_writing(const std::filesystem::path& path);
   /// Creates or empties the file.
   static File create(const std::filesystem::path& path);
 

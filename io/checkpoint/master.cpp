@@ -1,0 +1,102 @@
+#include "io/checkpoint/master.h"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+#include <limits>
+#include <map>
+
+#include "io/checkpoint/blocks.h"
+#include "io/checkpoint/digest.h"
+#include "io/checkpoint/hdf5.h"
+#include "io/file.h"
+
+namespace trireme::io {
+namespace {
+
+struct Part {
+  const StoredFile* file;
+  const StoredSlice* slice;
+};
+
+/// Readers find the shards beside the master, wherever the folder is moved.
+void map_part(const hdf5::Handle& layout, const Part& part, const std::vector<std::uint64_t>& shape,
+              const std::string& doing) {
+  const std::vector<hsize_t> extents(shape.begin(), shape.end());
+  for (const Block& block : blocks_of(shape, part.slice->begin, part.slice->count)) {
+    const hdf5::Handle target = hdf5::simple_space(extents), source = hdf5::simple_space({part.slice->count});
+    const std::vector<hsize_t> start(block.start.begin(), block.start.end()),
+        count(block.count.begin(), block.count.end());
+    const hsize_t first = block.first, elements = block.elements;
+    hdf5::check(
+        H5Sselect_hyperslab(target.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr),
+        doing);
+    hdf5::check(H5Sselect_hyperslab(source.get(), H5S_SELECT_SET, &first, nullptr, &elements, nullptr),
+                doing);
+    hdf5::check(H5Pset_virtual(layout.get(), target.get(), part.file->name.c_str(),
+                               part.slice->dataset.c_str(), source.get()),
+                doing);
+  }
+}
+
+void set_fill(const hdf5::Handle& layout, DType dtype, const std::string& doing) {
+  const bool floating =
+      dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16 || dtype == DType::f16;
+  const float not_a_number = std::numeric_limits<float>::quiet_NaN();
+  const std::int64_t all_ones = -1;
+  hdf5::check(floating ? H5Pset_fill_value(layout.get(), H5T_NATIVE_FLOAT, &not_a_number)
+                       : H5Pset_fill_value(layout.get(), H5T_NATIVE_INT64, &all_ones),
+              doing);
+}
+
+void write_tensor(const hdf5::Handle& file, const std::string& name, const std::vector<Part>& parts) {
+  const std::string doing = "describing tensor " + name;
+  const StoredSlice& any = *parts[0].slice;
+  std::vector<std::uint64_t> shape(any.shape.begin(), any.shape.end());
+  if (shape.empty()) shape = {1};
+  const hdf5::Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
+  set_fill(layout, any.dtype, doing);
+  if (elements_of(any.shape) > 0)
+    for (const Part& part : parts)
+      if (part.slice->count > 0) map_part(layout, part, shape, doing);
+  const hdf5::Handle links = hdf5::intermediate_groups(), type = hdf5::file_type(any.dtype);
+  const hdf5::Handle space = hdf5::simple_space({shape.begin(), shape.end()});
+  const hdf5::Handle dataset(
+      H5Dcreate2(file.get(), name.c_str(), type.get(), space.get(), links.get(), layout.get(), H5P_DEFAULT),
+      H5Dclose, doing);
+}
+
+void write_complete(const hdf5::Handle& file, const std::vector<ShardRecord>& shards) {
+  boost::json::array files;
+  for (const ShardRecord& shard : shards)
+    files.push_back(boost::json::object{
+        {"name", shard.file.name}, {"bytes", shard.file.bytes}, {"xxh3_128", shard.file.digest}});
+  const std::string text = boost::json::serialize(files);
+  const std::string doing = "writing the attribute complete";
+  const hdf5::Handle type(H5Tcopy(H5T_C_S1), H5Tclose, doing);
+  hdf5::check(H5Tset_size(type.get(), text.size()), doing);
+  hdf5::check(H5Tset_cset(type.get(), H5T_CSET_UTF8), doing);
+  const hdf5::Handle space(H5Screate(H5S_SCALAR), H5Sclose, doing);
+  const hdf5::Handle attribute(
+      H5Acreate2(file.get(), "complete", type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, doing);
+  hdf5::check(H5Awrite(attribute.get(), type.get(), text.data()), doing);
+}
+
+}  // namespace
+
+StoredFile write_master(const std::filesystem::path& path, const std::vector<ShardRecord>& shards) {
+  const hdf5::QuietErrors quiet;
+  std::map<std::string, std::vector<Part>> tensors;
+  for (const ShardRecord& shard : shards)
+    for (const StoredSlice& slice : shard.slices) tensors[slice.name].push_back({&shard.file, &slice});
+  {
+    hdf5::Handle file = hdf5::create_file(path);
+    for (const auto& [name, parts] : tensors) write_tensor(file, name, parts);
+    write_complete(file, shards);
+    file.close("closing " + path.string());
+  }
+  File file = File::open_for_writing(path);
+  file.sync();
+  return {path.filename().string(), file.size(), file_digest(file)};
+}
+
+}  // namespace trireme::io

@@ -1,0 +1,113 @@
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/io/checkpoint_fixture.h"
+
+namespace trireme::io {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using trireme::testing::message_of;
+using trireme::testing::read_file;
+using trireme::testing::save;
+using trireme::testing::Scratch;
+using trireme::testing::write_file;
+
+class DamagedCheckpoint : public ::testing::Test {
+ protected:
+  DamagedCheckpoint() {
+    save(scratch.path(), "step-00000001", 2, 1);
+    save(scratch.path(), "step-00000002", 2, 2);
+  }
+  fs::path file(const std::string& name) const { return scratch / "step-00000002" / name; }
+  /// The newest is refused with these words and the one before it is used.
+  void expect_refused(const std::string& words) {
+    const Found found = newest_checkpoint(scratch.path());
+    ASSERT_TRUE(found.checkpoint);
+    EXPECT_EQ(found.checkpoint->folder().filename(), "step-00000001");
+    EXPECT_THAT(found.refused, ElementsAre(HasSubstr(words)));
+    EXPECT_THAT(found.refused[0], HasSubstr("step-00000002"));
+  }
+  Scratch scratch;
+};
+
+TEST_F(DamagedCheckpoint, WholeOnesAreUsed) {
+  const Found found = newest_checkpoint(scratch.path());
+  ASSERT_TRUE(found.checkpoint);
+  EXPECT_EQ(found.checkpoint->folder().filename(), "step-00000002");
+  EXPECT_TRUE(found.refused.empty());
+}
+
+TEST_F(DamagedCheckpoint, AnyFlippedBitInAnyFileIsFound) {
+  std::mt19937 random(5);
+  for (const char* name :
+       {"shard-00000.h5", "shard-00001.h5", "checkpoint.h5", "manifest.json", "manifest.json.xxh3"}) {
+    const std::string good = read_file(file(name));
+    for (int round = 0; round < 12; ++round) {
+      std::string bad = good;
+      const std::size_t at = round == 0 ? 0 : round == 1 ? bad.size() - 1 : random() % bad.size();
+      bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
+      write_file(file(name), bad);
+      EXPECT_THROW(Checkpoint(scratch / "step-00000002").verify(), Error) << name << " byte " << at;
+    }
+    write_file(file(name), good);
+  }
+  EXPECT_NO_THROW(Checkpoint(scratch / "step-00000002").verify());
+}
+
+TEST_F(DamagedCheckpoint, AFlippedBitInATensorIsNamed) {
+  const Checkpoint before(scratch / "step-00000002");
+  std::string bytes = read_file(file("shard-00001.h5"));
+  bytes[bytes.size() - 100] ^= 4;
+  write_file(file("shard-00001.h5"), bytes);
+  expect_refused("shard-00001.h5: tensor model/large is damaged between bytes");
+  std::vector<std::byte> out(4);
+  EXPECT_THAT(message_of(ExitCode::damaged,
+                         [&] { Checkpoint(scratch / "step-00000002").read("model/large", 3000000, out); }),
+              HasSubstr("tensor model/large is damaged"));
+}
+
+TEST_F(DamagedCheckpoint, Truncated) {
+  fs::resize_file(file("shard-00000.h5"), 100);
+  expect_refused("shard-00000.h5: is 100 bytes long, the manifest says");
+}
+
+TEST_F(DamagedCheckpoint, Missing) {
+  fs::remove(file("shard-00001.h5"));
+  expect_refused("the file shard-00001.h5 is missing");
+}
+
+TEST_F(DamagedCheckpoint, ManifestGone) {
+  fs::remove(file("manifest.json"));
+  expect_refused("manifest.json is missing");
+}
+
+TEST_F(DamagedCheckpoint, ShardsSwapped) {
+  // Equal lengths, so only the digests tell.
+  save(scratch.path(), "step-00000002", 1, 2);
+  save(scratch.path(), "step-00000003", 1, 3);
+  fs::rename(scratch / "step-00000003" / "shard-00000.h5", file("shard-00000.h5"));
+  fs::remove_all(scratch / "step-00000003");
+  expect_refused("is damaged between bytes");
+}
+
+TEST_F(DamagedCheckpoint, Zeroed) {
+  write_file(file("shard-00000.h5"), std::string(fs::file_size(file("shard-00000.h5")), '\0'));
+  expect_refused("is damaged between bytes");
+}
+
+TEST_F(DamagedCheckpoint, NoneLeft) {
+  for (const char* name : {"step-00000001", "step-00000002"})
+    fs::remove(scratch / name / "manifest.json.xxh3");
+  const Found found = newest_checkpoint(scratch.path());
+  EXPECT_FALSE(found.checkpoint);
+  EXPECT_EQ(found.refused.size(), 2u);
+}
+
+}  // namespace
+}  // namespace trireme::io
