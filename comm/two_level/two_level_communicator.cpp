@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "comm/two_level/groups.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -13,23 +14,6 @@ constexpr std::size_t largest_element = 8;
 
 std::size_t whole_lines(std::size_t bytes) {
   return (bytes + line - 1) / line * line;
-}
-
-Group group_of(const Group& group, const std::vector<int>& members) {
-  Group part;
-  for (const int index : members) part.ranks.push_back(group.ranks[static_cast<std::size_t>(index)]);
-  return part;
-}
-
-Group lane_group(const Group& group, const NodeLayout& layout, int index) {
-  std::vector<int> members;
-  if (layout.in_a_lane(index)) {
-    for (int node = 0; node < layout.nodes(); ++node)
-      members.push_back(layout.members(node)[static_cast<std::size_t>(layout.local_of(index))]);
-  } else {
-    members.push_back(index);
-  }
-  return group_of(group, members);
 }
 
 /// The outer communicator is the one that is watched and named in errors.
@@ -43,8 +27,8 @@ TwoLevelCommunicator::TwoLevelCommunicator(World& world, const Group& group, Com
                                            const TwoLevelOptions& two_level)
     : Communicator(group, world.rank(), std::move(options)), layout_(group, world.node_of_rank()) {
   const CommunicatorOptions& mine = this->options();
-  inside_ = world.communicator(group_of(group, layout_.members(node())), two_level.inside,
-                               part_options(mine, ".inside"));
+  inside_ =
+      world.communicator(node_group(group, layout_, rank()), two_level.inside, part_options(mine, ".inside"));
   across_ =
       world.communicator(lane_group(group, layout_, rank()), two_level.across, part_options(mine, ".across"));
   flat_ = world.communicator(group, two_level.flat, part_options(mine, ".flat"));

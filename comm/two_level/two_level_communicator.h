@@ -14,7 +14,7 @@ struct TwoLevelOptions {
   std::string across = "mpi";
   std::string flat = "mpi";
   /// What one lane carries in a round: enough to keep the wire busy, little enough for the rounds to overlap.
-  std::size_t lane_bytes = std::size_t{1} << 20;
+  std::size_t lane_bytes = std::size_t{1} << 17;
 };
 
 /// All-gather, reduce-scatter and all-reduce in two levels: inside each node, and between nodes in lanes (see

@@ -167,7 +167,7 @@ for ((i = 0; i < hosts; ++i)); do
   # A TCP segment over IPv4 over Ethernet carries 14 + 20 + 32 bytes of headers, time stamps included.
   paste -d' ' "$state/before$i" <(counters "host$i") | awk -v host="host$i" '{
     sent = $7 - $3; packets = $8 - $4
-    printf "{\"host\": \"%s\", \"sent_bytes\": %d, \"sent_packets\": %d, \"received_bytes\": %d, \"received_packets\": %d, \"payload_sent\": %d}\n",
+    printf "{\"host\": \"%s\", \"sent_bytes\": %.0f, \"sent_packets\": %.0f, \"received_bytes\": %.0f, \"received_packets\": %.0f, \"payload_sent\": %.0f}\n",
       host, sent, packets, $5 - $1, $6 - $2, sent - 66 * packets }'
 done >"${report:-$state/report}"
 exit $result
