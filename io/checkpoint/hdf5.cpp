@@ -57,7 +57,7 @@ void check(herr_t status, const std::string& doing) {
   if (status < 0) fail_with_stack(doing);
 }
 
-Handle::Handle(hid_t id, Close close, const std::string& doing) : id_(id), close_(close) {
+Handle::Handle(hid_t id, Close release, const std::string& doing) : id_(id), close_(release) {
   if (id_ < 0) fail_with_stack(doing);
 }
 
