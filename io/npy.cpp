@@ -12,7 +12,7 @@ namespace {
 
 /// The text after `'key':` in the header's Python dictionary, without leading blanks.
 std::string_view value_of(std::string_view header, std::string_view key, const std::string& where) {
-  const std::string quoted = "'" + std::string(key) + "':";
+  const std::string quoted = fmt::format("'{}':", key);
   const auto at = header.find(quoted);
   if (at == std::string_view::npos) fail(ExitCode::damaged, "{}: the .npy header has no '{}'", where, key);
   header.remove_prefix(at + quoted.size());
