@@ -86,6 +86,13 @@ void Hall::step(Milliseconds now, bool is_hub, Sightings& sightings, std::vector
   }
 }
 
+void Hall::tell_verdict(std::string_view packed) {
+  for (Guest& guest : guests_) {
+    if (guest.node < 0 || std::exchange(guest.knows_verdict, true)) continue;
+    guest.link.send(Frame::Type::verdict, packed);
+  }
+}
+
 void Hall::tell_all(Frame::Type type, std::string_view body) {
   for (Guest& guest : guests_)
     if (guest.node >= 0) guest.link.send(type, body);

@@ -23,6 +23,8 @@ class Hall {
   /// `verdicts`, and marks nodes lost whose leader's connection was cut and for which no other rank of the
   /// node takes over.
   void step(Milliseconds now, bool is_hub, Sightings& sightings, std::vector<std::string>& verdicts);
+  /// Tells the guests that have not heard it, those too that came after it.
+  void tell_verdict(std::string_view packed);
   void tell_all(Frame::Type type, std::string_view body);
 
  private:
@@ -31,6 +33,7 @@ class Hall {
     Milliseconds since{0};
     int node = -1;
     bool said_goodbye = false;
+    bool knows_verdict = false;
   };
   void let_in(Milliseconds now);
   void hear(Guest& guest, const Frame& frame, Milliseconds now, bool is_hub, Sightings& sightings,

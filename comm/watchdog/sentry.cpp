@@ -171,9 +171,9 @@ void Sentry::obey() {
     log_.write("error", fmt::format("watchdog: {}; this rank ends with {}", verdict_->message,
                                     static_cast<int>(verdict_->code)));
   }
+  if (hub_) hall_.tell_verdict(text);
   if (passed_on_) return;
   if (hub_) {
-    hall_.tell_all(Frame::Type::verdict, text);
     write_status_once();
     passed_on_ = true;
   } else if (uplink_.state() == Uplink::State::connected) {

@@ -1,6 +1,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <iomanip>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -45,8 +48,17 @@ Plan parse(int argc, char** argv) {
   return plan;
 }
 
+/// The campaign counts from here.
+void note_the_time(const WatchdogOptions& options) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  if (!options.run_folder.empty())
+    std::ofstream(options.run_folder / "fault_at")
+        << std::setprecision(15) << std::chrono::duration<double>(now).count() << std::flush;
+}
+
 void go_wrong(const Plan& plan, Watchdog& watchdog, Communicator& world,
               const std::vector<int>& node_of_rank) {
+  note_the_time(watchdog.options());
   if (plan.fault == "kill") raise(SIGKILL);
   if (plan.fault == "kill-node") {
     std::fprintf(stderr, "node %d is to be lost\n", node_of_rank[static_cast<std::size_t>(plan.rank)]);
