@@ -1,5 +1,7 @@
 #include "comm/watchdog/board_observer.h"
 
+#include <exception>
+
 #include <fmt/format.h>
 #include <time.h>
 
@@ -79,9 +81,11 @@ void BoardObserver::closed(const Communicator& communicator) noexcept {
   if (slot == none) return;
   std::lock_guard lock(opening_);
   Watched& watched = watched_[static_cast<std::size_t>(slot)];
+  watched.communicator.store(nullptr);
+  // An error takes its communicators with it; what they did last says why it came about.
+  if (std::uncaught_exceptions() > 0) return;
   watched.state = CallState{};
   entry_.slots[static_cast<std::size_t>(slot)].call.store(watched.state);
-  watched.communicator.store(nullptr);
 }
 
 void BoardObserver::began(const Communicator& communicator, const Call& call,

@@ -106,6 +106,18 @@ TEST(BoardObserver, TellsCommunicatorsOfOneNameApartByOrder) {
   EXPECT_NE(identities(here).first, mine.first) << "a later one of that name is another";
 }
 
+TEST(BoardObserver, KeepsWhatACommunicatorDidWhenAnErrorEndsIt) {
+  Fixture fixture;
+  std::vector<float> data(64);
+  try {
+    const auto world = fixture.open("world");
+    world->all_reduce(data.data(), data.data(), 13, DType::f32, Reduction::sum);
+  } catch (const std::runtime_error&) {
+  }
+  ASSERT_EQ(fixture.read().calls.size(), 1u);
+  EXPECT_EQ(Signature(fixture.read().calls[0].signature).describe(), "all_reduce (sum) of 13 f32");
+}
+
 TEST(BoardObserver, ComplainsWhenTheBoardIsFull) {
   Fixture fixture;
   std::vector<std::unique_ptr<Idle>> many;
