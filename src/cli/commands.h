@@ -16,6 +16,7 @@ void add_doctor(CLI::App& app, Run& chosen);
 void add_job(CLI::App& app, Run& chosen);
 void add_train(CLI::App& app, Run& chosen);
 void add_launch(CLI::App& app, Run& chosen);
+void add_submit(CLI::App& app, Run& chosen);
 void add_version(CLI::App& app, Run& chosen);
 
 /// Puts the "--" before the program that `launch` starts where the user left it out, since the program's

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   cli::add_job(app, chosen);
   cli::add_train(app, chosen);
   cli::add_launch(app, chosen);
+  cli::add_submit(app, chosen);
   cli::add_version(app, chosen);
   try {
     std::vector<std::string> words(argv + 1, argv + argc);

@@ -22,6 +22,8 @@
 #include "model/pretrained.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
+#include "train/checkpoints.h"
+#include "train/stop_request.h"
 #include "train/token_rows.h"
 #include "train/trainer.h"
 
@@ -89,19 +91,17 @@ void refuse_what_is_missing(const jobs::JobSpec& job) {
     fail(ExitCode::configuration,
          "datasets: this program trains on .npy files of token ids (type: tokens), not on type: {}",
          job.datasets.front().type);
-  if (job.save_steps > 0)
-    fail(ExitCode::configuration, "save_steps = {}: checkpoints are not written yet; leave it at 0",
-         job.save_steps);
 }
 
 /// What rank 0 writes into the run folder.
 class RunFolder {
  public:
-  RunFolder(const jobs::JobSpec& job, std::int64_t total_steps) : folder_(job.output_dir) {
+  RunFolder(const jobs::JobSpec& job, std::int64_t steps_done, std::int64_t total_steps)
+      : folder_(job.output_dir) {
     fs::create_directories(folder_);
     std::ofstream(folder_ / "job.yaml") << jobs::to_yaml(job);
-    metrics_.emplace(folder_ / "metrics.jsonl", 0);
-    status_.total_steps = total_steps;
+    metrics_.emplace(folder_ / "metrics.jsonl", steps_done);
+    status_.step = steps_done, status_.total_steps = total_steps;
     train::write_status(folder_ / "status.json", status_);
   }
   void after(const train::StepMetrics& metrics) {
@@ -149,6 +149,10 @@ int train_job(const Words& words) {
   const train::BatchShape shape = shape_of(job, world);
   const train::TrainerSettings settings = settings_of(job, data.steps_per_epoch(shape));
   train::Trainer trainer(engine, data, shape, settings);
+  train::Checkpoints checkpoints(fs::path(job.output_dir) / "checkpoints", engine,
+                                 static_cast<int>(job.save_total_limit));
+  const std::optional<train::TrainerState> resumed = checkpoints.load();
+  if (resumed) trainer.restore(*resumed);
   std::optional<RunFolder> folder;
   if (first) {
     for (const std::string& note : job.notes) log::info("{}", note);
@@ -159,28 +163,39 @@ int train_job(const Words& words) {
               human_bytes(static_cast<double>(memory.states)),
               human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
               settings.total_steps, shape.rows_per_step);
-    log::info(
-        "checkpoints are not written yet: what is trained is lost at the end; the curve is in "
-        "{}/metrics.jsonl",
-        job.output_dir);
-    folder.emplace(job, settings.total_steps);
+    if (resumed) log::info("goes on after step {}, from the checkpoint of it", trainer.state().step);
+    folder.emplace(job, trainer.state().step, settings.total_steps);
   }
+  const train::StopRequest stop;
+  bool stopped = false;
+  std::int64_t saved = trainer.state().step;
+  const auto save = [&] {
+    if (saved == trainer.state().step) return;
+    checkpoints.save(trainer.state());
+    saved = trainer.state().step;
+  };
   try {
     trainer.run([&](const train::StepMetrics& metrics) {
-      if (!first) return true;
-      folder->after(metrics);
-      if (metrics.step % job.logging_steps == 0 || metrics.step == settings.total_steps)
-        fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
-                   settings.total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
-                   metrics.tokens_per_s);
-      return true;
+      if (first) {
+        folder->after(metrics);
+        if (metrics.step % job.logging_steps == 0 || metrics.step == settings.total_steps)
+          fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
+                     settings.total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
+                     metrics.tokens_per_s);
+      }
+      stopped = metrics.step < settings.total_steps && stop.agreed(engine.control());
+      if (stopped || (job.save_steps > 0 && metrics.step % job.save_steps == 0)) save();
+      return !stopped;
     });
+    save();
   } catch (const std::exception& error) {
     if (first) folder->end("failed", error.what());
     throw;
   }
-  if (first) folder->end("done", "");
-  return 0;
+  if (first)
+    folder->end(stopped ? "stopped" : "done",
+                stopped ? "a signal asked for it; start the job again to go on" : "");
+  return static_cast<int>(stopped ? ExitCode::requeue : ExitCode::done);
 }
 
 }  // namespace
