@@ -1,7 +1,9 @@
+#include <cstdio>
 #include <numeric>
 
 #include <gtest/gtest.h>
 
+#include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/two_level/layout.h"
 #include "tests/mpi_main.h"
@@ -92,6 +94,21 @@ TEST_F(TwoLevelNet, ReduceScatterAndAllGatherSendEachByteToEachOtherNodeOnce) {
       sent_over_links([&] { communicator_->all_gather(shard.data(), whole.data(), shards, DType::f32); });
   EXPECT_EQ(first_wrong(whole.as<float>(), total, 0, world_.size()), total);
   EXPECT_NEAR(gathered, formula, 0.02 * formula);
+}
+
+TEST_F(TwoLevelNet, FourBitsCrossTheLinksInLessThanThreeTenthsOfBf16) {
+  TwoHopReduceScatter reduce(world_, everyone_, {});
+  const Shards shards = Shards::cut(total, world_.size(), 64);
+  const std::vector<BFloat16> whole(total, BFloat16(7.0f));
+  std::vector<float> shard(shards.count(communicator_->rank()));
+  const double sent = sent_over_links(
+      [&] { reduce.run(whole.data(), DType::bf16, shard.data(), DType::f32, shards, Reduction::sum); });
+  for (const float value : shard) ASSERT_EQ(value, 7.0f * static_cast<float>(world_.size()));
+  const double bf16 = (nodes() - 1) * total * sizeof(BFloat16);
+  EXPECT_LE(sent, 0.30 * bf16);
+  const double formula = (nodes() - 1) * static_cast<double>(codec::int4_blocks.bytes(total));
+  EXPECT_NEAR(sent, formula, 0.02 * formula);
+  if (world_.rank() == 0) std::printf("two-hop int4: %.4f of the bytes of bf16 across nodes\n", sent / bf16);
 }
 
 TEST_F(TwoLevelNet, CountersAgreeWithTheLinks) {
