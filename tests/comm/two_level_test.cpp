@@ -140,7 +140,7 @@ void check_sharded(Communicator& communicator, int world_rank, const Shards& sha
   communicator.all_gather(shard.data(), whole.data(), shards, dtype);
   ASSERT_EQ(whole, wanted) << "all_gather of " << shards.total() << " " << name_of(dtype);
   Bytes spread(wanted.size());
-  std::memcpy(spread.data() + begin, shard.data(), bytes);
+  std::copy(shard.begin(), shard.end(), spread.begin() + static_cast<std::ptrdiff_t>(begin));
   communicator.all_gather(spread.data() + begin, spread.data(), shards, dtype);
   ASSERT_EQ(spread, wanted) << "all_gather in place";
 }
