@@ -1,11 +1,10 @@
 #pragma once
 #include <cstddef>
 
-/// Sizes at which one way of moving data becomes better than another, as measured on two cores that share a
-/// last-level cache.
+/// Sizes at which one way of moving data is taken for better than another: first choices, not swept yet.
 namespace trireme::comm::limits {
 
-/// About 30 µs: longer than a round takes when all ranks run, shorter than what putting a thread to sleep
+/// Meant to be longer than a round takes when all ranks run, shorter than what putting a thread to sleep
 /// would cost twice.
 inline constexpr int polls_before_sleep = 2000;
 /// Up to here data travel with the announcement: one meeting fewer is worth one copy more.
