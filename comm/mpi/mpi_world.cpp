@@ -10,8 +10,7 @@
 
 namespace trireme::comm {
 
-MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options,
-                   const MpiLimits& limits)
+MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options, const MpiLimits& limits)
     : rank_(runtime.rank()),
       topology_(bootstrap(runtime, options)),
       node_of_rank_(topology_.node_of_rank()),

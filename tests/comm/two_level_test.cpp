@@ -133,7 +133,8 @@ void check_sharded(Communicator& communicator, int world_rank, const Shards& sha
   ASSERT_EQ(shard, wanted_shard) << "reduce_scatter of " << shards.total() << " " << name_of(dtype);
   Bytes in_place = mine;
   communicator.reduce_scatter(in_place.data(), in_place.data() + begin, shards, dtype, reduction);
-  ASSERT_TRUE(std::equal(wanted_shard.begin(), wanted_shard.end(), in_place.begin() + static_cast<std::ptrdiff_t>(begin)))
+  ASSERT_TRUE(std::equal(wanted_shard.begin(), wanted_shard.end(),
+                         in_place.begin() + static_cast<std::ptrdiff_t>(begin)))
       << "reduce_scatter in place";
 
   Bytes whole(wanted.size());

@@ -46,8 +46,9 @@ TEST(Sbatch, IsValidShell) {
 }
 
 TEST(Sbatch, HostileWordsComeBackUnchangedFromTheShell) {
-  for (const std::string& word : std::vector<std::string>{"", "a b", "$(touch /x)", "`id`", "it's", "\"", "\\",
-                                                         "a\nb", "; rm -rf /", "*", "~", "ünï", "-n"}) {
+  for (const std::string& word :
+       std::vector<std::string>{"", "a b", "$(touch /x)", "`id`", "it's", "\"", "\\", "a\nb", "; rm -rf /",
+                                "*", "~", "ünï", "-n"}) {
     const ProcessResult echoed = run_process({"bash", "-c", "printf %s " + shell_quote(word)});
     EXPECT_EQ(echoed.output, word);
   }
