@@ -61,6 +61,17 @@ std::vector<int> descendants(int ancestor) {
   return living;
 }
 
+std::vector<int> ranks_started_by(int mpirun) {
+  std::vector<int> ranks;
+  for (const Entry& entry : all_processes()) {
+    if (entry.parent != mpirun) continue;
+    std::ifstream file(fmt::format("/proc/{}/environ", entry.process));
+    for (std::string variable; std::getline(file, variable, '\0');)
+      if (variable.starts_with("OMPI_COMM_WORLD_RANK=")) ranks.push_back(entry.process);
+  }
+  return ranks;
+}
+
 std::vector<int> adopted(int own) {
   std::ifstream file(fmt::format("/proc/self/task/{}/children", getpid()));
   std::vector<int> others;

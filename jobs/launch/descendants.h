@@ -8,6 +8,8 @@ namespace trireme::jobs {
 void adopt_orphans();
 /// All processes below `ancestor`, children first; ended ones that nobody has waited for are left out.
 std::vector<int> descendants(int ancestor);
+/// The ranks that an mpirun started itself, on this node; its daemons on others start theirs.
+std::vector<int> ranks_started_by(int mpirun);
 /// Processes that became this one's children because their parents ended; `own` are those that it started
 /// itself.
 std::vector<int> adopted(int own);

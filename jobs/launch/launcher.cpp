@@ -129,7 +129,15 @@ class Supervision {
 
  private:
   void pass_on(int signal, const siginfo_t& info) {
+    const bool first = !passed_on_;
     if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT) passed_on_ = signal;
+    // mpirun would kill the ranks a second after TERM; they need the time to save what they have. A second
+    // TERM is meant for it.
+    if (signal == SIGTERM && first) {
+      const std::vector<int> ranks = ranks_started_by(child_);
+      for (const int rank : ranks) kill(rank, signal);
+      if (!ranks.empty()) return;
+    }
     // The terminal sends its signals to the whole process group, mpirun included.
     if (info.si_code != SI_KERNEL) kill(child_, signal);
   }

@@ -58,7 +58,8 @@ Outcome with_verdict(const LauncherEnd& end, const comm::Verdict& verdict) {
 Outcome outcome_of(const LauncherEnd& end, const std::optional<comm::FailureStatus>& failure,
                    std::optional<int> passed_on_signal) {
   const bool ended_by_us = passed_on_signal && (end.signal != 0 || end.status != 0);
-  const bool own_code = end.signal == 0 && end.status > 0 && end.status < signal_base;
+  // 1 is what mpirun itself ends with when a signal made it end the ranks.
+  const bool own_code = end.signal == 0 && end.status > 1 && end.status < signal_base;
   if (ended_by_us && !(own_code && !failure)) {
     // Ranks that die of a signal that was passed on look like deaths to the watchdogs.
     const bool blames_a_death = !failure || failure->verdict.reason == comm::Reason::rank_died ||

@@ -39,6 +39,7 @@ std::optional<Expectation> expectation_for(const std::string& fault, int ranks_o
   // Of a node with one process nobody is left to say whether that is stopped or the whole node.
   if (fault == "kill" && ranks_of_node == 1) return Expectation{{"node_lost", "rank_died"}, 75};
   if (fault == "kill") return Expectation{{"rank_died"}, 75};
+  if (fault == "kill-node") return Expectation{{"node_lost"}, 75};
   if (fault == "stop" && ranks_of_node > 1) return Expectation{{"stopped"}, 124};
   if (fault == "hang" || fault == "phase") return Expectation{{"hang"}, 124};
   if (fault == "mismatch" || fault == "count") return Expectation{{"mismatch"}, 70};
@@ -95,8 +96,7 @@ class Trial {
   std::vector<std::string> problems() {
     const Ended ended = run(command(), folder_.string() + ".out");
     seconds_ = ended.at - std::strtod(read_all(folder_ / "fault_at").c_str(), nullptr);
-    const int ranks_of_node = settings_.nodes > 0 ? settings_.ranks / settings_.nodes : settings_.ranks;
-    const Expectation expected = expectation_for(settings_.fault, ranks_of_node).value();
+    const Expectation expected = expectation_for(settings_.fault, ranks_of_node()).value();
     json::object status;
     try {
       status = json::parse(read_all(folder_ / "status.json")).as_object();
@@ -109,7 +109,13 @@ class Trial {
       complain("reason", expected.reasons.front(), reason);
     check("exit code", expected.code, ended.code);
     check("exit_code of status.json", expected.code, static_cast<int>(status["exit_code"].as_int64()));
-    check("rank", rank_, static_cast<int>(status["rank"].as_int64()));
+    const int named = static_cast<int>(status["rank"].as_int64());
+    const bool node_lost = settings_.fault == "kill-node";
+    if (node_lost) {
+      check("node of the rank", rank_ / ranks_of_node(), named / ranks_of_node());
+    } else {
+      check("rank", rank_, named);
+    }
     check("node", host_of(rank_), std::string(status["node"].as_string()));
     check("sequence", step_, static_cast<int>(status["sequence"].as_int64()));
     check("communicator", std::string("world"), std::string(status["communicator"].as_string()));
@@ -119,9 +125,12 @@ class Trial {
                fmt::format("{:.1f}", seconds_));
     for (int rank = 0; rank < settings_.ranks; ++rank) {
       const auto log = read_all(folder_ / "log" / fmt::format("rank-{}.log", rank));
-      const bool may_be_silent = rank == rank_ && settings_.fault != "hang" && settings_.fault != "mismatch";
-      if (!may_be_silent &&
-          log.find(fmt::format("rank {} on {}", rank_, host_of(rank_))) == std::string::npos)
+      const bool may_be_silent =
+          node_lost ? rank / ranks_of_node() == rank_ / ranks_of_node()
+                    : rank == rank_ && settings_.fault != "hang" && settings_.fault != "mismatch";
+      const std::string line = node_lost ? fmt::format("node {} with rank {} is lost", host_of(named), named)
+                                         : fmt::format("rank {} on {}", rank_, host_of(rank_));
+      if (!may_be_silent && log.find(line) == std::string::npos)
         complain(fmt::format("log of rank {}", rank), "a line with the culprit", log);
     }
     const auto orphans = orphans_of(std::string(status["launch"].as_string()));
@@ -152,6 +161,9 @@ class Trial {
             std::to_string(settings_.nodes),
             "--backend",
             settings_.backend};
+  }
+  int ranks_of_node() const {
+    return settings_.nodes > 0 ? settings_.ranks / settings_.nodes : settings_.ranks;
   }
   std::string host_of(int rank) const {
     const char* hosts = std::getenv("HOST_COUNT");

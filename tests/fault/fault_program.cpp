@@ -56,14 +56,43 @@ void note_the_time(const WatchdogOptions& options) {
         << std::setprecision(15) << std::chrono::duration<double>(now).count() << std::flush;
 }
 
-void go_wrong(const Plan& plan, Watchdog& watchdog, Communicator& world,
-              const std::vector<int>& node_of_rank) {
+/// The processes of one rank's node, its own last.
+class NodeMates {
+ public:
+  NodeMates(Communicator& world, const std::vector<int>& node_of_rank)
+      : processes_(static_cast<std::size_t>(world.size())),
+        node_of_rank_(node_of_rank),
+        rank_(static_cast<std::size_t>(world.rank())) {
+    const std::int32_t own = getpid();
+    world.all_gather(&own, processes_.data(), Shards::even(1, world.size()), DType::i32);
+  }
+  [[noreturn]] void lose() const {
+    // The others of the node get the time to leave what they have in common with this rank.
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    for (std::size_t other = 0; other < processes_.size(); ++other)
+      if (node_of_rank_[other] == node_of_rank_[rank_] && other != rank_) ::kill(processes_[other], SIGKILL);
+    lose_daemon();
+    raise(SIGKILL);
+    std::abort();
+  }
+
+ private:
+  /// A host that fails takes Open MPI's daemon with it.
+  static void lose_daemon() {
+    std::string name;
+    std::getline(std::ifstream(fmt::format("/proc/{}/comm", getppid())), name);
+    if (name == "orted") ::kill(getppid(), SIGKILL);
+  }
+
+  std::vector<std::int32_t> processes_;
+  const std::vector<int>& node_of_rank_;
+  std::size_t rank_;
+};
+
+void go_wrong(const Plan& plan, Watchdog& watchdog, Communicator& world, const NodeMates& mates) {
   note_the_time(watchdog.options());
   if (plan.fault == "kill") raise(SIGKILL);
-  if (plan.fault == "kill-node") {
-    std::fprintf(stderr, "node %d is to be lost\n", node_of_rank[static_cast<std::size_t>(plan.rank)]);
-    raise(SIGKILL);
-  }
+  if (plan.fault == "kill-node") mates.lose();
   if (plan.fault == "stop") raise(SIGSTOP);
   if (plan.fault == "segv") raise(SIGSEGV);
   if (plan.fault == "exit") _exit(3);
@@ -89,13 +118,15 @@ void run(const Plan& plan, World& world, Watchdog& watchdog, const std::vector<i
   const auto whole = world.communicator(everyone, plan.backend, watchdog.watched("world"));
   const auto two = world.communicator(pair, plan.backend, watchdog.watched("pair"));
 
+  const NodeMates mates(*world.communicator(everyone, plan.backend, {}), node_of_rank);
+
   std::vector<float> values(64), gathered(64 * static_cast<std::size_t>(world.size()));
   for (int step = 0; step < plan.steps; ++step) {
     watchdog.phase(fmt::format("step {}", step));
     const Event paired = two->post(
         Call::all_gather(values.data(), gathered.data(), Shards::even(16, two->size()), DType::f32));
     paired.wait();
-    if (step == plan.at && world.rank() == plan.rank) go_wrong(plan, watchdog, *whole, node_of_rank);
+    if (step == plan.at && world.rank() == plan.rank) go_wrong(plan, watchdog, *whole, mates);
     if (step % 2 == 0) {
       whole->all_reduce(values.data(), values.data(), values.size(), DType::f32, Reduction::max);
     } else {
@@ -109,6 +140,8 @@ void run(const Plan& plan, World& world, Watchdog& watchdog, const std::vector<i
 
 int main(int argc, char** argv) {
   const Plan plan = parse(argc, argv);
+  // TERM does not end a training either, which saves first: mpirun follows it with KILL.
+  signal(SIGTERM, SIG_IGN);
   const MpiRuntime runtime(&argc, &argv);
   try {
     MpiWorld world(runtime);

@@ -61,6 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"node lost", {137, 0}, Reason::node_lost, ExitCode::requeue, none, 75, false},
         Case{"error", {76, 0}, Reason::error, ExitCode::damaged, none, 76, false},
         Case{"cancelled", {143, 0}, Reason::rank_died, ExitCode::requeue, SIGTERM, 128 + SIGTERM, true},
+        Case{"cancelled, mpirun says 1", {1, 0}, none, ExitCode::done, SIGTERM, 128 + SIGTERM, true},
         Case{"cancelled, saved and asks for another try", {75, 0}, none, ExitCode::done, SIGTERM, 75, true},
         Case{"cancelled but done", {0, 0}, none, ExitCode::done, SIGTERM, 0, false},
         Case{"cancelled while hung", {137, 0}, Reason::hang, ExitCode::hang, SIGTERM, 124, false}),
