@@ -71,6 +71,7 @@ struct JobSpec {
   std::int64_t logging_steps = 1;
   std::int64_t save_steps = 0;  ///< 0: at the end alone
   std::int64_t save_total_limit = 2;
+  std::int64_t hang_time_limit = 600;  ///< 0: nobody watches
 
   PlacementChoice placement;
   ScheduleChoice schedule;

@@ -64,6 +64,8 @@ std::vector<Key> training_keys() {
        "Steps between checkpoints; 0: at the end alone", 0, many},
       {"save_total_limit", +[](JobSpec& j) -> std::int64_t& { return j.save_total_limit; },
        "Checkpoints that are kept", 1, 1e6},
+      {"hang_time_limit", +[](JobSpec& j) -> std::int64_t& { return j.hang_time_limit; },
+       "Seconds without progress after which the run ends with 124 and the culprit named; 0: never", 0, 1e6},
   };
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,8 @@
 
 #include "cli/commands.h"
 #include "comm/mpi/mpi_world.h"
+#include "comm/watchdog/environment.h"
+#include "comm/watchdog/watched_world.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -120,16 +123,35 @@ class RunFolder {
   train::RunStatus status_;
 };
 
-int train_job(const Words& words) {
-  const comm::MpiRuntime runtime(nullptr, nullptr);
-  comm::MpiWorld world(runtime);
-  const bool first = world.rank() == 0;
-  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
-  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
-  refuse_what_is_missing(job);
-  share_cores(world);
+/// Ends the run when a rank dies, hangs or fails; a rank alone needs no watching.
+class Watch {
+ public:
+  Watch(const jobs::JobSpec& job, const comm::World& world) {
+    if (world.size() == 1 || job.hang_time_limit == 0) return;
+    comm::WatchdogOptions options = comm::WatchdogOptions::from_environment();
+    if (!std::getenv(comm::time_limit_variable)) options.time_limit = std::chrono::seconds(job.hang_time_limit);
+    if (options.run_folder.empty()) options.run_folder = job.output_dir;
+    watchdog_.emplace(world, options);
+  }
+  explicit operator bool() const { return watchdog_.has_value(); }
+  comm::Watchdog& operator*() { return *watchdog_; }
+  /// Files are read and written here, so others may have to wait longer than for a collective.
+  void slow_phase(std::string_view name) {
+    constexpr int patience = 6;
+    if (watchdog_) watchdog_->phase(name, watchdog_->options().time_limit * patience);
+  }
+  void phase(std::string_view name) {
+    if (watchdog_) watchdog_->phase(name);
+  }
 
+ private:
+  std::optional<comm::Watchdog> watchdog_;
+};
+
+int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job) {
+  const bool first = world.rank() == 0;
   const sharding::Codec compute = compute_type(job);
+  watch.slow_phase("open the model");
   const model::Pretrained pretrained(job.base_model);
   const train::TokenRows data(job.datasets.front().path, {.sequence_len = job.sequence_len,
                                                           .seed = static_cast<std::uint64_t>(job.seed),
@@ -141,6 +163,7 @@ int train_job(const Words& words) {
   sharding::Engine engine(
       model::build_model(pretrained.spec(), compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat),
       jobs::placement_of(job, compute), optimizer_of(job), world, options);
+  watch.slow_phase("load");
   engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
     pretrained.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
                     std::as_writable_bytes(into));
@@ -151,6 +174,7 @@ int train_job(const Words& words) {
   train::Trainer trainer(engine, data, shape, settings);
   train::Checkpoints checkpoints(fs::path(job.output_dir) / "checkpoints", engine,
                                  static_cast<int>(job.save_total_limit));
+  watch.slow_phase("restore");
   const std::optional<train::TrainerState> resumed = checkpoints.load();
   if (resumed) trainer.restore(*resumed);
   std::optional<RunFolder> folder;
@@ -171,9 +195,11 @@ int train_job(const Words& words) {
   std::int64_t saved = trainer.state().step;
   const auto save = [&] {
     if (saved == trainer.state().step) return;
+    watch.slow_phase("save");
     checkpoints.save(trainer.state());
     saved = trainer.state().step;
   };
+  watch.phase("train");
   try {
     trainer.run([&](const train::StepMetrics& metrics) {
       if (first) {
@@ -185,17 +211,31 @@ int train_job(const Words& words) {
       }
       stopped = metrics.step < settings.total_steps && stop.agreed(engine.control());
       if (stopped || (job.save_steps > 0 && metrics.step % job.save_steps == 0)) save();
+      watch.phase("train");
       return !stopped;
     });
     save();
   } catch (const std::exception& error) {
-    if (first) folder->end("failed", error.what());
+    if (first && !watch) folder->end("failed", error.what());
     throw;
   }
   if (first)
     folder->end(stopped ? "stopped" : "done",
                 stopped ? "a signal asked for it; start the job again to go on" : "");
   return static_cast<int>(stopped ? ExitCode::requeue : ExitCode::done);
+}
+
+int train_job(const Words& words) {
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+  refuse_what_is_missing(job);
+  share_cores(world);
+  Watch watch(job, world);
+  if (!watch) return train_on(world, watch, job);
+  comm::WatchedWorld watched(world, *watch);
+  return (*watch).guard([&] { return train_on(watched, watch, job); });
 }
 
 }  // namespace
