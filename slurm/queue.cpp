@@ -31,7 +31,7 @@ void require_job_id(const std::string& id) {
 
 std::string submit(const std::string& script) {
   const std::string answer = run_or_fail({"sbatch", "--parsable"}, script);
-  const std::string id = answer.substr(0, answer.find_first_of(";\n"));
+  std::string id = answer.substr(0, answer.find_first_of(";\n"));
   require_job_id(id);
   return id;
 }

@@ -52,7 +52,8 @@ constexpr std::size_t page = 4096;
 
 /// MPI promises no alignment. Every process maps the window at a page, so they all step to the same byte.
 std::byte* next_page(void* base) {
-  return reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(base) + page - 1) / page * page);
+  const std::size_t beyond = reinterpret_cast<std::uintptr_t>(base) % page;
+  return static_cast<std::byte*>(base) + (beyond == 0 ? 0 : page - beyond);
 }
 
 struct Window {

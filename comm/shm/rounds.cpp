@@ -6,7 +6,7 @@
 
 namespace trireme::comm {
 
-Rounds::Rounds(std::shared_ptr<const SharedSegment> control, std::vector<int> part_of_rank, int rank,
+Rounds::Rounds(std::shared_ptr<const SharedSegment> control, const std::vector<int>& part_of_rank, int rank,
                int polls, const Sharing& sharing)
     : control_(std::move(control)),
       layout_(static_cast<int>(part_of_rank.size())),

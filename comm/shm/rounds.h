@@ -32,8 +32,8 @@ class Deadline {
 /// the others' slots.
 class Rounds {
  public:
-  Rounds(std::shared_ptr<const SharedSegment> control, std::vector<int> part_of_rank, int rank, int polls,
-         const Sharing& sharing);
+  Rounds(std::shared_ptr<const SharedSegment> control, const std::vector<int>& part_of_rank, int rank,
+         int polls, const Sharing& sharing);
 
   int size() const { return static_cast<int>(bases_.size()); }
   const ControlLayout& layout() const { return layout_; }

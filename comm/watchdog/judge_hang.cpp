@@ -32,7 +32,7 @@ bool excused(const RankView& rank) {
 
 std::string sentence(const Blame& blame, const Verdict& verdict) {
   const RankView& culprit = *blame.culprit;
-  const std::string operation =
+  std::string operation =
       fmt::format("{} (operation {} of '{}')", verdict.operation, verdict.sequence, verdict.communicator);
   const double waited = seconds(blame.wait.call->age);
   const RankView& waiter = *blame.wait.waiter;

@@ -32,7 +32,7 @@ std::string shard_name(int rank) {
 }
 
 fs::path begin_save(const fs::path& checkpoints, const std::string& name, std::uint64_t bytes) {
-  const fs::path temporary = checkpoints / (name + std::string(temporary_suffix));
+  fs::path temporary = checkpoints / (name + std::string(temporary_suffix));
   on_disk("making " + checkpoints.string(),
           [&](std::error_code& status) { fs::create_directories(checkpoints, status); });
   on_disk("clearing " + temporary.string(),
