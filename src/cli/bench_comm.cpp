@@ -10,6 +10,7 @@
 #include "comm/bench/sizes.h"
 #include "comm/device_world.h"
 #include "comm/mpi/mpi_world.h"
+#include "comm/through_host/either_world.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/plugin.h"
@@ -128,7 +129,7 @@ int measure_at(const comm::MpiRuntime& runtime, const bench::Site& site, const W
 
 int measure_on_device(DevicePlugin& plugin, const comm::MpiRuntime& runtime, const bench::Everyone& everyone,
                       const Words& words, const bench::CollectiveOptions& options) {
-  const comm::MpiWorld hosts(runtime, {.use_gpus = true});
+  comm::MpiWorld hosts(runtime, {.use_gpus = true});
   const auto device = plugin.open(hosts.topology().device_ordinal(runtime.rank()));
   comm::DeviceWorldOptions about;
   about.rank = runtime.rank();
@@ -136,8 +137,9 @@ int measure_on_device(DevicePlugin& plugin, const comm::MpiRuntime& runtime, con
   about.broadcast_from_first = [&everyone](void* data, std::size_t bytes) {
     everyone.broadcast_from_first(data, bytes);
   };
-  const auto world = plugin.world(*device, about);
-  return measure_at(runtime, {everyone, *world, device.get()}, words, options);
+  const auto devices = plugin.world(*device, about);
+  comm::EitherWorld world(*devices, hosts, *device);
+  return measure_at(runtime, {everyone, world, device.get()}, words, options);
 }
 
 int measure(Words& words) {

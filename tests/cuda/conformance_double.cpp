@@ -1,5 +1,6 @@
 #include "comm/mpi/device_exchange.h"
 #include "comm/mpi/mpi_world.h"
+#include "comm/through_host/through_host_world.h"
 #include "cuda/cuda_plugin.h"
 #include "tests/comm/conformance.h"
 #include "tests/cuda/staged_world.h"
@@ -33,7 +34,30 @@ ConformanceTarget over_double() {
   return target;
 }
 
-INSTANTIATE_TEST_SUITE_P(Double, Conformance, testing::Values(over_double()), name_of_target);
+/// Device memory over a backend of the host's, in pieces shorter than many calls.
+ConformanceTarget through_host(const std::string& name, const std::string& backend, std::size_t piece_bytes) {
+  ConformanceTarget target;
+  target.name = name;
+  target.backend = backend;
+  target.finds_mismatches = false;  // pieces are compared, not calls
+  target.on_each_rank = [piece_bytes](const auto& body) {
+    {
+      MpiWorld mpi(mpi_runtime());
+      cuda::CudaPlugin plugin(host_apis());
+      const auto device = plugin.open(0);
+      ThroughHostWorld world(mpi, *device, piece_bytes);
+      StagedWorld staged(world, *device);
+      body(staged);
+    }
+    EXPECT_EQ(host_cuda_alive(), 0u);
+  };
+  return target;
+}
+
+INSTANTIATE_TEST_SUITE_P(Double, Conformance,
+                         testing::Values(over_double(), through_host("ThroughHostMpi", "mpi", 20000),
+                                         through_host("ThroughHostShm", "shm", 300000)),
+                         name_of_target);
 
 }  // namespace
 }  // namespace trireme::comm::tests

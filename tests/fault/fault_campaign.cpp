@@ -39,7 +39,8 @@ std::optional<Expectation> expectation_for(const std::string& fault, int ranks_o
   // Of a node with one process nobody is left to say whether that is stopped or the whole node.
   if (fault == "kill" && ranks_of_node == 1) return Expectation{{"node_lost", "rank_died"}, 75};
   if (fault == "kill") return Expectation{{"rank_died"}, 75};
-  if (fault == "kill-node") return Expectation{{"node_lost"}, 75};
+  // Its ranks go one after the other, so the last may still tell of the first.
+  if (fault == "kill-node") return Expectation{{"node_lost", "rank_died"}, 75};
   if (fault == "stop" && ranks_of_node > 1) return Expectation{{"stopped"}, 124};
   if (fault == "hang" || fault == "phase") return Expectation{{"hang"}, 124};
   if (fault == "mismatch" || fault == "count") return Expectation{{"mismatch"}, 70};
@@ -61,6 +62,7 @@ struct Ended {
 };
 
 Ended run(const std::vector<std::string>& words, const std::filesystem::path& output) {
+  std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) {
     if (!std::freopen(output.c_str(), "w", stdout) || dup2(STDOUT_FILENO, STDERR_FILENO) < 0) _exit(126);
@@ -128,8 +130,9 @@ class Trial {
       const bool may_be_silent =
           node_lost ? rank / ranks_of_node() == rank_ / ranks_of_node()
                     : rank == rank_ && settings_.fault != "hang" && settings_.fault != "mismatch";
-      const std::string line = node_lost ? fmt::format("node {} with rank {} is lost", host_of(named), named)
-                                         : fmt::format("rank {} on {}", rank_, host_of(rank_));
+      const std::string line = reason == "node_lost"
+                                   ? fmt::format("node {} with rank {} is lost", host_of(named), named)
+                                   : fmt::format("rank {} on {}", rank_, host_of(rank_));
       if (!may_be_silent && log.find(line) == std::string::npos)
         complain(fmt::format("log of rank {}", rank), "a line with the culprit", log);
     }
