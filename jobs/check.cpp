@@ -1,5 +1,7 @@
 #include "jobs/check.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace trireme::jobs {
@@ -9,9 +11,13 @@ void check(JobSpec& job, const std::string& where) {
     fail(ExitCode::configuration, "{}: base_model is missing: the folder of a model", where);
   if (job.datasets.empty())
     fail(ExitCode::configuration, "{}: datasets is missing: a list with at least one path", where);
-  if (job.datasets.size() > 1)
-    fail(ExitCode::configuration, "{}: datasets lists {} entries; several are not mixed yet", where,
+  const auto tokens = std::count_if(job.datasets.begin(), job.datasets.end(),
+                                    [](const DataSet& set) { return set.type == "tokens"; });
+  if (tokens > 0 && job.datasets.size() > 1)
+    fail(ExitCode::configuration, "{}: a dataset of type tokens stands alone; datasets lists {}", where,
          job.datasets.size());
+  if (tokens > 0 && job.sample_packing)
+    fail(ExitCode::configuration, "{}: sample_packing is for text; rows of type tokens are whole", where);
   if (!(job.learning_rate > 0)) fail(ExitCode::configuration, "{}: learning_rate is missing or 0", where);
   if (job.output_dir.empty()) fail(ExitCode::configuration, "{}: output_dir is empty", where);
   if (job.warmup_steps > 0 && job.warmup_ratio > 0)

@@ -4,13 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "io/data/prompt_format.h"
 #include "sharding/placement.h"
 
 namespace trireme::jobs {
 
 struct DataSet {
   std::string path;
+  /// "tokens", a named prompt format, or "custom" where `type` is a mapping.
   std::string type = "tokens";
+  io::PromptFormat format;
+  std::int64_t start = 0, end = 0;  ///< rows; end 0: the last
+  bool skip_bad_rows = false;
   bool operator==(const DataSet&) const = default;
 };
 
@@ -56,6 +61,10 @@ struct JobSpec {
   std::int64_t max_steps = 0;  ///< 0: as many as the epochs have
   std::int64_t seed = 42;
   bool shuffle_merged_datasets = true;
+  bool sample_packing = false;
+  bool train_on_inputs = false;
+  std::string excess_length_strategy = "drop";
+  std::int64_t dataset_processes = 0;  ///< 0: as many as the rank has cores
 
   std::string optimizer = "adamw_torch";
   double learning_rate = 0.0;

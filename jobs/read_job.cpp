@@ -103,28 +103,92 @@ std::vector<std::string_view> all_names() {
        did_you_mean(setting.name, all_names()));
 }
 
+struct FormatKey {
+  std::string_view name;
+  std::string io::PromptFormat::*place;
+};
+constexpr std::array format_keys{FormatKey{"system_prompt", &io::PromptFormat::system_prompt},
+                                 FormatKey{"system_format", &io::PromptFormat::system_format},
+                                 FormatKey{"field_system", &io::PromptFormat::field_system},
+                                 FormatKey{"field_instruction", &io::PromptFormat::field_instruction},
+                                 FormatKey{"field_input", &io::PromptFormat::field_input},
+                                 FormatKey{"field_output", &io::PromptFormat::field_output},
+                                 FormatKey{"format", &io::PromptFormat::format},
+                                 FormatKey{"no_input_format", &io::PromptFormat::no_input_format}};
+
+void read_format(const std::string& where, const YAML::Node& mapping, io::PromptFormat& format) {
+  format.kind = io::PromptFormat::Kind::instruction;
+  std::vector<std::string_view> names;
+  for (const FormatKey& key : format_keys) names.push_back(key.name);
+  for (const auto& item : mapping) {
+    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "(not a word)";
+    const auto key = std::find_if(format_keys.begin(), format_keys.end(),
+                                  [&](const FormatKey& candidate) { return candidate.name == name; });
+    if (key == format_keys.end())
+      fail(ExitCode::configuration, "{}.type: the key {} is unknown{}", where, name.substr(0, 80),
+           did_you_mean(name, names));
+    if (!item.second.IsScalar() && !item.second.IsNull())
+      fail(ExitCode::configuration, "{}.type.{} must be one word or text", where, name);
+    format.*(key->place) = item.second.IsNull() ? "" : item.second.Scalar();
+  }
+}
+
+void read_type(const std::string& where, const YAML::Node& type, DataSet& set) {
+  if (type.IsMap()) {
+    set.type = "custom";
+    return read_format(where, type, set.format);
+  }
+  if (!type.IsScalar())
+    fail(ExitCode::configuration, "{}.type must be a name or a mapping with formats and fields", where);
+  set.type = type.Scalar();
+  const std::vector<std::string_view> types{"tokens", "alpaca", "completion", "input_output"};
+  if (std::find(types.begin(), types.end(), set.type) == types.end())
+    fail(ExitCode::configuration, "{}.type: {} is not known{}; there are {}, and a mapping of your own",
+         where, set.type.substr(0, 60), did_you_mean(set.type, types), fmt::join(types, ", "));
+  if (set.type != "tokens") set.format = io::prompt_format_named(set.type);
+}
+
+std::int64_t read_row_number(const std::string& where, const std::string& key, const std::string& text) {
+  std::int64_t number = -1;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size() || number < 0)
+    fail(ExitCode::configuration, "{}.{} must be a whole number of rows, from 0 on", where, key);
+  return number;
+}
+
 void read_data_set(const Setting& setting, std::size_t index, const YAML::Node& entry, JobSpec& job) {
   const std::string where = fmt::format("{}: datasets[{}]", setting.where, index);
   if (!entry.IsMap()) fail(ExitCode::configuration, "{} must be a mapping with path and type", where);
   DataSet set;
+  // The type first: it decides what the other keys change.
+  if (entry["type"]) read_type(where, entry["type"], set);
   for (const auto& item : entry) {
     const std::string key = item.first.IsScalar() ? item.first.Scalar() : "(not a word)";
-    if ((key == "path" || key == "type") && item.second.IsScalar()) {
-      (key == "path" ? set.path : set.type) = item.second.Scalar();
-    } else if (key == "type") {
-      fail(ExitCode::configuration,
-           "{}.type: a prompt template is refused: text is not tokenised in training yet", where);
+    if (key == "type") continue;
+    if (!item.second.IsScalar())
+      fail(ExitCode::configuration, "{}.{} must be one word, number or text", where, key);
+    const std::string& text = item.second.Scalar();
+    if (key == "path") {
+      set.path = text;
+    } else if (key == "field" && set.type == "completion") {
+      set.format.field = text;
+    } else if (key == "start" || key == "end") {
+      (key == "start" ? set.start : set.end) = read_row_number(where, key, text);
+    } else if (key == "skip_bad_rows") {
+      if (text != "true" && text != "false")
+        fail(ExitCode::configuration, "{}.skip_bad_rows must be true or false", where);
+      set.skip_bad_rows = text == "true";
     } else {
       fail(ExitCode::configuration, "{}: the key {} is unknown{}", where, key,
-           did_you_mean(key, {"path", "type"}));
+           did_you_mean(key, {"path", "type", "field", "start", "end", "skip_bad_rows"}));
     }
   }
   if (set.path.empty()) fail(ExitCode::configuration, "{} has no path", where);
-  if (set.type != "tokens")
+  if (set.end > 0 && set.end <= set.start)
+    fail(ExitCode::configuration, "{}: end = {} is not above start = {}", where, set.end, set.start);
+  if (set.type == "tokens" && (set.start > 0 || set.end > 0 || set.skip_bad_rows))
     fail(ExitCode::configuration,
-         "{}.type: {} is refused: text is not tokenised in training yet; type tokens reads an .npy file of "
-         "rows of token ids",
-         where, set.type);
+         "{}: start, end and skip_bad_rows are for rows of text, not for type tokens", where);
   job.datasets.push_back(std::move(set));
 }
 

@@ -19,13 +19,11 @@ const std::vector<RefusedKey>& refused_keys() {
       {"evals_per_epoch", "there is no evaluation during training yet"},
       {"eval_sample_packing", "there is no evaluation during training yet"},
       {"early_stopping_patience", "there is no evaluation during training yet"},
-      {"sample_packing", "documents are not packed yet"},
-      {"pad_to_sequence_len", "rows are whole token sequences so far, so nothing is padded"},
-      {"special_tokens", "text is not tokenised in training yet; datasets are token files"},
-      {"tokens", "text is not tokenised in training yet; datasets are token files"},
-      {"chat_template", "text is not tokenised in training yet; datasets are token files"},
-      {"train_on_inputs", "text is not tokenised in training yet; datasets are token files"},
-      {"dataset_prepared_path", "text is not tokenised in training yet; datasets are token files"},
+      {"special_tokens",
+       "it is not there yet; the tokenizer and its tokenizer_config.json are used as they are"},
+      {"tokens", "it is not there yet; the tokenizer and its tokenizer_config.json are used as they are"},
+      {"chat_template", "chats are not rendered yet; use type alpaca, completion, input_output or a mapping"},
+      {"dataset_prepared_path", "text is tokenised anew at each start so far"},
       {"saves_per_epoch", "use save_steps"},
       {"resume_from_checkpoint", "a run resumes by itself from the newest checkpoint of its output_dir"},
       {"auto_resume_from_checkpoints",
@@ -49,6 +47,7 @@ const std::vector<RefusedKey>& refused_keys() {
 
 const std::vector<MappedKey>& mapped_keys() {
   static const std::vector<MappedKey> table{
+      {"pad_to_sequence_len", "rows are always padded to sequence_len"},
       {"flash_attention", "attention is always the fused one of the device"},
       {"sdp_attention", "attention is always the fused one of the device"},
   };

@@ -59,6 +59,30 @@ void write_placement(YAML::Emitter& out, const PlacementChoice& choice) {
   out << YAML::EndMap;
 }
 
+void write_data_set(YAML::Emitter& out, const DataSet& set) {
+  const auto text = [&](const char* key, const std::string& value) {
+    out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << value;
+  };
+  out << YAML::BeginMap;
+  text("path", set.path);
+  if (set.type == "custom") {
+    const io::PromptFormat& format = set.format;
+    out << YAML::Key << "type" << YAML::Value << YAML::BeginMap;
+    text("system_prompt", format.system_prompt), text("system_format", format.system_format);
+    text("field_system", format.field_system), text("field_instruction", format.field_instruction);
+    text("field_input", format.field_input), text("field_output", format.field_output);
+    text("format", format.format), text("no_input_format", format.no_input_format);
+    out << YAML::EndMap;
+  } else {
+    text("type", set.type);
+  }
+  if (set.type == "completion") text("field", set.format.field);
+  if (set.type != "tokens")
+    out << YAML::Key << "start" << YAML::Value << set.start << YAML::Key << "end" << YAML::Value << set.end
+        << YAML::Key << "skip_bad_rows" << YAML::Value << set.skip_bad_rows;
+  out << YAML::EndMap;
+}
+
 json::object schema_of(const Key& key, JobSpec& defaults) {
   json::object entry;
   const auto describe = [&](auto place) {
@@ -118,9 +142,7 @@ std::string to_yaml(JobSpec job) {
   for (const Key& key : keys())
     if (section_of(key.name).empty()) write_value(out, job, key);
   out << YAML::Key << "datasets" << YAML::Value << YAML::BeginSeq;
-  for (const DataSet& set : job.datasets)
-    out << YAML::BeginMap << YAML::Key << "path" << YAML::Value << set.path << YAML::Key << "type"
-        << YAML::Value << set.type << YAML::EndMap;
+  for (const DataSet& set : job.datasets) write_data_set(out, set);
   out << YAML::EndSeq;
   write_placement(out, job.placement);
   for (const char* section : {"schedule", "slurm"}) write_section(out, job, section);
@@ -145,7 +167,18 @@ std::string json_schema() {
         schema_of(key, defaults);
   }
   const json::object text{{"type", "string"}};
-  json::object data_set = closed_object({{"path", text}, {"type", {{"enum", {"tokens"}}}}});
+  const json::object row{{"type", "integer"}, {"minimum", 0}};
+  json::object format;
+  for (const char* key : {"system_prompt", "system_format", "field_system", "field_instruction",
+                          "field_input", "field_output", "format", "no_input_format"})
+    format[key] = text;
+  const json::object named{{"enum", {"tokens", "alpaca", "completion", "input_output"}}};
+  json::object data_set = closed_object({{"path", text},
+                                         {"type", {{"oneOf", {named, closed_object(std::move(format))}}}},
+                                         {"field", text},
+                                         {"start", row},
+                                         {"end", row},
+                                         {"skip_bad_rows", {{"type", "boolean"}}}});
   data_set["required"] = json::array{"path"};
   properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set}};
   properties["include"] = text;

@@ -54,7 +54,7 @@ std::uint64_t hash_of(const Schedule& schedule) {
   for (const Op& op : schedule.ops) {
     if (op.communicator < 0) continue;
     hash.add(static_cast<std::uint64_t>(op.kind) << 8 | static_cast<std::uint64_t>(op.route));
-    hash.add(static_cast<std::uint64_t>(op.target + 1));
+    hash.add(static_cast<std::uint64_t>(op.target) + 1);
     hash.add(static_cast<std::uint64_t>(op.communicator));
     hash.add(op.bytes);
   }

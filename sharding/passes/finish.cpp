@@ -1,4 +1,5 @@
 #include "sharding/passes/passes.h"
+#include <utility>
 
 namespace trireme::sharding::passes {
 

@@ -31,7 +31,7 @@ void gather_parameters(Draft& draft) {
       Resident& here = resident[static_cast<std::size_t>(slot)];
       if (here.group != index) {
         if (here.group >= 0)
-          draft.before[static_cast<std::size_t>(here.last_reader + 1)].push_back(
+          draft.before[static_cast<std::size_t>(here.last_reader) + 1].push_back(
               group_op(OpKind::drop, here.group, OpLane::compute, 0));
         const GroupFacts& facts = draft.group(index);
         auto& cell = draft.before[static_cast<std::size_t>(

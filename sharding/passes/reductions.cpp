@@ -1,4 +1,5 @@
 #include "sharding/passes/passes.h"
+#include <utility>
 
 namespace trireme::sharding::passes {
 namespace {
@@ -51,7 +52,7 @@ class Reductions {
     return op;
   }
   std::vector<Op>& after_last_use(int group) {
-    return draft_.before[static_cast<std::size_t>(last_use_[static_cast<std::size_t>(group)] + 1)];
+    return draft_.before[static_cast<std::size_t>(last_use_[static_cast<std::size_t>(group)]) + 1];
   }
 
   void reduce_slot(int group) {

@@ -13,6 +13,7 @@
 #include <sched.h>
 
 #include "cli/commands.h"
+#include "cli/open_data.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/environment.h"
 #include "comm/watchdog/watched_world.h"
@@ -27,7 +28,6 @@
 #include "optim/sgd.h"
 #include "train/checkpoints.h"
 #include "train/stop_request.h"
-#include "train/token_rows.h"
 #include "train/trainer.h"
 
 namespace trireme::cli {
@@ -89,13 +89,6 @@ train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_
   return settings;
 }
 
-void refuse_what_is_missing(const jobs::JobSpec& job) {
-  if (job.datasets.front().type != "tokens")
-    fail(ExitCode::configuration,
-         "datasets: this program trains on .npy files of token ids (type: tokens), not on type: {}",
-         job.datasets.front().type);
-}
-
 /// What rank 0 writes into the run folder.
 class RunFolder {
  public:
@@ -129,7 +122,8 @@ class Watch {
   Watch(const jobs::JobSpec& job, const comm::World& world) {
     if (world.size() == 1 || job.hang_time_limit == 0) return;
     comm::WatchdogOptions options = comm::WatchdogOptions::from_environment();
-    if (!std::getenv(comm::time_limit_variable)) options.time_limit = std::chrono::seconds(job.hang_time_limit);
+    if (!std::getenv(comm::time_limit_variable))
+      options.time_limit = std::chrono::seconds(job.hang_time_limit);
     if (options.run_folder.empty()) options.run_folder = job.output_dir;
     watchdog_.emplace(world, options);
   }
@@ -148,14 +142,11 @@ class Watch {
   std::optional<comm::Watchdog> watchdog_;
 };
 
-int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job) {
+int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data) {
   const bool first = world.rank() == 0;
   const sharding::Codec compute = compute_type(job);
   watch.slow_phase("open the model");
   const model::Pretrained pretrained(job.base_model);
-  const train::TokenRows data(job.datasets.front().path, {.sequence_len = job.sequence_len,
-                                                          .seed = static_cast<std::uint64_t>(job.seed),
-                                                          .shuffle = job.shuffle_merged_datasets});
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
@@ -230,12 +221,12 @@ int train_job(const Words& words) {
   comm::MpiWorld world(runtime);
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
   const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
-  refuse_what_is_missing(job);
   share_cores(world);
+  const train::RowBatches data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
-  if (!watch) return train_on(world, watch, job);
+  if (!watch) return train_on(world, watch, job, data);
   comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return train_on(watched, watch, job); });
+  return (*watch).guard([&] { return train_on(watched, watch, job, data); });
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ class Trainer {
   /// The mean loss of `steps` batches of another source, one micro-batch row count as in training.
   double evaluate(const BatchSource& batches, std::int64_t steps);
 
+  const BatchShape& shape() const { return shape_; }
   TrainerState state() const;
   void restore(const TrainerState& state);
 

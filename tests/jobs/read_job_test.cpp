@@ -26,7 +26,7 @@ std::string refusal(const std::string& more, const std::vector<std::string>& wor
 TEST(ReadJob, FillsInDefaults) {
   const JobSpec job = parse(minimal_job());
   EXPECT_EQ(job.base_model, "models/tiny");
-  EXPECT_EQ(job.datasets, (std::vector<DataSet>{{"tokens.npy", "tokens"}}));
+  EXPECT_EQ(job.datasets, (std::vector<DataSet>{{.path = "tokens.npy", .format = {}}}));
   EXPECT_EQ(job.learning_rate, 2e-4);
   EXPECT_EQ(job.sequence_len, 2048);
   EXPECT_EQ(job.placement.preset, "ddp");
@@ -117,8 +117,14 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
     EXPECT_THAT(refusal(text), HasSubstr(says)) << text;
   EXPECT_THAT(refusal("", {"learnin_rate=1"}),
               HasSubstr("command line: the key learnin_rate is unknown, did you mean"));
-  EXPECT_THAT(refusal("", {"datasets=[{path: x, type: alpaca}]"}),
-              HasSubstr("datasets[0].type: alpaca is refused"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x, type: alpacca}]"}),
+              HasSubstr("datasets[0].type: alpacca is not known, did you mean alpaca?"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x, type: {fromat: a}}]"}),
+              HasSubstr("datasets[0].type: the key fromat is unknown, did you mean format?"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x, type: alpaca, start: 5, end: 5}]"}),
+              HasSubstr("end = 5 is not above start = 5"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x, start: 5}]"}), HasSubstr("not for type tokens"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x}, {path: y}]"}), HasSubstr("stands alone"));
   EXPECT_THAT(refusal("", {"datasets=[{pat: x}]"}),
               HasSubstr("datasets[0]: the key pat is unknown, did you mean path?"));
   EXPECT_THAT(message_of(ExitCode::configuration, [] { parse("- a\n"); }), HasSubstr("must be a mapping"));

@@ -44,6 +44,17 @@ schedule:
   EXPECT_EQ(again.schedule, job.schedule);
 }
 
+TEST(WriteJob, ADataSetWithAFormatOfItsOwnReadsBack) {
+  const JobSpec job =
+      parse_job(minimal_job(), "job.yaml", {R"(datasets=[{path: a.jsonl, start: 4000, end: 8000, 
+    type: {system_prompt: "Be: brief", field_input: context, format: "<|user|>\n {input} {instruction} </s>"}},
+    {path: "b #.jsonl", type: completion, field: body, skip_bad_rows: true}])"});
+  EXPECT_EQ(job.datasets[0].format.format, "<|user|>\n {input} {instruction} </s>");
+  EXPECT_EQ(job.datasets[0].end, 8000);
+  EXPECT_EQ(job.datasets[1].format.field, "body");
+  EXPECT_EQ(parse_job(to_yaml(job), "written").datasets, job.datasets);
+}
+
 TEST(WriteJob, EveryRecipeIsAJob) {
   int recipes = 0;
   for (const auto& entry : std::filesystem::directory_iterator(TRIREME_RECIPES)) {

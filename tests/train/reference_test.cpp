@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <random>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,6 +13,8 @@
 #include "model/pretrained.h"
 #include "optim/adamw.h"
 #include "sharding/presets.h"
+#include "train/document_rows.h"
+#include "train/row_batches.h"
 #include "train/token_rows.h"
 #include "train/trainer.h"
 
@@ -35,12 +38,16 @@ struct Reference {
 };
 
 /// A rank's engine and loop over the reference's model and tokens.
+RowBatches reference_rows(const Reference& reference, RowOrder order = {}) {
+  order.sequence_len = reference.recipe().at("sequence").as_int64();
+  return {std::make_unique<TokenRows>(reference_folder() / "tokens.npy", order.sequence_len), order};
+}
+
 class Rig {
  public:
   Rig(const Reference& reference, const sharding::Placement& placement, comm::World& world, int micro_batches)
       : pretrained_(reference_folder()),
-        tokens_(reference_folder() / "tokens.npy",
-                {.sequence_len = reference.recipe().at("sequence").as_int64()}),
+        tokens_(reference_rows(reference)),
         engine_(model::build_model(pretrained_.spec(), placement.parameters.codec == sharding::Codec::bf16
                                                            ? at::kBFloat16
                                                            : at::kFloat),
@@ -73,7 +80,7 @@ class Rig {
   }
 
   model::Pretrained pretrained_;
-  TokenRows tokens_;
+  RowBatches tokens_;
   sharding::Engine engine_;
   Trainer trainer_;
 };
@@ -164,17 +171,15 @@ TEST(Trainer, EvaluationIsTheLossOfTheNextStep) {
   comm::run_ranks(2, [&](comm::World& world) {
     Rig run(reference, sharding::preset("zero3", sharding::Codec::fp32), world, 1);
     run.load();
-    const TokenRows tokens(reference_folder() / "tokens.npy",
-                           {.sequence_len = reference.recipe().at("sequence").as_int64()});
+    const RowBatches tokens = reference_rows(reference);
     EXPECT_NEAR(run.trainer().evaluate(tokens, 1) / reference.at_step("loss", 1), 1.0, 1e-5);
   });
 }
 
-TEST(TokenRows, DealsEachRowOnceHoweverManyRanks) {
+TEST(RowBatches, DealsEachRowOnceHoweverManyRanks) {
   const Reference reference;
   const std::int64_t length = reference.recipe().at("sequence").as_int64();
-  const TokenRows rows(reference_folder() / "tokens.npy",
-                       {.sequence_len = length, .seed = 5, .shuffle = true});
+  const RowBatches rows = reference_rows(reference, {.sequence_len = length, .seed = 5, .shuffle = true});
   const auto all_rows = [&](int ranks, std::int64_t micro_batch_size, int micro_batches,
                             std::int64_t per_step) {
     std::multiset<std::vector<std::int64_t>> seen;
@@ -191,9 +196,44 @@ TEST(TokenRows, DealsEachRowOnceHoweverManyRanks) {
     return seen;
   };
   const auto one = all_rows(1, 1, 1, 1);
-  EXPECT_EQ(static_cast<std::int64_t>(one.size()), rows.rows());
+  EXPECT_EQ(static_cast<std::int64_t>(one.size()), rows.steps_per_epoch({0, 1, 1, 1, 1}));
   EXPECT_EQ(all_rows(3, 2, 2, 11), one);
   EXPECT_EQ(all_rows(2, 3, 1, 6), one);
+}
+
+io::Documents random_documents(std::int64_t longest) {
+  std::mt19937 random(3);
+  io::Documents documents;
+  for (int i = 0; i < 23; ++i) {
+    std::vector<std::int32_t> ids(
+        std::uniform_int_distribution<std::size_t>(2, static_cast<std::size_t>(longest))(random));
+    std::vector<std::uint8_t> scored(ids.size());
+    for (auto& id : ids) id = std::uniform_int_distribution(0, 255)(random);
+    for (auto& score : scored) score = std::uniform_int_distribution(0, 2)(random) > 0;
+    documents.add(ids, scored);
+  }
+  return documents;
+}
+
+TEST(DocumentRows, PackedDocumentsHaveTheLossThatTheyHaveAlone) {
+  const Reference reference;
+  const std::int64_t length = reference.recipe().at("sequence").as_int64();
+  for (const int ranks : {1, 2})
+    comm::run_ranks(ranks, [&](comm::World& world) {
+      Rig run(reference, sharding::preset("zero3", sharding::Codec::fp32), world, 1);
+      run.load();
+      double loss[2] = {};
+      std::int64_t rows[2] = {};
+      for (const bool packed : {false, true}) {
+        const io::Documents documents = random_documents(length);
+        auto source = std::make_unique<DocumentRows>(documents, length, packed);
+        rows[packed] = source->rows();
+        const RowBatches batches(std::move(source), {.sequence_len = length});
+        loss[packed] = run.trainer().evaluate(batches, batches.steps_per_epoch(run.trainer().shape()));
+      }
+      EXPECT_LT(rows[1], rows[0]);
+      EXPECT_NEAR(loss[1] / loss[0], 1.0, 1e-6);
+    });
 }
 
 }  // namespace

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# text_test.sh TRIREME GOLDEN: trains on rows of text, packed and one to a row, and refuses what does not fit, in one sentence each.
+set -euo pipefail
+trireme=$1 golden=$2
+export OMP_NUM_THREADS=1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "$1"; tail -n 5 "$dir"/*.log; exit 1; }
+for i in $(seq 40); do
+  echo "{\"instruction\": \"Say $i.\", \"input\": \"\", \"output\": \"$i $i $i\", \"text\": \"line $i of a small text\"}"
+done >"$dir/rows.jsonl"
+cat >"$dir/job.yaml" <<YAML
+base_model: $golden/reference
+datasets:
+  - path: $dir/rows.jsonl
+    type: completion
+output_dir: $dir/none
+sequence_len: 64
+micro_batch_size: 2
+max_steps: 30
+learning_rate: 0.003
+bf16: false
+sample_packing: true
+placement: zero3
+YAML
+train() {  # run, ranks, overrides…
+  local run=$1 ranks=$2
+  shift 2
+  "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1
+}
+losses() { sed 's/.*"loss": *\([-0-9.e+]*\).*/\1/' "$dir/$1/metrics.jsonl"; }
+
+train two 2 || fail "training on text failed"
+losses two | awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 30 && last < first / 1.5) }' || fail "the loss did not fall"
+train one 1 micro_batch_size=4 || fail "training on text failed on one rank"
+paste <(losses two) <(losses one) | awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d } END { exit worst > 1e-5 }' || fail "one rank and two differ"
+grep -q '40 documents of .* % full' "$dir/one.log" || fail "the log does not say what was packed"
+
+train custom 1 "datasets=[{path: $dir/rows.jsonl, type: {format: \"Q {instruction} A \", no_input_format: \"Q {instruction} A \"}}]" max_steps=3 sample_packing=false ||
+  fail "a prompt format of one's own failed"
+grep -q 'of them scored' "$dir/custom.log" || fail "the log does not count what is scored"
+
+refused() {  # run, wanted code, wanted words, overrides…
+  local run=$1 code=0 wanted=$2 words=$3
+  shift 3
+  train "$run" 1 "$@" || code=$?
+  [ "$code" = "$wanted" ] && grep -q "$words" "$dir/$run.log" || { cat "$dir/$run.log"; fail "$run: code $code"; }
+}
+refused missing_field 76 'rows.jsonl:1: the field "body" is missing' "datasets=[{path: $dir/rows.jsonl, type: completion, field: body}]"
+refused nothing_fits 76 'hold no document of at most 4 tokens' "datasets=[{path: $dir/rows.jsonl, type: alpaca}]" sequence_len=4
+refused no_file 78 'absent.jsonl' "datasets=[{path: $dir/absent.jsonl, type: alpaca}]"
