@@ -19,6 +19,13 @@ void check(JobSpec& job, const std::string& where) {
   if (tokens > 0 && job.sample_packing)
     fail(ExitCode::configuration, "{}: sample_packing is for text; rows of type tokens are whole", where);
   if (!(job.learning_rate > 0)) fail(ExitCode::configuration, "{}: learning_rate is missing or 0", where);
+  const bool has_adapter = job.adapter == "lora";
+  if (has_adapter && job.lora_target_linear != job.lora_target_modules.empty())
+    fail(ExitCode::configuration,
+         "{}: adapter: lora needs either lora_target_linear: true or a list lora_target_modules", where);
+  if (!has_adapter && !job.lora_model_dir.empty())
+    fail(ExitCode::configuration, "{}: lora_model_dir is given but adapter is none; add adapter: lora",
+         where);
   if (job.output_dir.empty()) fail(ExitCode::configuration, "{}: output_dir is empty", where);
   if (job.warmup_steps > 0 && job.warmup_ratio > 0)
     fail(ExitCode::configuration, "{}: warmup_steps and warmup_ratio are both given; keep one", where);

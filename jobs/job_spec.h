@@ -66,6 +66,13 @@ struct JobSpec {
   std::string excess_length_strategy = "drop";
   std::int64_t dataset_processes = 0;  ///< 0: as many as the rank has cores
 
+  std::string adapter = "none";
+  std::int64_t lora_r = 8;
+  double lora_alpha = 16.0, lora_dropout = 0.0;
+  bool lora_target_linear = false, peft_use_rslora = false;
+  std::vector<std::string> lora_target_modules;
+  std::string lora_model_dir;  ///< an adapter in peft's format to start from
+
   std::string optimizer = "adamw_torch";
   double learning_rate = 0.0;
   double weight_decay = 0.0;

@@ -84,7 +84,7 @@ void assign(const Key& key, std::string& place, const Setting& setting) {
 }
 
 std::vector<std::string_view> all_names() {
-  std::vector<std::string_view> names{"datasets", "placement", "include"};
+  std::vector<std::string_view> names{"datasets", "lora_target_modules", "placement", "include"};
   for (const Key& key : keys()) names.push_back(key.name);
   for (const RefusedKey& key : refused_keys()) names.push_back(key.name);
   for (const MappedKey& key : mapped_keys()) names.push_back(key.name);
@@ -198,6 +198,16 @@ void read_data_sets(const Setting& setting, JobSpec& job) {
   for (std::size_t i = 0; i < setting.value.size(); ++i) read_data_set(setting, i, setting.value[i], job);
 }
 
+void read_target_modules(const Setting& setting, JobSpec& job) {
+  job.lora_target_modules.clear();
+  if (setting.value.IsNull()) return;
+  if (!setting.value.IsSequence()) wrong(setting, "a list of names");
+  for (const auto& entry : setting.value) {
+    if (!entry.IsScalar() || entry.Scalar().empty()) wrong(setting, "a list of names");
+    job.lora_target_modules.push_back(entry.Scalar());
+  }
+}
+
 bool names_key(const Key& key, const std::string& name) {
   return key.name == name || std::find(key.aliases.begin(), key.aliases.end(), name) != key.aliases.end();
 }
@@ -209,6 +219,7 @@ std::string_view first_part(std::string_view name) {
 
 void apply(const Setting& setting, JobSpec& job) {
   if (setting.name == "datasets") return read_data_sets(setting, job);
+  if (setting.name == "lora_target_modules") return read_target_modules(setting, job);
   if (first_part(setting.name) == "placement") {
     if (!apply_placement(setting, job.placement)) unknown(setting);
     return;

@@ -4,12 +4,6 @@ namespace trireme::jobs {
 
 const std::vector<RefusedKey>& refused_keys() {
   static const std::vector<RefusedKey> table{
-      {"adapter", "adapters are not trained yet; leave it out to train all parameters"},
-      {"lora_r", "adapters are not trained yet"},
-      {"lora_alpha", "adapters are not trained yet"},
-      {"lora_dropout", "adapters are not trained yet"},
-      {"lora_target_linear", "adapters are not trained yet"},
-      {"lora_target_modules", "adapters are not trained yet"},
       {"load_in_4bit", "quantised base weights are not trained on yet"},
       {"load_in_8bit", "quantised base weights are not trained on yet"},
       {"fp16", "fp16 needs loss scaling, which is not there yet; use bf16"},
@@ -56,6 +50,7 @@ const std::vector<MappedKey>& mapped_keys() {
 
 const std::vector<RefusedValue>& refused_values() {
   static const std::vector<RefusedValue> table{
+      {"adapter", "qlora", "quantised base weights are not trained on yet; use lora"},
       {"optimizer", "adamw_bnb_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
       {"optimizer", "adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
       {"optimizer", "paged_adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},

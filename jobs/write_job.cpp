@@ -144,6 +144,11 @@ std::string to_yaml(JobSpec job) {
   out << YAML::Key << "datasets" << YAML::Value << YAML::BeginSeq;
   for (const DataSet& set : job.datasets) write_data_set(out, set);
   out << YAML::EndSeq;
+  if (!job.lora_target_modules.empty()) {
+    out << YAML::Key << "lora_target_modules" << YAML::Value << YAML::BeginSeq;
+    for (const std::string& name : job.lora_target_modules) out << YAML::DoubleQuoted << name;
+    out << YAML::EndSeq;
+  }
   write_placement(out, job.placement);
   for (const char* section : {"schedule", "slurm"}) write_section(out, job, section);
   out << YAML::EndMap;
@@ -181,6 +186,7 @@ std::string json_schema() {
                                          {"skip_bad_rows", {{"type", "boolean"}}}});
   data_set["required"] = json::array{"path"};
   properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set}};
+  properties["lora_target_modules"] = {{"type", "array"}, {"items", text}};
   properties["include"] = text;
   properties["placement"] = placement_schema();
   for (const MappedKey& key : mapped_keys())

@@ -162,6 +162,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       StateSlice slice{&group.parameters[static_cast<std::size_t>(piece.parameter)], "parameter", piece.begin,
                        piece.count};
       slice.first_replica = (group.trainable ? state.optimizer_replica() : state.parameter_replica()) == 0;
+      slice.trainable = group.trainable;
       slice.dtype = group.trainable ? DType::f32 : state.stored();
       slice.data = group.trainable ? reinterpret_cast<std::byte*>(state.master() + piece.at)
                                    : offset_by(state.home(), piece.at, state.stored());

@@ -30,6 +30,7 @@ struct StateSlice {
   std::byte* data = nullptr;
   /// False where an earlier rank holds the same.
   bool first_replica = true;
+  bool trainable = true;
 };
 
 /// Bytes that this rank keeps, by what they are for.

@@ -48,7 +48,8 @@ struct Context {
   double loss_weight = 1.0;
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
-  std::uint64_t first_sample = 0;
+  /// The number of the batch's first row over the whole run, and how far apart its rows' numbers are.
+  std::uint64_t first_sample = 0, sample_stride = 1;
   bool training = true;
 };
 

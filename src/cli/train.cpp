@@ -13,6 +13,7 @@
 #include <sched.h>
 
 #include "cli/commands.h"
+#include "cli/lora.h"
 #include "cli/open_data.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/environment.h"
@@ -26,6 +27,7 @@
 #include "model/pretrained.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
+#include "train/adapter_folder.h"
 #include "train/checkpoints.h"
 #include "train/stop_request.h"
 #include "train/trainer.h"
@@ -151,11 +153,19 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   options.unit_major = job.schedule.order == "unit_major";
+  const std::optional<model::LoraSettings> lora = lora_of(job);
+  std::optional<train::AdapterFolder> adapter;
+  if (!job.lora_model_dir.empty()) adapter.emplace(job.lora_model_dir, pretrained.spec(), *lora);
   sharding::Engine engine(
-      model::build_model(pretrained.spec(), compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat),
+      model::build_model(pretrained.spec(), compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
+                         lora),
       jobs::placement_of(job, compute), optimizer_of(job), world, options);
   watch.slow_phase("load");
   engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    if (model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name)) {
+      if (adapter) return adapter->read(parameter, begin, into);
+      return model::initial_lora(parameter, static_cast<std::uint64_t>(job.seed), begin, into);
+    }
     pretrained.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
                     std::as_writable_bytes(into));
   });

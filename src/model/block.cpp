@@ -31,21 +31,30 @@ at::Tensor at_index(const std::vector<at::Tensor>& weights, int index) {
 BlockUnit::BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_ptr<const Shared> shared)
     : NamedUnit("layers." + std::to_string(layer), std::move(groups), std::move(shared)),
       layout_(block_layout(spec(), layer)),
+      adapters_(this->shared().lora ? lora_layout(spec(), *this->shared().lora, layer) : LoraLayout{}),
+      layer_(layer),
       window_(spec().windows[static_cast<std::size_t>(layer)]) {}
 
-at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x,
-                            const std::vector<at::Tensor>& weights) const {
-  return linear(x, at_index(weights, affine.weight), at_index(weights, affine.bias), spec().transposed);
+at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+                            const sharding::Weights& weights) const {
+  const at::Tensor y =
+      linear(x, at_index(weights[0], affine.weight), at_index(weights[0], affine.bias), spec().transposed);
+  const auto index = static_cast<std::size_t>(affine.weight);
+  if (adapters_.of_weight.empty() || adapters_.of_weight[index].a < 0) return y;
+  const Adapter& adapter = adapters_.of_weight[index];
+  constexpr std::uint64_t sites_a_layer = 256;
+  return y + lora_output(x, at_index(weights[1], adapter.a), at_index(weights[1], adapter.b), *shared().lora,
+                         context, static_cast<std::uint64_t>(layer_) * sites_a_layer + index + 1);
 }
 
 at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x,
-                           const std::vector<at::Tensor>& weights) const {
-  return normalize(spec().norm, x, at_index(weights, affine.weight), at_index(weights, affine.bias),
+                           const sharding::Weights& weights) const {
+  return normalize(spec().norm, x, at_index(weights[0], affine.weight), at_index(weights[0], affine.bias),
                    spec().norm_epsilon);
 }
 
 at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& context,
-                                const std::vector<at::Tensor>& weights) const {
+                                const sharding::Weights& weights) const {
   const std::int64_t batch = x.size(0), length = x.size(1);
   const auto by_head = [&](const at::Tensor& rows) {
     return rows.reshape({batch, length, -1, spec().head_size});
@@ -55,12 +64,12 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
     const std::int64_t queries = spec().heads * spec().head_size,
                        keys = spec().key_value_heads * spec().head_size;
     const auto parts =
-        apply(layout_.fused_query_key_value, x, weights).split_with_sizes({queries, keys, keys}, -1);
+        apply(layout_.fused_query_key_value, x, context, weights).split_with_sizes({queries, keys, keys}, -1);
     query = by_head(parts[0]), key = by_head(parts[1]), value = by_head(parts[2]);
   } else {
-    query = by_head(apply(layout_.query, x, weights));
-    key = by_head(apply(layout_.key, x, weights));
-    value = by_head(apply(layout_.value, x, weights));
+    query = by_head(apply(layout_.query, x, context, weights));
+    key = by_head(apply(layout_.key, x, context, weights));
+    value = by_head(apply(layout_.value, x, context, weights));
   }
   if (spec().query_key_norm) {
     query = norm(layout_.query_norm, query, weights);
@@ -72,25 +81,25 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
     key = rotate(key, context.positions, rows);
   }
   const at::Tensor mixed = attend(query, key, value, context, window_, spec().attention_scale);
-  return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), weights);
+  return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), context, weights);
 }
 
-at::Tensor BlockUnit::mlp(const at::Tensor& x, const std::vector<at::Tensor>& weights) const {
-  at::Tensor inner = apply(layout_.up, x, weights);
+at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
+                          const sharding::Weights& weights) const {
+  at::Tensor inner = apply(layout_.up, x, context, weights);
   if (spec().gated) {
-    inner = activate(spec().nonlinearity, apply(layout_.gate, x, weights)) * inner;
+    inner = activate(spec().nonlinearity, apply(layout_.gate, x, context, weights)) * inner;
   } else {
     inner = activate(spec().nonlinearity, inner);
   }
-  return apply(layout_.down, inner, weights);
+  return apply(layout_.down, inner, context, weights);
 }
 
 sharding::Activation BlockUnit::forward(const sharding::Activation& input, const sharding::Context& context,
                                         const sharding::Weights& weights) const {
-  const std::vector<at::Tensor>& own = weights[0];
   at::Tensor hidden = input.hidden;
-  hidden = hidden + attention(norm(layout_.attention_norm, hidden, own), context, own);
-  hidden = hidden + mlp(norm(layout_.mlp_norm, hidden, own), own);
+  hidden = hidden + attention(norm(layout_.attention_norm, hidden, weights), context, weights);
+  hidden = hidden + mlp(norm(layout_.mlp_norm, hidden, weights), context, weights);
   return {.hidden = hidden, .more = {}, .loss = {}};
 }
 

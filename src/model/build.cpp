@@ -5,19 +5,31 @@
 
 namespace trireme::model {
 
-sharding::Model build_model(const ModelSpec& spec, at::ScalarType compute) {
+sharding::Model build_model(const ModelSpec& spec, at::ScalarType compute,
+                            const std::optional<LoraSettings>& lora) {
   auto shared = std::make_shared<Shared>();
   shared->spec = spec;
   shared->compute = compute;
+  shared->lora = lora;
+  if (lora) check_targets(spec, *lora);
   if (spec.rope.kind != RopeKind::none) shared->rope = std::make_unique<RopeTable>(spec.rope, spec.head_size);
 
   sharding::Model model;
   model.groups = parameter_groups(spec);
   const int head = static_cast<int>(model.groups.size()) - 1;
+  if (lora)
+    for (sharding::ParamGroup& group : model.groups) group.trainable = false;
   model.units.push_back(std::make_unique<EmbeddingUnit>(std::vector{0}, shared));
-  for (std::int64_t layer = 0; layer < spec.layers; ++layer)
-    model.units.push_back(
-        std::make_unique<BlockUnit>(layer, std::vector{static_cast<int>(layer) + 1}, shared));
+  for (std::int64_t layer = 0; layer < spec.layers; ++layer) {
+    std::vector<int> groups{static_cast<int>(layer) + 1};
+    if (lora) {
+      groups.push_back(static_cast<int>(model.groups.size()));
+      sharding::ParamGroup& adapters = model.groups.emplace_back();
+      adapters.name = model.groups[static_cast<std::size_t>(layer) + 1].name + ".lora";
+      adapters.parameters = lora_layout(spec, *lora, layer).parameters;
+    }
+    model.units.push_back(std::make_unique<BlockUnit>(layer, std::move(groups), shared));
+  }
   model.units.push_back(
       std::make_unique<HeadUnit>(spec.tied ? std::vector{head, 0} : std::vector{head}, shared));
   return model;

@@ -1,13 +1,18 @@
 #pragma once
+#include <optional>
+
 #include <c10/core/ScalarType.h>
 
+#include "model/lora.h"
 #include "model/spec.h"
 #include "sharding/unit.h"
 
 namespace trireme::model {
 
-/// The units and groups of a model. `compute` is the type of activations and products; weights may be given
+/// The units and groups of a model; with `lora` all parameters are frozen but those of the adapters, which
+/// are a group more for each block. `compute` is the type of activations and products; weights may be given
 /// in another.
-sharding::Model build_model(const ModelSpec& spec, at::ScalarType compute = at::kFloat);
+sharding::Model build_model(const ModelSpec& spec, at::ScalarType compute = at::kFloat,
+                            const std::optional<LoraSettings>& lora = {});
 
 }  // namespace trireme::model

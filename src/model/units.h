@@ -1,11 +1,13 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <c10/core/ScalarType.h>
 
 #include "model/layout.h"
+#include "model/lora.h"
 #include "model/rope.h"
 #include "model/spec.h"
 #include "sharding/unit.h"
@@ -17,6 +19,7 @@ struct Shared {
   ModelSpec spec;
   at::ScalarType compute = at::kFloat;
   std::unique_ptr<RopeTable> rope;
+  std::optional<LoraSettings> lora;
 };
 
 /// A unit's name and groups; what it computes is its own.
@@ -51,18 +54,23 @@ class EmbeddingUnit : public NamedUnit {
 /// Norm, attention, norm, MLP; which of them and how, the spec says.
 class BlockUnit : public NamedUnit {
  public:
+  /// `groups`: its own, and that of its adapters where the model has them.
   BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_ptr<const Shared> shared);
   sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
                                const sharding::Weights& weights) const override;
 
  private:
   at::Tensor attention(const at::Tensor& x, const sharding::Context& context,
-                       const std::vector<at::Tensor>& weights) const;
-  at::Tensor mlp(const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
-  at::Tensor apply(const Affine& affine, const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
-  at::Tensor norm(const Affine& affine, const at::Tensor& x, const std::vector<at::Tensor>& weights) const;
+                       const sharding::Weights& weights) const;
+  at::Tensor mlp(const at::Tensor& x, const sharding::Context& context,
+                 const sharding::Weights& weights) const;
+  at::Tensor apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+                   const sharding::Weights& weights) const;
+  at::Tensor norm(const Affine& affine, const at::Tensor& x, const sharding::Weights& weights) const;
 
   BlockLayout layout_;
+  LoraLayout adapters_;
+  std::int64_t layer_;
   std::int64_t window_;
 };
 

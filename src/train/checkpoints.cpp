@@ -90,7 +90,7 @@ void Checkpoints::save(const TrainerState& state) {
   std::vector<io::TensorSlice> slices;
   std::int64_t bytes = 0;
   engine_.for_each_slice([&](const sharding::StateSlice& slice) {
-    if (!slice.first_replica || slice.count == 0) return;
+    if (!slice.trainable || !slice.first_replica || slice.count == 0) return;
     const std::size_t size = static_cast<std::size_t>(slice.count) * size_of(slice.dtype);
     slices.push_back({tensor_name(slice), slice.dtype, slice.parameter->shape,
                       static_cast<std::uint64_t>(slice.begin), std::span(slice.data, size)});
@@ -139,7 +139,7 @@ std::optional<TrainerState> Checkpoints::load() {
     const io::Checkpoint checkpoint(chosen);
     state = state_from_json(checkpoint.state());
     engine_.for_each_slice([&](const sharding::StateSlice& slice) {
-      if (slice.count == 0) return;
+      if (!slice.trainable || slice.count == 0) return;
       const std::string name = tensor_name(slice);
       const auto stored = checkpoint.tensors().find(name);
       if (stored == checkpoint.tensors().end())

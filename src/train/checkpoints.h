@@ -8,8 +8,9 @@
 
 namespace trireme::train {
 
-/// A run's checkpoints: every rank writes what it holds first, and any number of ranks under any placement
-/// reads it back. Every rank makes the same calls; what goes wrong on one is thrown on all.
+/// A run's checkpoints of what is trained; frozen parameters come from the base model again. Every rank
+/// writes what it holds first, and any number of ranks under any placement reads it back. Every rank makes
+/// the same calls; what goes wrong on one is thrown on all.
 class Checkpoints {
  public:
   /// Keeps the newest `keep`; `engine` outlives this.

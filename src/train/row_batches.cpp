@@ -59,6 +59,7 @@ std::vector<sharding::Context> RowBatches::batch(std::int64_t step, const BatchS
     context.positions = at::arange(length, at::kLong).expand({shape.micro_batch_size, length}).contiguous();
     context.seed = order_.seed;
     context.step = static_cast<std::uint64_t>(step);
+    context.sample_stride = static_cast<std::uint64_t>(shape.ranks);
     context.first_sample =
         static_cast<std::uint64_t>((step - 1) * shape.rows_per_step + mine * shape.ranks + shape.rank);
     std::vector<std::vector<std::int64_t>> documents(static_cast<std::size_t>(shape.micro_batch_size));

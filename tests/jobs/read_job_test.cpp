@@ -105,7 +105,7 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
                "must be one of adamw_torch, adamw_torch_fused, sgd, not \"adamv_torch\", did you mean"},
            Bad{"optimizer: adamw_bnb_8bit\n", "optimizer: adamw_bnb_8bit is refused: 8-bit optimizer states"},
            Bad{"optimizer: [adamw_torch]\n", "optimizer must be one word or text, not a list"},
-           Bad{"adapter: lora\n", "adapter is refused: adapters are not trained yet"},
+           Bad{"adapter: lora\n", "needs either lora_target_linear: true or a list"},
            Bad{"fsdp_config:\n  fsdp_offload_params: true\n",
                "line 6: fsdp_config.fsdp_offload_params is refused"},
            Bad{"fp16: true\n", "fp16 is refused"},
