@@ -114,15 +114,20 @@ std::optional<Verdict> judge_silence(std::span<const RankView> ranks, const Limi
 }
 
 std::optional<Verdict> judge(std::span<const RankView> ranks, const Limits& limits) {
-  bool suspicious = false, failed = false;
+  Milliseconds waited{0};
+  bool failed = false;
   for (const RankView& rank : ranks) {
-    failed = failed || rank.presence == Presence::failed;
+    if (rank.presence == Presence::failed) failed = true, waited = std::max(waited, rank.presence_age);
     for (const CallView& call : rank.calls)
-      suspicious = suspicious || (call.state.active && call.age >= limits.suspicion);
+      if (call.state.active) waited = std::max(waited, call.age);
   }
   // Calls that do not match make some ranks fail, die or wait: they are the cause and are named first.
-  if (suspicious || failed)
-    if (auto verdict = judge_mismatch(ranks)) return verdict;
+  if (failed || waited >= limits.suspicion)
+    if (auto mismatch = judge_mismatch(ranks)) {
+      if (mismatch->decided || waited >= limits.suspicion + limits.hearsay)
+        return std::move(mismatch->verdict);
+      return std::nullopt;
+    }
   if (auto verdict = judge_absence(ranks, limits)) return verdict;
   if (auto verdict = judge_silence(ranks, limits)) return verdict;
   return judge_hang(ranks, limits);

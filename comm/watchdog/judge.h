@@ -14,6 +14,8 @@ struct Limits {
   Milliseconds settle{150};
   /// Calls younger than this are not looked at more closely.
   Milliseconds suspicion{300};
+  /// What ranks of other nodes do is known this much later at most.
+  Milliseconds hearsay{700};
 };
 
 /// Decides, from what all ranks' entries show, whether the run must end and who is to blame. A pure function.
@@ -21,7 +23,12 @@ std::optional<Verdict> judge(std::span<const RankView> ranks, const Limits& limi
 
 /// The parts of it, each with one kind of fault in mind; `judge` asks them in the order in which one fault
 /// can cause another.
-std::optional<Verdict> judge_mismatch(std::span<const RankView> ranks);
+struct Mismatch {
+  Verdict verdict;
+  /// False while ranks whose call is not known yet could show that the others are right.
+  bool decided = true;
+};
+std::optional<Mismatch> judge_mismatch(std::span<const RankView> ranks);
 std::optional<Verdict> judge_absence(std::span<const RankView> ranks, const Limits& limits);
 std::optional<Verdict> judge_silence(std::span<const RankView> ranks, const Limits& limits);
 std::optional<Verdict> judge_hang(std::span<const RankView> ranks, const Limits& limits);

@@ -48,9 +48,24 @@ std::map<Key, Operation> remembered_operations(std::span<const RankView> ranks) 
   return operations;
 }
 
+std::size_t ranks_yet_to_begin(std::span<const RankView> ranks, const Key& key) {
+  const auto [communicator, number] = key;
+  return static_cast<std::size_t>(std::count_if(ranks.begin(), ranks.end(), [&](const RankView& rank) {
+    return rank.presence == Presence::running &&
+           std::any_of(rank.calls.begin(), rank.calls.end(), [&](const CallView& call) {
+             return call.state.communicator == communicator && call.state.begun <= number;
+           });
+  }));
+}
+
+/// Whoever is still to come, no other party can outnumber this one.
+bool stays_ahead(const Party& right, const Party& next, std::size_t unknown) {
+  return right.ranks.size() >= next.ranks.size() + unknown;
+}
+
 }  // namespace
 
-std::optional<Verdict> judge_mismatch(std::span<const RankView> ranks) {
+std::optional<Mismatch> judge_mismatch(std::span<const RankView> ranks) {
   for (auto& [key, operation] : remembered_operations(ranks)) {
     if (operation.parties.size() < 2) continue;
     // The many are right; between equals the rank that counts first is.
@@ -73,7 +88,8 @@ std::optional<Verdict> judge_mismatch(std::span<const RankView> ranks) {
         "make the same calls in the same order",
         culprit.rank, culprit.host, wrong.signature.describe(), key.second, operation.name,
         right.ranks.front()->rank, right.signature.describe());
-    return verdict;
+    const bool decided = stays_ahead(right, operation.parties[1], ranks_yet_to_begin(ranks, key));
+    return Mismatch{std::move(verdict), decided};
   }
   return std::nullopt;
 }

@@ -198,6 +198,24 @@ TEST(Judge, FindsMismatchesByMajority) {
   }
 }
 
+TEST(Judge, WaitsForNewsOfTheOthersWhereTheyWouldTellWhoIsWrong) {
+  Views views(4, 2);
+  views.begin(0, 1, barrier, 400ms);
+  views.begin(1, 1, reduce, 400ms);
+  EXPECT_FALSE(views.judged());
+  views.begin(2, 1, reduce, 10ms);
+  expect(views.judged(), Reason::mismatch, 0, 17, ExitCode::internal);
+}
+
+TEST(Judge, DoesNotWaitForNewsForLong) {
+  Views views(4, 2);
+  views.begin(0, 1, barrier, 1000ms);
+  views.begin(1, 1, reduce, 1000ms);
+  const auto verdict = views.judged();
+  ASSERT_TRUE(verdict);
+  EXPECT_EQ(verdict->reason, Reason::mismatch);
+}
+
 TEST(Judge, RemembersAMismatchThatOneRankHasAlreadyLeft) {
   Views views(2, 1);
   views.begin(0, 1, reduce, 0ms);
