@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -8,26 +5,19 @@
 #include <string>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "cli/commands.h"
-#include "cli/lora.h"
+#include "cli/loaded_model.h"
 #include "cli/open_data.h"
+#include "cli/watch.h"
 #include "comm/mpi/mpi_world.h"
-#include "comm/watchdog/environment.h"
 #include "comm/watchdog/watched_world.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "jobs/read_job.h"
 #include "jobs/write_job.h"
-#include "model/build.h"
-#include "model/pretrained.h"
-#include "optim/adamw.h"
-#include "optim/sgd.h"
-#include "train/adapter_folder.h"
 #include "train/checkpoints.h"
 #include "train/stop_request.h"
 #include "train/trainer.h"
@@ -41,42 +31,6 @@ struct Words {
   std::string file;
   std::vector<std::string> overrides;
 };
-
-/// Ranks of a node share its cores, unless the user says how many threads each has.
-void share_cores(const comm::World& world) {
-  if (std::getenv("OMP_NUM_THREADS")) return;
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
-  const auto& nodes = world.node_of_rank();
-  const int mine = nodes[static_cast<std::size_t>(world.rank())];
-  const auto beside = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
-  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / beside));
-}
-
-sharding::Codec compute_type(const jobs::JobSpec& job) {
-  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
-}
-
-std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
-  if (job.optimizer == "sgd") {
-    optim::SgdSettings settings;
-    settings.weight_decay = optim::decay_all(job.weight_decay);
-    return std::make_unique<optim::Sgd>(settings);
-  }
-  optim::AdamWSettings settings;
-  settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
-  settings.weight_decay = optim::decay_all(job.weight_decay);
-  return std::make_unique<optim::AdamW>(settings);
-}
-
-train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
-  train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
-                          static_cast<int>(job.gradient_accumulation_steps), 0};
-  shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
-  return shape;
-}
 
 train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_per_epoch) {
   train::TrainerSettings settings;
@@ -118,57 +72,10 @@ class RunFolder {
   train::RunStatus status_;
 };
 
-/// Ends the run when a rank dies, hangs or fails; a rank alone needs no watching.
-class Watch {
- public:
-  Watch(const jobs::JobSpec& job, const comm::World& world) {
-    if (world.size() == 1 || job.hang_time_limit == 0) return;
-    comm::WatchdogOptions options = comm::WatchdogOptions::from_environment();
-    if (!std::getenv(comm::time_limit_variable))
-      options.time_limit = std::chrono::seconds(job.hang_time_limit);
-    if (options.run_folder.empty()) options.run_folder = job.output_dir;
-    watchdog_.emplace(world, options);
-  }
-  explicit operator bool() const { return watchdog_.has_value(); }
-  comm::Watchdog& operator*() { return *watchdog_; }
-  /// Files are read and written here, so others may have to wait longer than for a collective.
-  void slow_phase(std::string_view name) {
-    constexpr int patience = 6;
-    if (watchdog_) watchdog_->phase(name, watchdog_->options().time_limit * patience);
-  }
-  void phase(std::string_view name) {
-    if (watchdog_) watchdog_->phase(name);
-  }
-
- private:
-  std::optional<comm::Watchdog> watchdog_;
-};
-
 int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data) {
   const bool first = world.rank() == 0;
-  const sharding::Codec compute = compute_type(job);
-  watch.slow_phase("open the model");
-  const model::Pretrained pretrained(job.base_model);
-  sharding::EngineOptions options;
-  options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
-  options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
-  options.unit_major = job.schedule.order == "unit_major";
-  const std::optional<model::LoraSettings> lora = lora_of(job);
-  std::optional<train::AdapterFolder> adapter;
-  if (!job.lora_model_dir.empty()) adapter.emplace(job.lora_model_dir, pretrained.spec(), *lora);
-  sharding::Engine engine(
-      model::build_model(pretrained.spec(), compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
-                         lora),
-      jobs::placement_of(job, compute), optimizer_of(job), world, options);
-  watch.slow_phase("load");
-  engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
-    if (model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name)) {
-      if (adapter) return adapter->read(parameter, begin, into);
-      return model::initial_lora(parameter, static_cast<std::uint64_t>(job.seed), begin, into);
-    }
-    pretrained.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
-                    std::as_writable_bytes(into));
-  });
+  LoadedModel model(job, world, watch);
+  sharding::Engine& engine = model.engine();
 
   const train::BatchShape shape = shape_of(job, world);
   const train::TrainerSettings settings = settings_of(job, data.steps_per_epoch(shape));
@@ -181,10 +88,10 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   std::optional<RunFolder> folder;
   if (first) {
     for (const std::string& note : job.notes) log::info("{}", note);
-    for (const std::string& note : pretrained.spec().notes) log::info("{}", note);
+    for (const std::string& note : model.spec().notes) log::info("{}", note);
     const sharding::MemoryUse memory = engine.memory();
     log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
-              world.size(), job.placement.preset, name_of(compute),
+              world.size(), job.placement.preset, name_of(model.compute()),
               human_bytes(static_cast<double>(memory.states)),
               human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
               settings.total_steps, shape.rows_per_step);

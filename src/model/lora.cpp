@@ -91,8 +91,8 @@ LoraLayout lora_layout(const ModelSpec& spec, const LoraSettings& lora, std::int
     const std::int64_t in = shape[spec.transposed ? 0 : 1], out = shape[spec.transposed ? 1 : 0];
     const int next = static_cast<int>(layout.parameters.size());
     layout.of_weight[static_cast<std::size_t>(affine.weight)] = {next, next + 1};
-    layout.parameters.push_back({module + std::string(a_suffix), {lora.rank, in}});
-    layout.parameters.push_back({module + std::string(b_suffix), {out, lora.rank}});
+    layout.parameters.push_back({fmt::format("{}{}", module, a_suffix), {lora.rank, in}});
+    layout.parameters.push_back({fmt::format("{}{}", module, b_suffix), {out, lora.rank}});
   }
   return layout;
 }

@@ -1,0 +1,87 @@
+#include "cli/loaded_model.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <span>
+
+#include <ATen/Parallel.h>
+#include <sched.h>
+
+#include "cli/lora.h"
+#include "model/build.h"
+#include "optim/adamw.h"
+#include "optim/sgd.h"
+
+namespace trireme::cli {
+namespace {
+
+sharding::Codec compute_type(const jobs::JobSpec& job) {
+  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
+  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
+}
+
+std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
+  if (job.optimizer == "sgd") {
+    optim::SgdSettings settings;
+    settings.weight_decay = optim::decay_all(job.weight_decay);
+    return std::make_unique<optim::Sgd>(settings);
+  }
+  optim::AdamWSettings settings;
+  settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
+  settings.weight_decay = optim::decay_all(job.weight_decay);
+  return std::make_unique<optim::AdamW>(settings);
+}
+
+sharding::EngineOptions engine_options(const jobs::JobSpec& job) {
+  sharding::EngineOptions options;
+  options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
+  options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  options.unit_major = job.schedule.order == "unit_major";
+  return options;
+}
+
+std::optional<train::AdapterFolder> adapter_of(const jobs::JobSpec& job, const model::ModelSpec& spec) {
+  if (job.lora_model_dir.empty()) return std::nullopt;
+  return train::AdapterFolder(job.lora_model_dir, spec, *lora_of(job));
+}
+
+}  // namespace
+
+void share_cores(const comm::World& world) {
+  if (std::getenv("OMP_NUM_THREADS")) return;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  const auto& nodes = world.node_of_rank();
+  const int mine = nodes[static_cast<std::size_t>(world.rank())];
+  const auto beside = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
+  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / beside));
+}
+
+train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
+  train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
+                          static_cast<int>(job.gradient_accumulation_steps), 0};
+  shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
+  return shape;
+}
+
+LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch)
+    : compute_(compute_type(job)),
+      pretrained_((watch.slow_phase("open the model"), job.base_model)),
+      adapter_(adapter_of(job, pretrained_.spec())),
+      engine_(
+          model::build_model(pretrained_.spec(),
+                             compute_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat, lora_of(job)),
+          jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job)) {
+  watch.slow_phase("load");
+  engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    if (!model::is_lora_a(parameter.name) && !model::is_lora_b(parameter.name))
+      return pretrained_.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
+                              std::as_writable_bytes(into));
+    if (adapter_) return adapter_->read(parameter, begin, into);
+    model::initial_lora(parameter, static_cast<std::uint64_t>(job.seed), begin, into);
+  });
+}
+
+}  // namespace trireme::cli

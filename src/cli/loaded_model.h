@@ -1,0 +1,33 @@
+#pragma once
+#include <optional>
+
+#include "cli/watch.h"
+#include "jobs/job_spec.h"
+#include "model/pretrained.h"
+#include "sharding/engine.h"
+#include "train/adapter_folder.h"
+#include "train/batches.h"
+
+namespace trireme::cli {
+
+/// Ranks of a node share its cores, unless the user says how many threads each has.
+void share_cores(const comm::World& world);
+/// How a job's rows are dealt to the ranks.
+train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world);
+
+/// A job's model under its placement, with the weights of the base model and of the adapter.
+class LoadedModel {
+ public:
+  LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch);
+  sharding::Engine& engine() { return engine_; }
+  const model::ModelSpec& spec() const { return pretrained_.spec(); }
+  sharding::Codec compute() const { return compute_; }
+
+ private:
+  sharding::Codec compute_;
+  model::Pretrained pretrained_;
+  std::optional<train::AdapterFolder> adapter_;
+  sharding::Engine engine_;
+};
+
+}  // namespace trireme::cli

@@ -1,0 +1,29 @@
+#pragma once
+#include <optional>
+#include <string_view>
+
+#include "comm/watchdog/watchdog.h"
+#include "jobs/job_spec.h"
+
+namespace trireme::cli {
+
+/// Ends the run when a rank dies, hangs or fails; a rank alone needs no watching.
+class Watch {
+ public:
+  Watch(const jobs::JobSpec& job, const comm::World& world);
+  explicit operator bool() const { return watchdog_.has_value(); }
+  comm::Watchdog& operator*() { return *watchdog_; }
+  /// Files are read and written here, so others may have to wait longer than for a collective.
+  void slow_phase(std::string_view name) {
+    constexpr int patience = 6;
+    if (watchdog_) watchdog_->phase(name, watchdog_->options().time_limit * patience);
+  }
+  void phase(std::string_view name) {
+    if (watchdog_) watchdog_->phase(name);
+  }
+
+ private:
+  std::optional<comm::Watchdog> watchdog_;
+};
+
+}  // namespace trireme::cli
