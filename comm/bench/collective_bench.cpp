@@ -7,7 +7,9 @@
 #include "comm/bench/device_subject.h"
 #include "comm/bench/link_rate.h"
 #include "comm/bench/memory_subject.h"
+#include "comm/bench/peer_memory_subject.h"
 #include "comm/bench/subjects.h"
+#include "comm/bench/where_possible.h"
 #include "core/error.h"
 
 namespace trireme::comm::bench {
@@ -17,6 +19,10 @@ struct Contestant {
   std::unique_ptr<Subject> subject;
   Buffer first, second;
   bool is_limit = false;
+  /// A limit that says something of gathers only.
+  bool reads_peers = false;
+
+  bool takes_part(Collective collective) const { return !reads_peers || bench::reads_peers(collective); }
 };
 
 class Contest {
@@ -30,6 +36,7 @@ class Contest {
     for (auto& subject : make_subjects(site, group_, options.backends, options.plain_memory))
       add(std::move(subject), false);
     for (auto& limit : memory_limits()) add(std::move(limit), true);
+    if (!site.device && shape_.nodes == 1) add_peer_limits();
     link_bytes_per_second_ = measure_link_rate(site.everyone, site.world.node_of_rank());
   }
 
@@ -46,10 +53,21 @@ class Contest {
   }
 
  private:
-  void add(std::unique_ptr<Subject> subject, bool is_limit) {
-    const std::size_t largest = *std::max_element(options_.sizes.begin(), options_.sizes.end());
-    Buffer first = subject->allocate(largest), second = subject->allocate(largest);
-    contestants_.push_back({std::move(subject), std::move(first), std::move(second), is_limit});
+  std::size_t largest() const { return *std::max_element(options_.sizes.begin(), options_.sizes.end()); }
+
+  void add(std::unique_ptr<Subject> subject, bool is_limit, bool reads_peers = false) {
+    Buffer first = subject->allocate(largest()), second = subject->allocate(largest());
+    contestants_.push_back({std::move(subject), std::move(first), std::move(second), is_limit, reads_peers});
+  }
+
+  /// Where the node cannot share that much memory, the limit of private copies stands alone.
+  void add_peer_limits() {
+    if (std::none_of(options_.collectives.begin(), options_.collectives.end(), bench::reads_peers)) return;
+    for (const Stores stores : {Stores::cached, Stores::streaming})
+      if (auto limit = where_possible(site_.everyone, [&] {
+            return std::make_unique<PeerMemorySubject>(shape_, rank_, stores, largest());
+          }))
+        add(std::move(limit), true, true);
   }
 
   std::vector<std::unique_ptr<Subject>> memory_limits() const {
@@ -72,8 +90,11 @@ class Contest {
 
   void run_size(const Workload& workload, std::vector<Record>& records) {
     std::vector<Subject*> subjects;
+    std::vector<const Contestant*> present;
     std::vector<std::optional<std::uint64_t>> wrong;
     for (Contestant& contestant : contestants_) {
+      if (!contestant.takes_part(workload.collective)) continue;
+      present.push_back(&contestant);
       Workload laid_out = workload;
       // Copying needs a source of its own, even where the collective would have none.
       if (contestant.is_limit) laid_out.in_place = false;
@@ -84,9 +105,9 @@ class Contest {
       if (options_.check && !contestant.is_limit) wrong.back() = check(contestant, workload, placed);
     }
     const std::vector<Summary> times = measure_in_turns(subjects, site_.everyone, options_.measure);
-    const double limit = limit_seconds(workload, times);
-    for (std::size_t i = 0; i < contestants_.size(); ++i) {
-      if (contestants_[i].is_limit) continue;
+    const double limit = limit_seconds(workload, present, times);
+    for (std::size_t i = 0; i < present.size(); ++i) {
+      if (present[i]->is_limit) continue;
       records.push_back({workload,
                          subjects[i]->name(),
                          site_.device ? "device" : "host",
@@ -100,11 +121,11 @@ class Contest {
 
   /// The memory of each node and the link between them can work at the same time, so the slower of the two is
   /// the limit.
-  double limit_seconds(const Workload& workload, const std::vector<Summary>& times) const {
+  double limit_seconds(const Workload& workload, const std::vector<const Contestant*>& present,
+                       const std::vector<Summary>& times) const {
     double memory = 0;
-    for (std::size_t i = 0; i < contestants_.size(); ++i)
-      if (contestants_[i].is_limit)
-        memory = memory == 0 ? times[i].median : std::min(memory, times[i].median);
+    for (std::size_t i = 0; i < present.size(); ++i)
+      if (present[i]->is_limit) memory = memory == 0 ? times[i].median : std::min(memory, times[i].median);
     return std::max(memory, link_bytes(workload, shape_) / link_bytes_per_second_);
   }
 

@@ -2,6 +2,7 @@
 
 #include "comm/shm/shm_communicator.h"
 #include "comm/simd/copy.h"
+#include "comm/simd/limits.h"
 #include "comm/simd/reduce.h"
 #include "comm/traffic.h"
 
@@ -27,10 +28,14 @@ void ShmCommunicator::gather_directly(const Call& call) {
   const bool one_out = outs_known && distinct(outs_).size() == 1;
   const bool ins_known =
       std::all_of(ins_.begin(), ins_.end(), [](const Reference& in) { return in.known(); });
-  copy_own_shard(call);
-  for (int step = 1; step < size() && !one_out; ++step) {
-    const int other = (rank() + step) % size();
-    if (ins_known) {
+  // Beyond the caches all ranks read the same shard at a time, so that memory delivers it once.
+  const bool together = ins_known && !one_out && 2 * call.shards.total() * width >= limits::streamed_bytes;
+  if (!together) copy_own_shard(call);
+  for (int step = together ? 0 : 1; step < size() && !one_out; ++step) {
+    const int other = together ? step : (rank() + step) % size();
+    if (other == rank()) {
+      copy_own_shard(call);
+    } else if (ins_known) {
       simd::copy(static_cast<std::byte*>(call.out) + call.shards.offset(other) * width,
                  heap_->resolve(ins_[static_cast<std::size_t>(other)]), call.shards.count(other) * width);
     } else {
