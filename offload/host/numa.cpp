@@ -1,0 +1,61 @@
+#include "offload/host/numa.h"
+
+#include <array>
+#include <cstdint>
+
+#include <linux/mempolicy.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace trireme::offload {
+namespace {
+
+constexpr int most_nodes = 1024;
+constexpr int word_bits = 64;
+using NodeMask = std::array<std::uint64_t, most_nodes / word_bits>;
+
+}  // namespace
+
+std::vector<int> memory_nodes() {
+  NodeMask mask{};
+  std::vector<int> nodes;
+  if (::syscall(SYS_get_mempolicy, nullptr, mask.data(), most_nodes, nullptr, MPOL_F_MEMS_ALLOWED) == 0)
+    for (int node = 0; node < most_nodes; ++node)
+      if (mask[static_cast<std::size_t>(node / word_bits)] >> (node % word_bits) & 1) nodes.push_back(node);
+  if (nodes.empty()) nodes.push_back(0);
+  return nodes;
+}
+
+bool prefer_node(void* data, std::size_t bytes, int node) {
+  if (node < 0 || node >= most_nodes) return false;
+  NodeMask mask{};
+  mask[static_cast<std::size_t>(node / word_bits)] = std::uint64_t{1} << (node % word_bits);
+  // The kernel counts one bit less than it is told.
+  return ::syscall(SYS_mbind, data, bytes, MPOL_PREFERRED, mask.data(), most_nodes + 1, 0) == 0;
+}
+
+int node_of_page(const void* address) {
+  int node = -1;
+  const long status = ::syscall(SYS_get_mempolicy, &node, nullptr, 0, address, MPOL_F_NODE | MPOL_F_ADDR);
+  return status == 0 ? node : -1;
+}
+
+bool pin_thread(int core) {
+  cpu_set_t only;
+  CPU_ZERO(&only);
+  CPU_SET(static_cast<std::size_t>(core), &only);
+  return ::sched_setaffinity(0, sizeof(only), &only) == 0;
+}
+
+std::vector<int> allowed_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  std::vector<int> cores;
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cores;
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(static_cast<std::size_t>(core), &allowed)) cores.push_back(core);
+  return cores;
+}
+
+}  // namespace trireme::offload

@@ -1,0 +1,49 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace trireme::offload {
+
+/// One read or write of one file, no larger than what the kernel does in one go.
+struct Request {
+  int descriptor = -1;
+  bool write = false;
+  std::uint64_t offset = 0;
+  std::byte* data = nullptr;
+  std::uint32_t bytes = 0;
+  std::uint64_t tag = 0;
+};
+
+struct Completion {
+  std::uint64_t tag = 0;
+  /// Bytes moved, fewer than asked for perhaps; or an errno, negated.
+  std::int64_t result = 0;
+};
+
+/// Does requests in any order. One thread at a time calls it, except for `wake`.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  /// The most requests that may be on their way.
+  virtual unsigned depth() const = 0;
+  virtual void submit(std::span<const Request> requests) = 0;
+  /// Blocks until something is done, or `wake` is called: then perhaps 0.
+  virtual std::size_t wait(std::span<Completion> into) = 0;
+  virtual void wake() noexcept = 0;
+
+  /// Hints that save the kernel work for each request. False: it goes without.
+  virtual bool register_memory(std::span<std::byte>) { return false; }
+  virtual void forget_memory(std::span<std::byte>) {}
+  virtual bool register_file(int) { return false; }
+  virtual void forget_file(int) {}
+};
+
+/// "auto": io_uring where the kernel lets this process have it, else threads. "io_uring" and "threads"
+/// insist.
+std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth);
+
+}  // namespace trireme::offload
