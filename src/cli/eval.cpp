@@ -14,6 +14,7 @@
 #include "comm/watchdog/watched_world.h"
 #include "core/log.h"
 #include "jobs/read_job.h"
+#include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/trainer.h"
 
@@ -64,6 +65,7 @@ int eval_job(const Words& words) {
   jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
   job.shuffle_merged_datasets = false;
   share_cores(world);
+  sharding::keep_tensor_memory();
   const train::RowBatches data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
   if (!watch) return eval_on(world, watch, job, data, words);

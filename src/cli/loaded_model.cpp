@@ -9,6 +9,7 @@
 #include <sched.h>
 
 #include "cli/lora.h"
+#include "core/log.h"
 #include "model/build.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
@@ -49,14 +50,18 @@ std::optional<train::AdapterFolder> adapter_of(const jobs::JobSpec& job, const m
 }  // namespace
 
 void share_cores(const comm::World& world) {
-  if (std::getenv("OMP_NUM_THREADS")) return;
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  const int cores = CPU_COUNT(&allowed);
   const auto& nodes = world.node_of_rank();
   const int mine = nodes[static_cast<std::size_t>(world.rank())];
   const auto beside = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
-  at::set_num_threads(std::max(1, CPU_COUNT(&allowed) / beside));
+  if (!std::getenv("OMP_NUM_THREADS")) return at::set_num_threads(std::max(1, cores / beside));
+  if (world.rank() == 0 && at::get_num_threads() > cores)
+    log::warning(
+        "OMP_NUM_THREADS gives a rank {} threads but it may use {} cores; unset it, or bind ranks less",
+        at::get_num_threads(), cores);
 }
 
 train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {

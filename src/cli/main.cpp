@@ -7,6 +7,7 @@
 #include <mpi.h>
 
 #include "cli/commands.h"
+#include "cli/thread_waits.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -25,6 +26,7 @@ int end_all_ranks(int code) {
 
 int main(int argc, char** argv) {
   using namespace trireme;
+  cli::wait_patiently(argc, argv);
   CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters",
                "trireme");
   app.require_subcommand(1);

@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "jobs/read_job.h"
 #include "jobs/write_job.h"
+#include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/stop_request.h"
 #include "train/trainer.h"
@@ -139,6 +140,7 @@ int train_job(const Words& words) {
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
   const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
   share_cores(world);
+  sharding::keep_tensor_memory();
   const train::RowBatches data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
   if (!watch) return train_on(world, watch, job, data);

@@ -1,0 +1,35 @@
+#include "cli/thread_waits.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include <sched.h>
+#include <unistd.h>
+
+namespace trireme::cli {
+namespace {
+
+/// Some tens of microseconds: as long as the threads of one product differ by, far below a time slice.
+constexpr const char* spins = "2000";
+constexpr std::array<std::string_view, 3> computing{"train", "eval", "generate"};
+
+bool one_thread() {
+  if (const char* threads = std::getenv("OMP_NUM_THREADS")) return std::string_view(threads) == "1";
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) == 1;
+}
+
+}  // namespace
+
+void wait_patiently(int argc, char** argv) {
+  if (argc < 2 || std::find(computing.begin(), computing.end(), argv[1]) == computing.end()) return;
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY") || one_thread()) return;
+  setenv("GOMP_SPINCOUNT", spins, 1);
+  // Where it cannot be started anew it runs on, only less patiently.
+  execv("/proc/self/exe", argv);
+}
+
+}  // namespace trireme::cli
