@@ -6,7 +6,9 @@
 
 namespace trireme::jobs {
 
-void check(JobSpec& job, const std::string& where) {
+namespace {
+
+void check_values(const JobSpec& job, const std::string& where) {
   if (job.base_model.empty())
     fail(ExitCode::configuration, "{}: base_model is missing: the folder of a model", where);
   if (job.datasets.empty())
@@ -19,10 +21,10 @@ void check(JobSpec& job, const std::string& where) {
   if (tokens > 0 && job.sample_packing)
     fail(ExitCode::configuration, "{}: sample_packing is for text; rows of type tokens are whole", where);
   if (!(job.learning_rate > 0)) fail(ExitCode::configuration, "{}: learning_rate is missing or 0", where);
-  const bool has_adapter = job.adapter == "lora";
-  if (has_adapter && job.lora_target_linear != job.lora_target_modules.empty())
+  const bool has_adapter = job.adapter != "none";
+  if (has_adapter && job.lora_target_linear && !job.lora_target_modules.empty())
     fail(ExitCode::configuration,
-         "{}: adapter: lora needs either lora_target_linear: true or a list lora_target_modules", where);
+         "{}: lora_target_linear: true and a list lora_target_modules are both given; keep one", where);
   if (!has_adapter && !job.lora_model_dir.empty())
     fail(ExitCode::configuration, "{}: lora_model_dir is given but adapter is none; add adapter: lora",
          where);
@@ -35,6 +37,50 @@ void check(JobSpec& job, const std::string& where) {
   if (job.max_steps > 0 && job.warmup_steps > job.max_steps)
     fail(ExitCode::configuration, "{}: warmup_steps = {} is more than max_steps = {}", where,
          job.warmup_steps, job.max_steps);
+}
+
+/// What Axolotl and peft choose where a job says nothing, said aloud.
+void say_adapter_defaults(JobSpec& job) {
+  if (job.adapter == "none") return;
+  const auto aloud = [&](const char* key, std::string value, const char* whose) {
+    if (!job.said.contains(key))
+      job.notes.push_back(fmt::format("{} is not given: {}, {}", key, value, whose));
+  };
+  aloud("lora_r", fmt::format("{}", job.lora_r), "peft's default");
+  aloud("lora_alpha", fmt::format("{}", job.lora_alpha), "the value of Axolotl's examples; peft's own is 8");
+  aloud("lora_dropout", fmt::format("{}", job.lora_dropout), "Axolotl's default");
+  if (job.lora_target_linear || !job.lora_target_modules.empty()) return;
+  job.lora_target_modules = {"q_proj", "v_proj"};
+  job.notes.emplace_back(
+      "neither lora_target_linear nor lora_target_modules is given: q_proj and v_proj, which peft takes for "
+      "Llama and its kin");
+}
+
+void check_precision(JobSpec& job, const std::string& where) {
+  if (!job.fp16) return;
+  if (job.bf16 == "true") fail(ExitCode::configuration, "{}: fp16 and bf16 are both true; keep one", where);
+  if (job.bf16 == "auto") job.bf16 = "false";
+}
+
+}  // namespace
+
+void check(JobSpec& job, const std::string& where) {
+  say_adapter_defaults(job);
+  check_precision(job, where);
+  check_values(job, where);
+}
+
+void say_other_defaults(JobSpec& job) {
+  const auto absent = [&](const char* key) { return !job.said.contains(key); };
+  if (absent("warmup_steps") && absent("warmup_ratio") && job.lr_scheduler != "constant")
+    job.notes.emplace_back(
+        "neither warmup_steps nor warmup_ratio is given: the rate starts at its peak (Axolotl warms up over "
+        "3 % "
+        "of the steps, at most 100)");
+  if (absent("save_steps"))
+    job.notes.emplace_back(
+        "save_steps is not given: a checkpoint at the end and when a signal comes (Axolotl saves after each "
+        "epoch)");
 }
 
 }  // namespace trireme::jobs

@@ -33,6 +33,15 @@ struct PlacementChoice {
   bool operator==(const PlacementChoice&) const = default;
 };
 
+/// How fp16 gradients are kept inside their range; DeepSpeed's fields and Axolotl's usual values.
+struct LossScaleChoice {
+  std::int64_t initial_power = 16;
+  std::int64_t window = 1000;
+  std::int64_t hysteresis = 2;
+  double minimum = 1;
+  bool operator==(const LossScaleChoice&) const = default;
+};
+
 struct SlurmChoice {
   std::int64_t nodes = 1;
   std::int64_t ranks_per_node = 1;
@@ -57,6 +66,7 @@ struct JobSpec {
   std::int64_t sequence_len = 2048;
   std::int64_t micro_batch_size = 1;
   std::int64_t gradient_accumulation_steps = 1;
+  std::int64_t train_batch_size = 0;  ///< 0: as many rows as the ranks' micro-batches hold
   std::int64_t num_epochs = 1;
   std::int64_t max_steps = 0;  ///< 0: as many as the epochs have
   std::int64_t seed = 42;
@@ -83,6 +93,8 @@ struct JobSpec {
   double warmup_ratio = 0.0;
 
   std::string bf16 = "auto";
+  bool fp16 = false;
+  LossScaleChoice loss_scale;
   bool gradient_checkpointing = false;
   std::int64_t logging_steps = 1;
   std::int64_t save_steps = 0;  ///< 0: at the end alone
@@ -95,6 +107,8 @@ struct JobSpec {
 
   /// What the reader decided on its own, one sentence each.
   std::vector<std::string> notes;
+  /// Where each key that somebody wrote was written: "job.yaml, line 5", "command line".
+  std::map<std::string, std::string> said;
 };
 
 /// The table of the placement section, with `compute` as the type of the parameters where none is said.

@@ -21,6 +21,8 @@ std::vector<Key> training_keys() {
       {"gradient_accumulation_steps",
        +[](JobSpec& j) -> std::int64_t& { return j.gradient_accumulation_steps; },
        "Micro-batches of a rank in one step", 1, 1 << 20},
+      {"train_batch_size", +[](JobSpec& j) -> std::int64_t& { return j.train_batch_size; },
+       "Rows of a step over all ranks, whatever their number; 0: ranks times micro-batches", 0, 1e9},
       {"num_epochs", +[](JobSpec& j) -> std::int64_t& { return j.num_epochs; }, "Passes over the data", 1,
        1e6},
       {"max_steps", +[](JobSpec& j) -> std::int64_t& { return j.max_steps; },
@@ -82,6 +84,8 @@ std::vector<Key> training_keys() {
        .place = +[](JobSpec& j) -> std::string& { return j.bf16; },
        .meaning = "Compute in bf16; auto: where the device is faster with it",
        .choices = {"auto", "true", "false"}},
+      {"fp16", +[](JobSpec& j) -> bool& { return j.fp16; },
+       "Compute in fp16, with a loss scale that follows overflows"},
       {"gradient_checkpointing", +[](JobSpec& j) -> bool& { return j.gradient_checkpointing; },
        "Blocks are computed again in backward instead of kept"},
       {"logging_steps", +[](JobSpec& j) -> std::int64_t& { return j.logging_steps; },
@@ -105,6 +109,19 @@ std::vector<Key> schedule_keys() {
        "How many units ahead parameters are gathered", 0, 1000},
       {"schedule.reduce_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.reduce_depth; },
        "How many units' gradients may wait for their reduction", 0, 1000},
+  };
+}
+
+std::vector<Key> loss_scale_keys() {
+  return {
+      {"loss_scale.initial_power", +[](JobSpec& j) -> std::int64_t& { return j.loss_scale.initial_power; },
+       "The first scale is 2 to this power", 0, 64},
+      {"loss_scale.window", +[](JobSpec& j) -> std::int64_t& { return j.loss_scale.window; },
+       "Steps without overflow after which the scale doubles", 1, 1e9},
+      {"loss_scale.hysteresis", +[](JobSpec& j) -> std::int64_t& { return j.loss_scale.hysteresis; },
+       "Overflows before the scale is halved", 1, 1e6},
+      {"loss_scale.minimum", +[](JobSpec& j) -> double& { return j.loss_scale.minimum; },
+       "The least scale; an overflow there ends the run", 1e-30, 1e30},
   };
 }
 
@@ -152,7 +169,8 @@ std::vector<Key> slurm_keys() {
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all = training_keys();
-    for (const auto& more : {schedule_keys(), slurm_keys()}) all.insert(all.end(), more.begin(), more.end());
+    for (const auto& more : {schedule_keys(), loss_scale_keys(), slurm_keys()})
+      all.insert(all.end(), more.begin(), more.end());
     return all;
   }();
   return table;

@@ -3,26 +3,22 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 
 #include <fmt/ranges.h>
 
 #include "core/error.h"
 #include "io/file.h"
 #include "jobs/check.h"
+#include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
+#include "jobs/own_words.h"
 #include "jobs/placement_keys.h"
 #include "jobs/read_yaml.h"
 #include "jobs/suggest.h"
 
 namespace trireme::jobs {
 namespace {
-
-bool means_off(const YAML::Node& value) {
-  if (value.IsNull()) return true;
-  if (!value.IsScalar()) return value.size() == 0;
-  const std::string& text = value.Scalar();
-  return text.empty() || text == "false" || text == "False" || text == "0" || text == "0.0";
-}
 
 [[noreturn]] void wrong(const Setting& setting, std::string_view expected) {
   const std::string given = setting.value.IsScalar()
@@ -88,6 +84,8 @@ std::vector<std::string_view> all_names() {
   for (const Key& key : keys()) names.push_back(key.name);
   for (const RefusedKey& key : refused_keys()) names.push_back(key.name);
   for (const MappedKey& key : mapped_keys()) names.push_back(key.name);
+  for (const ForeignKey& key : axolotl_keys()) names.push_back(key.name);
+  for (const std::string_view name : foreign_sections()) names.push_back(name);
   for (const std::string& name : placement_key_names()) names.push_back(name);
   return names;
 }
@@ -212,9 +210,36 @@ bool names_key(const Key& key, const std::string& name) {
   return key.name == name || std::find(key.aliases.begin(), key.aliases.end(), name) != key.aliases.end();
 }
 
+/// The one name of a key that may be spelt in several ways.
+std::string canonical(const std::string& name) {
+  if (name == "placement") return "placement.preset";
+  for (const Key& key : keys())
+    if (names_key(key, name)) return std::string(key.name);
+  return name;
+}
+
 /// A section that is refused as a whole is refused by its first part.
 std::string_view first_part(std::string_view name) {
   return name.substr(0, name.find('.'));
+}
+
+/// Keys of other tools: noted or refused; false: none of them.
+bool apply_foreign(const Setting& setting, JobSpec& job) {
+  for (const MappedKey& key : mapped_keys())
+    if (key.name == setting.name) return job.notes.push_back(fmt::format("{}: {}", key.name, key.note)), true;
+  for (const ForeignKey& key : axolotl_keys())
+    if (key.name == setting.name && key.fate == ForeignKey::Fate::noted)
+      return job.notes.push_back(fmt::format("{}: {}", key.name, key.note)), true;
+  const auto refuse = [&](std::string_view reason) {
+    if (!means_off(setting.value))
+      fail(ExitCode::configuration, "{}: {} is refused: {}", setting.where, setting.name, reason);
+    return true;
+  };
+  for (const RefusedKey& key : refused_keys())
+    if (key.name == setting.name || key.name == first_part(setting.name)) return refuse(key.reason);
+  for (const ForeignKey& key : axolotl_keys())
+    if (key.name == setting.name || key.name == first_part(setting.name)) return refuse(key.note);
+  return false;
 }
 
 void apply(const Setting& setting, JobSpec& job) {
@@ -229,14 +254,7 @@ void apply(const Setting& setting, JobSpec& job) {
     if (setting.value.IsNull()) return;
     return std::visit([&](auto place) { assign(key, place(job), setting); }, key.place);
   }
-  for (const MappedKey& key : mapped_keys())
-    if (key.name == setting.name) return job.notes.push_back(fmt::format("{}: {}", key.name, key.note));
-  for (const RefusedKey& key : refused_keys()) {
-    if (key.name != first_part(setting.name)) continue;
-    if (means_off(setting.value)) return;
-    fail(ExitCode::configuration, "{}: {} is refused: {}", setting.where, setting.name, key.reason);
-  }
-  unknown(setting);
+  if (!apply_foreign(setting, job)) unknown(setting);
 }
 
 }  // namespace
@@ -244,9 +262,22 @@ void apply(const Setting& setting, JobSpec& job) {
 JobSpec parse_job(std::string_view text, const std::string& where, const std::vector<std::string>& overrides,
                   const std::filesystem::path& folder) {
   JobSpec job;
-  for (const Setting& setting : read_settings(text, where, folder)) apply(setting, job);
-  for (const std::string& word : overrides) apply(read_override(word), job);
+  std::vector<Setting> command_line;
+  for (const std::string& word : overrides) command_line.push_back(read_override(word));
+  const std::vector<Setting> settings =
+      in_own_words(read_settings(text, where, folder), std::move(command_line), folder, job.notes);
+  // What is said again later is not looked at, so that a value which is refused can be replaced.
+  std::map<std::string, const Setting*> last;
+  for (const Setting& setting : settings) last[canonical(setting.name)] = &setting;
+  for (const Setting& setting : settings) {
+    const std::string name = canonical(setting.name);
+    if (last.at(name) != &setting) continue;
+    apply(setting, job);
+    if (!setting.value.IsNull()) job.said[name] = setting.where;
+  }
+  const bool is_foreign = !job.notes.empty();
   check(job, where);
+  if (is_foreign) say_other_defaults(job);
   return job;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <yaml-cpp/yaml.h>
@@ -10,6 +11,18 @@ namespace trireme::jobs {
 
 /// One key of a job file with its section ("slurm.nodes"), its value, and where it was written.
 struct Setting {
+  Setting() = default;
+  Setting(std::string its_name, const YAML::Node& its_value, std::string its_place)
+      : name(std::move(its_name)), value(its_value), where(std::move(its_place)) {}
+  Setting(const Setting&) = default;
+  /// A node's own assignment changes the node that it stood for.
+  Setting& operator=(const Setting& other) {
+    name = other.name, where = other.where;
+    value.reset(other.value);
+    return *this;
+  }
+  ~Setting() = default;
+
   std::string name;
   YAML::Node value;
   std::string where;

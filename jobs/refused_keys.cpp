@@ -6,7 +6,6 @@ const std::vector<RefusedKey>& refused_keys() {
   static const std::vector<RefusedKey> table{
       {"load_in_4bit", "quantised base weights are not trained on yet"},
       {"load_in_8bit", "quantised base weights are not trained on yet"},
-      {"fp16", "fp16 needs loss scaling, which is not there yet; use bf16"},
       {"tf32", "it changes products on GPUs alone, and training runs on CPUs so far"},
       {"val_set_size", "there is no evaluation during training yet"},
       {"eval_steps", "there is no evaluation during training yet"},
@@ -28,10 +27,6 @@ const std::vector<RefusedKey>& refused_keys() {
       {"wandb_watch", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
       {"wandb_log_model", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
       {"hub_model_id", "nothing is uploaded"},
-      {"deepspeed",
-       "DeepSpeed files are not read yet; name a placement instead (placement: zero1, zero2, zero3)"},
-      {"fsdp", "FSDP settings are not read yet; name a placement instead (placement: fsdp_full)"},
-      {"fsdp_config", "FSDP settings are not read yet; name a placement instead (placement: fsdp_full)"},
       {"trust_remote_code", "no code is ever run from a model folder"},
       {"offload", "state stays on the device so far"},
       {"checkpoint", "its settings are save_steps and save_total_limit so far"},
@@ -41,6 +36,7 @@ const std::vector<RefusedKey>& refused_keys() {
 
 const std::vector<MappedKey>& mapped_keys() {
   static const std::vector<MappedKey> table{
+      {"special_tokens.pad_token", "padding is neither scored nor attended to, so any token can pad"},
       {"pad_to_sequence_len", "rows are always padded to sequence_len"},
       {"flash_attention", "attention is always the fused one of the device"},
       {"sdp_attention", "attention is always the fused one of the device"},

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
+#include "jobs/own_words.h"
 #include "jobs/placement_keys.h"
 #include "sharding/presets.h"
 
@@ -18,6 +20,16 @@ namespace json = boost::json;
 std::string_view section_of(std::string_view name) {
   const std::size_t dot = name.find('.');
   return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+}
+
+/// A comment must not end its line, whatever a file is called.
+void write_origin(YAML::Emitter& out, const JobSpec& job, const std::string& name) {
+  const auto found = job.said.find(name);
+  if (found == job.said.end()) return;
+  std::string where = found->second;
+  for (char& letter : where)
+    if (static_cast<unsigned char>(letter) < ' ' || letter == 0x7f) letter = ' ';
+  out << YAML::Comment(where);
 }
 
 void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
@@ -34,6 +46,7 @@ void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
         }
       },
       key.place);
+  write_origin(out, job, std::string(key.name));
 }
 
 void write_section(YAML::Emitter& out, JobSpec& job, const char* name) {
@@ -43,19 +56,29 @@ void write_section(YAML::Emitter& out, JobSpec& job, const char* name) {
   out << YAML::EndMap;
 }
 
-void write_placement(YAML::Emitter& out, const PlacementChoice& choice) {
+void write_placement(YAML::Emitter& out, const JobSpec& job) {
+  const PlacementChoice& choice = job.placement;
   out << YAML::Key << "placement" << YAML::Value << YAML::BeginMap << YAML::Key << "preset" << YAML::Value
       << choice.preset;
+  write_origin(out, job, "placement.preset");
   std::map<std::string, std::map<std::string, std::string>> nested;
   for (const auto& [name, value] : choice.said) {
     const std::size_t dot = name.find('.');
     if (dot == std::string::npos) {
       out << YAML::Key << name << YAML::Value << value;
+      write_origin(out, job, "placement." + name);
     } else {
       nested[name.substr(0, dot)][name.substr(dot + 1)] = value;
     }
   }
-  for (const auto& [state, aspects] : nested) out << YAML::Key << state << YAML::Value << aspects;
+  for (const auto& [state, aspects] : nested) {
+    out << YAML::Key << state << YAML::Value << YAML::BeginMap;
+    for (const auto& [aspect, value] : aspects) {
+      out << YAML::Key << aspect << YAML::Value << value;
+      write_origin(out, job, fmt::format("placement.{}.{}", state, aspect));
+    }
+    out << YAML::EndMap;
+  }
   out << YAML::EndMap;
 }
 
@@ -136,12 +159,14 @@ json::value placement_schema() {
 
 }  // namespace
 
-std::string to_yaml(JobSpec job) {
+std::string to_yaml_with_origins(JobSpec job) {
   YAML::Emitter out;
   out << YAML::BeginMap;
   for (const Key& key : keys())
     if (section_of(key.name).empty()) write_value(out, job, key);
-  out << YAML::Key << "datasets" << YAML::Value << YAML::BeginSeq;
+  out << YAML::Key << "datasets";
+  write_origin(out, job, "datasets");
+  out << YAML::Value << YAML::BeginSeq;
   for (const DataSet& set : job.datasets) write_data_set(out, set);
   out << YAML::EndSeq;
   if (!job.lora_target_modules.empty()) {
@@ -149,10 +174,15 @@ std::string to_yaml(JobSpec job) {
     for (const std::string& name : job.lora_target_modules) out << YAML::DoubleQuoted << name;
     out << YAML::EndSeq;
   }
-  write_placement(out, job.placement);
-  for (const char* section : {"schedule", "slurm"}) write_section(out, job, section);
+  write_placement(out, job);
+  for (const char* section : {"schedule", "loss_scale", "slurm"}) write_section(out, job, section);
   out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
+}
+
+std::string to_yaml(JobSpec job) {
+  job.said.clear();
+  return to_yaml_with_origins(std::move(job));
 }
 
 std::string json_schema() {
@@ -189,8 +219,23 @@ std::string json_schema() {
   properties["lora_target_modules"] = {{"type", "array"}, {"items", text}};
   properties["include"] = text;
   properties["placement"] = placement_schema();
-  for (const MappedKey& key : mapped_keys())
-    properties[std::string(key.name)] = {{"description", std::string(key.note)}};
+  const auto describe = [&](std::string_view name, std::string_view note) {
+    json::object* place = &properties;
+    for (std::size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.')) {
+      auto& section = (*place)[std::string(name.substr(0, dot))];
+      if (!section.is_object() || !section.as_object().contains("properties"))
+        section = {{"properties", json::object()}};
+      place = &section.as_object()["properties"].as_object();
+      name.remove_prefix(dot + 1);
+    }
+    if (!place->contains(std::string(name)))
+      (*place)[std::string(name)] = {{"description", std::string(note)}};
+  };
+  for (const MappedKey& key : mapped_keys()) describe(key.name, key.note);
+  for (const ForeignKey& key : axolotl_keys())
+    if (key.fate == ForeignKey::Fate::noted) describe(key.name, key.note);
+  for (const std::string_view section : foreign_sections())
+    describe(section, "Another tool's settings, taken over into trireme's own");
   json::object root = closed_object(std::move(properties));
   root["$schema"] = "https://json-schema.org/draft/2020-12/schema";
   root["title"] = "trireme job";

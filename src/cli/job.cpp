@@ -5,34 +5,29 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "jobs/read_job.h"
+#include "cli/job_words.h"
 #include "jobs/write_job.h"
 
 namespace trireme::cli {
 namespace {
 
-struct Words {
-  std::string file;
-  std::vector<std::string> overrides;
-};
-
-int show(const Words& words) {
-  fmt::print("{}", jobs::to_yaml(jobs::load_job(words.file, words.overrides)));
+int show(const JobWords& words) {
+  fmt::print("{}", jobs::to_yaml_with_origins(load(words)));
   return 0;
 }
 
-int check(const Words& words) {
-  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+int check(const JobWords& words) {
+  const jobs::JobSpec job = load(words);
   for (const std::string& note : job.notes) fmt::print("note: {}\n", note);
   fmt::print("{}: every key is known and every value is in range\n", words.file);
   return 0;
 }
 
-void add_reader(CLI::App& job, Run& chosen, const char* name, const char* about, int (*work)(const Words&)) {
+void add_reader(CLI::App& job, Run& chosen, const char* name, const char* about,
+                int (*work)(const JobWords&)) {
   CLI::App* command = job.add_subcommand(name, about);
-  auto words = std::make_shared<Words>();
-  command->add_option("job.yaml", words->file, "The job file")->required();
-  command->add_option("key=value", words->overrides, "Changes to it: learning_rate=2e-4 slurm.nodes=2");
+  auto words = std::make_shared<JobWords>();
+  add_job_words(*command, *words);
   command->footer(fmt::format("Example: trireme job {} job.yaml learning_rate=2e-4", name));
   command->callback([&chosen, words, work] { chosen = [words, work] { return work(*words); }; });
 }

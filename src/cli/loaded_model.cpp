@@ -18,8 +18,15 @@ namespace trireme::cli {
 namespace {
 
 sharding::Codec compute_type(const jobs::JobSpec& job) {
+  if (job.fp16) return sharding::Codec::fp16;
   const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
   return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
+}
+
+at::ScalarType scalar_type(sharding::Codec compute) {
+  return compute == sharding::Codec::bf16   ? at::kBFloat16
+         : compute == sharding::Codec::fp16 ? at::kHalf
+                                            : at::kFloat;
 }
 
 std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
@@ -68,6 +75,10 @@ train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
   train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
                           static_cast<int>(job.gradient_accumulation_steps), 0};
   shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
+  if (job.train_batch_size == 0) return shape;
+  const std::int64_t at_once = shape.micro_batch_size * shape.ranks;
+  shape.micro_batches = static_cast<int>((job.train_batch_size + at_once - 1) / at_once);
+  shape.rows_per_step = job.train_batch_size;
   return shape;
 }
 
@@ -75,10 +86,8 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
     : compute_(compute_type(job)),
       pretrained_((watch.slow_phase("open the model"), job.base_model)),
       adapter_(adapter_of(job, pretrained_.spec())),
-      engine_(
-          model::build_model(pretrained_.spec(),
-                             compute_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat, lora_of(job)),
-          jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job)) {
+      engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
+              jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job)) {
   watch.slow_phase("load");
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
     if (!model::is_lora_a(parameter.name) && !model::is_lora_b(parameter.name))

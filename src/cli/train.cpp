@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/job_words.h"
 #include "cli/loaded_model.h"
 #include "cli/open_data.h"
 #include "cli/watch.h"
@@ -16,7 +17,6 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "jobs/read_job.h"
 #include "jobs/write_job.h"
 #include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
@@ -28,11 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Words {
-  std::string file;
-  std::vector<std::string> overrides;
-};
-
 train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_per_epoch) {
   train::TrainerSettings settings;
   settings.total_steps = job.max_steps > 0 ? job.max_steps : job.num_epochs * steps_per_epoch;
@@ -43,6 +38,9 @@ train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_
                                    ? optim::warmup_steps_of(job.warmup_ratio, settings.total_steps)
                                    : job.warmup_steps;
   if (job.max_grad_norm > 0) settings.max_norm = job.max_grad_norm;
+  if (job.fp16)
+    settings.loss_scale = {static_cast<int>(job.loss_scale.initial_power), job.loss_scale.window,
+                           static_cast<int>(job.loss_scale.hysteresis), job.loss_scale.minimum};
   return settings;
 }
 
@@ -52,7 +50,7 @@ class RunFolder {
   RunFolder(const jobs::JobSpec& job, std::int64_t steps_done, std::int64_t total_steps)
       : folder_(job.output_dir) {
     fs::create_directories(folder_);
-    std::ofstream(folder_ / "job.yaml") << jobs::to_yaml(job);
+    std::ofstream(folder_ / "job.yaml") << jobs::to_yaml_with_origins(job);
     metrics_.emplace(folder_ / "metrics.jsonl", steps_done);
     status_.step = steps_done, status_.total_steps = total_steps;
     train::write_status(folder_ / "status.json", status_);
@@ -89,6 +87,9 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   std::optional<RunFolder> folder;
   if (first) {
     for (const std::string& note : job.notes) log::info("{}", note);
+    if (shape.micro_batches != job.gradient_accumulation_steps)
+      log::info("train_batch_size: {} rows make {} micro-batches of each of {} ranks", shape.rows_per_step,
+                shape.micro_batches, shape.ranks);
     for (const std::string& note : model.spec().notes) log::info("{}", note);
     const sharding::MemoryUse memory = engine.memory();
     log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
@@ -134,11 +135,11 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   return static_cast<int>(stopped ? ExitCode::requeue : ExitCode::done);
 }
 
-int train_job(const Words& words) {
+int train_job(const JobWords& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
   comm::MpiWorld world(runtime);
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
-  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+  const jobs::JobSpec job = load(words);
   share_cores(world);
   sharding::keep_tensor_memory();
   const train::RowBatches data = open_data(job, world.rank() == 0);
@@ -152,9 +153,8 @@ int train_job(const Words& words) {
 
 void add_train(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand("train", "Fine-tune or train a model as a job file says");
-  auto words = std::make_shared<Words>();
-  command->add_option("job.yaml", words->file, "The job file")->required();
-  command->add_option("key=value", words->overrides, "Changes to it: learning_rate=2e-4 placement=zero3");
+  auto words = std::make_shared<JobWords>();
+  add_job_words(*command, *words);
   command->footer("Example: mpirun -n 2 trireme train job.yaml placement=zero3");
   command->callback([&chosen, words] { chosen = [words] { return train_job(*words); }; });
 }

@@ -1,0 +1,36 @@
+#include "cli/job_words.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include "jobs/read_job.h"
+
+namespace trireme::cli {
+namespace {
+
+std::string assignment(const std::string& key, const std::string& value) {
+  YAML::Emitter out;
+  out << YAML::DoubleQuoted << value;
+  return key + "=" + out.c_str();
+}
+
+}  // namespace
+
+void add_job_words(CLI::App& command, JobWords& words) {
+  command.add_option("job.yaml", words.file, "The job file; Axolotl's keys are known")->required();
+  command.add_option("key=value", words.overrides, "Changes to it: learning_rate=2e-4 slurm.nodes=2");
+  command.add_option("--deepspeed", words.deepspeed, "A DeepSpeed JSON whose settings count too")
+      ->check(CLI::ExistingFile);
+  command
+      .add_option("--accelerate", words.accelerate, "A YAML of `accelerate config` whose settings count too")
+      ->check(CLI::ExistingFile);
+}
+
+jobs::JobSpec load(const JobWords& words) {
+  std::vector<std::string> all;
+  if (!words.deepspeed.empty()) all.push_back(assignment("deepspeed", words.deepspeed));
+  if (!words.accelerate.empty()) all.push_back(assignment("accelerate", words.accelerate));
+  all.insert(all.end(), words.overrides.begin(), words.overrides.end());
+  return jobs::load_job(words.file, all);
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,21 @@
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "jobs/job_spec.h"
+
+namespace trireme::cli {
+
+/// A job file, what is changed in it, and other tools' files that come with it.
+struct JobWords {
+  std::string file;
+  std::vector<std::string> overrides;
+  std::string deepspeed, accelerate;
+};
+
+/// Adds `job.yaml`, `key=value …`, `--deepspeed` and `--accelerate` to a command.
+void add_job_words(CLI::App& command, JobWords& words);
+jobs::JobSpec load(const JobWords& words);
+
+}  // namespace trireme::cli
