@@ -1,10 +1,22 @@
 #include "optim/adamw.h"
 
-#include <cmath>
-
-#include "optim/write_copy.h"
+#include "offload/optimizer/adamw8.h"
 
 namespace trireme::optim {
+namespace {
+
+offload::AdamWFactors factors_of(const AdamWSettings& settings, const sharding::UpdateRun& run,
+                                 const sharding::UpdateScalars& scalars) {
+  return offload::AdamWFactors({.learning_rate = scalars.learning_rate,
+                                .beta1 = settings.beta1,
+                                .beta2 = settings.beta2,
+                                .epsilon = settings.epsilon,
+                                .weight_decay = settings.weight_decay(*run.parameter),
+                                .gradient_scale = scalars.gradient_scale,
+                                .step = scalars.step});
+}
+
+}  // namespace
 
 DecayOf decay_all(double weight_decay) {
   return [weight_decay](const sharding::Parameter&) { return weight_decay; };
@@ -17,33 +29,36 @@ DecayOf decay_matrices(double weight_decay) {
 }
 
 void AdamW::update(const sharding::UpdateRun& run, const sharding::UpdateScalars& scalars) const {
-  const double correction1 = 1.0 - std::pow(settings_.beta1, static_cast<double>(scalars.step));
-  const double correction2 = 1.0 - std::pow(settings_.beta2, static_cast<double>(scalars.step));
-  const auto keep = static_cast<float>(1.0 - scalars.learning_rate * settings_.weight_decay(*run.parameter));
-  const auto step_size = static_cast<float>(scalars.learning_rate / correction1);
-  const auto root_scale = static_cast<float>(1.0 / std::sqrt(correction2));
-  const auto beta1 = static_cast<float>(settings_.beta1), beta2 = static_cast<float>(settings_.beta2);
-  const auto rest1 = static_cast<float>(1.0 - settings_.beta1),
-             rest2 = static_cast<float>(1.0 - settings_.beta2);
-  const auto epsilon = static_cast<float>(settings_.epsilon),
-             scale = static_cast<float>(scalars.gradient_scale);
+  offload::AdamWRun work;
+  work.master = run.master, work.gradient = run.gradient;
+  work.mean = reinterpret_cast<float*>(run.states[0]);
+  work.square = reinterpret_cast<float*>(run.states[1]);
+  work.copy = run.copy, work.copy_type = run.copy_dtype;
+  work.count = run.count;
+  offload::adamw(factors_of(settings_, run, scalars), work);
+}
 
-  float* __restrict master = run.master;
-  const float* __restrict gradients = run.gradient;
-  float* __restrict mean = reinterpret_cast<float*>(run.states[0]);
-  float* __restrict square = reinterpret_cast<float*>(run.states[1]);
-  with_copy(run, [&](const auto& write) {
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < run.count; ++i) {
-      const float gradient = gradients[i] * scale;
-      mean[i] = beta1 * mean[i] + rest1 * gradient;
-      square[i] = beta2 * square[i] + rest2 * gradient * gradient;
-      const float denominator = std::sqrt(square[i]) * root_scale + epsilon;
-      const float value = master[i] * keep - step_size * (mean[i] / denominator);
-      master[i] = value;
-      write(i, value);
-    }
-  });
+std::vector<sharding::StateKind> AdamW8::states() const {
+  return {{"exp_avg", DType::u8},
+          {"exp_avg_sq", DType::u8},
+          {"exp_avg_absmax", DType::f32, offload::state_block},
+          {"exp_avg_sq_absmax", DType::f32, offload::state_block}};
+}
+
+sharding::Granule AdamW8::granule() const {
+  return sharding::Granule::block(offload::state_block);
+}
+
+void AdamW8::update(const sharding::UpdateRun& run, const sharding::UpdateScalars& scalars) const {
+  offload::AdamW8Run work;
+  work.master = run.master, work.gradient = run.gradient;
+  work.mean = reinterpret_cast<std::uint8_t*>(run.states[0]);
+  work.square = reinterpret_cast<std::uint8_t*>(run.states[1]);
+  work.mean_scale = reinterpret_cast<float*>(run.states[2]);
+  work.square_scale = reinterpret_cast<float*>(run.states[3]);
+  work.copy = run.copy, work.copy_type = run.copy_dtype;
+  work.count = run.count;
+  offload::adamw8(factors_of(settings_, run, scalars), work);
 }
 
 }  // namespace trireme::optim

@@ -33,4 +33,18 @@ class AdamW final : public sharding::Optimizer {
   AdamWSettings settings_;
 };
 
+/// The same with its states in bitsandbytes' blockwise 8-bit form: a byte an element and a scale for each
+/// 256.
+class AdamW8 final : public sharding::Optimizer {
+ public:
+  explicit AdamW8(AdamWSettings settings) : settings_(std::move(settings)) {}
+  std::string_view name() const override { return "adamw8"; }
+  std::vector<sharding::StateKind> states() const override;
+  sharding::Granule granule() const override;
+  void update(const sharding::UpdateRun& run, const sharding::UpdateScalars& scalars) const override;
+
+ private:
+  AdamWSettings settings_;
+};
+
 }  // namespace trireme::optim

@@ -60,6 +60,40 @@ TEST(AdamW, IsLibTorchsFusedOne) {
   EXPECT_TRUE(at::equal(bench.copy, bench.ours.to(at::kBFloat16)));
 }
 
+/// The engine cuts a group into runs at blocks; an 8-bit state cut there is the whole one's.
+TEST(AdamW8, RunsCutAtBlocksGiveTheBitsOfOne) {
+  const AdamW8 adamw8({});
+  constexpr std::int64_t count = 1000, cut = 512;
+  const sharding::Parameter parameter{"weight", {count}};
+  at::manual_seed(5);
+  const at::Tensor first = at::randn({count});
+  const auto train = [&](const std::vector<std::pair<std::int64_t, std::int64_t>>& runs) {
+    std::vector<std::vector<std::byte>> states;
+    const auto kinds = adamw8.states();
+    for (const auto& kind : kinds) states.emplace_back(count * size_of(kind.dtype));
+    at::Tensor master = first.clone();
+    at::manual_seed(6);
+    for (std::int64_t step = 1; step <= 5; ++step) {
+      const at::Tensor gradient = at::randn({count});
+      for (const auto& [begin, end] : runs) {
+        std::vector<std::byte*> pointers;
+        for (std::size_t k = 0; k < kinds.size(); ++k)
+          pointers.push_back(states[k].data() + static_cast<std::size_t>(begin / kinds[k].elements_each) *
+                                                    size_of(kinds[k].dtype));
+        sharding::UpdateRun run;
+        run.parameter = &parameter, run.begin = begin, run.count = end - begin;
+        run.master = master.data_ptr<float>() + begin, run.gradient = gradient.data_ptr<float>() + begin;
+        run.states = pointers;
+        adamw8.update(run, {1e-2, 1.0, step});
+      }
+    }
+    return master;
+  };
+  EXPECT_EQ(adamw8.granule().elements, 256);
+  EXPECT_TRUE(at::equal(train({{0, count}}), train({{0, cut}, {cut, count}})));
+  EXPECT_FALSE(at::equal(train({{0, count}}), first));
+}
+
 TEST(Sgd, IsLibTorchsFusedOne) {
   for (const double momentum : {0.0, 0.9}) {
     for (const bool nesterov : {false, true}) {

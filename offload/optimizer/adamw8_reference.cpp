@@ -1,0 +1,50 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "offload/optimizer/adamw8.h"
+#include "offload/optimizer/dynamic_codes.h"
+#include "offload/optimizer/scalar.h"
+
+namespace trireme::offload::reference {
+namespace {
+
+using Block = std::array<float, state_block>;
+
+void decode(bool is_signed, const std::uint8_t* codes, float scale, std::int64_t count, Block& into) {
+  const auto& numbers = dynamic_codes(is_signed);
+  for (std::int64_t i = 0; i < count; ++i) into[static_cast<std::size_t>(i)] = numbers[codes[i]] * scale;
+}
+
+float encode(bool is_signed, const Block& values, std::int64_t count, std::uint8_t* codes) {
+  float scale = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    scale = std::max(scale, std::abs(values[static_cast<std::size_t>(i)]));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float part = scale > 0 ? values[static_cast<std::size_t>(i)] / scale : 0.0f;
+    codes[i] = nearest_code(is_signed, part);
+  }
+  return scale;
+}
+
+}  // namespace
+
+void adamw8(const AdamWFactors& factors, const AdamW8Run& run) {
+  Block mean{}, square{};
+  for (std::int64_t first = 0, block = 0; first < run.count; first += state_block, ++block) {
+    const std::int64_t count = std::min(state_block, run.count - first);
+    decode(true, run.mean + first, run.mean_scale[block], count, mean);
+    decode(false, run.square + first, run.square_scale[block], count, square);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t at = first + i;
+      const auto within = static_cast<std::size_t>(i);
+      const float gradient = scalar::load(run.gradient, run.gradient_type, at);
+      run.master[at] = scalar::update(factors, run.master[at], gradient, mean[within], square[within]);
+      if (run.copy) scalar::store(run.copy, run.copy_type, at, run.master[at]);
+    }
+    run.mean_scale[block] = encode(true, mean, count, run.mean + first);
+    run.square_scale[block] = encode(false, square, count, run.square + first);
+  }
+}
+
+}  // namespace trireme::offload::reference

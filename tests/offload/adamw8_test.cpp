@@ -1,0 +1,156 @@
+#include "offload/optimizer/adamw8.h"
+
+#include <bit>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "offload/optimizer/dynamic_codes.h"
+#include "offload/optimizer/scalar.h"
+#include "tests/offload/every_target.h"
+
+namespace trireme::offload {
+namespace {
+
+/// The code that the finder's table names for a magnitude: what the vector kernel does, a number at a time.
+std::uint8_t found_code(bool is_signed, float value) {
+  const auto bits = std::bit_cast<std::uint32_t>(std::abs(value));
+  const std::uint32_t bucket = bits >> CodeFinder::bucket_shift;
+  std::uint32_t rank = 0;
+  if (bucket >= CodeFinder::first_bucket) {
+    const std::uint32_t entry = code_finder(is_signed).entries()[bucket - CodeFinder::first_bucket];
+    rank = (entry & 0xff) + ((bits & 0xffff) >= entry >> 8 ? 1 : 0);
+  }
+  if (!is_signed) return static_cast<std::uint8_t>(rank);
+  if (value < 0) rank = std::min<std::uint32_t>(rank, CodeFinder::most_negative);
+  return static_cast<std::uint8_t>(value < 0 ? CodeFinder::signed_zero - rank
+                                             : CodeFinder::signed_zero + rank);
+}
+
+TEST(DynamicCodes, AscendAndHoldZeroAndOne) {
+  for (const bool is_signed : {true, false}) {
+    const auto& codes = dynamic_codes(is_signed);
+    for (std::size_t i = 1; i < codes.size(); ++i) ASSERT_GT(codes[i], codes[i - 1]);
+    EXPECT_EQ(codes[255], 1.0f);
+    EXPECT_EQ(codes[is_signed ? 127 : 0], 0.0f);
+  }
+}
+
+TEST(DynamicCodes, TheTableFindsTheNearestAroundEveryBorderAndCode) {
+  for (const bool is_signed : {true, false}) {
+    const auto& codes = dynamic_codes(is_signed);
+    for (std::size_t i = 0; i + 1 < codes.size(); ++i) {
+      const auto middle = static_cast<float>((static_cast<double>(codes[i]) + codes[i + 1]) / 2);
+      for (float value : {middle, codes[i]}) {
+        for (int down = 0; down < 3; ++down) value = std::nextafter(value, -1.0f);
+        for (int step = 0; step < 7; ++step, value = std::nextafter(value, 2.0f)) {
+          if (value > 1 || value < (is_signed ? -1 : 0)) continue;
+          ASSERT_EQ(found_code(is_signed, value), nearest_code(is_signed, value)) << value;
+        }
+      }
+    }
+  }
+}
+
+TEST(DynamicCodes, TheTableFindsTheNearestAnywhere) {
+  std::mt19937 random(4);
+  std::uniform_real_distribution<float> exponent(-30, 0), sign(-1, 1);
+  for (int i = 0; i < 200'000; ++i) {
+    const float magnitude = std::exp2(exponent(random));
+    const float value = sign(random) < 0 ? -magnitude : magnitude;
+    ASSERT_EQ(found_code(true, value), nearest_code(true, value)) << value;
+    ASSERT_EQ(found_code(false, magnitude), nearest_code(false, magnitude)) << magnitude;
+  }
+}
+
+struct State8 {
+  State8(std::size_t count, DType of_gradient, DType of_copy)
+      : gradient_type(of_gradient),
+        copy_type(of_copy),
+        master(count),
+        mean_scale((count + 255) / 256),
+        square_scale((count + 255) / 256),
+        mean(count),
+        square(count),
+        gradient(count * 4),
+        copy(count * 4) {
+    std::mt19937 random(8);
+    std::normal_distribution<float> normal;
+    for (float& value : master) value = normal(random);
+  }
+  /// `hostile`: zeros, whole blocks of them, and magnitudes far apart.
+  void new_gradient(unsigned seed, bool hostile = true) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    for (std::size_t i = 0; i < master.size(); ++i)
+      scalar::store(gradient.data(), gradient_type, static_cast<std::int64_t>(i),
+                    hostile && (i % 13 == 0 || i / 256 == 1)
+                        ? 0.0f
+                        : normal(random) * (hostile && i % 5 == 0 ? 1e-3f : 1.0f));
+  }
+  AdamW8Run run() {
+    AdamW8Run made;
+    made.master = master.data(), made.mean = mean.data(), made.square = square.data();
+    made.mean_scale = mean_scale.data(), made.square_scale = square_scale.data();
+    made.gradient = gradient.data(), made.gradient_type = gradient_type;
+    made.copy = copy.data(), made.copy_type = copy_type;
+    made.count = static_cast<std::int64_t>(master.size());
+    return made;
+  }
+  DType gradient_type, copy_type;
+  std::vector<float> master, mean_scale, square_scale;
+  std::vector<std::uint8_t> mean, square;
+  std::vector<std::byte> gradient, copy;
+};
+
+TEST(HostAdamW8, EveryInstructionSetGivesTheReferencesBits) {
+  tests::on_every_target([](const std::string& target) {
+    for (const DType gradient : {DType::f32, DType::bf16, DType::f16})
+      for (const DType copy : {DType::f32, DType::bf16, DType::f16})
+        for (const std::size_t count : {1u, 256u, 700u, 1024u}) {
+          State8 ours(count, gradient, copy), plain(count, gradient, copy);
+          for (int step = 1; step <= 4; ++step) {
+            const AdamWFactors factors(
+                {.learning_rate = 1e-2, .weight_decay = 0.1, .gradient_scale = 0.5, .step = step});
+            ours.new_gradient(static_cast<unsigned>(step)), plain.new_gradient(static_cast<unsigned>(step));
+            adamw8(factors, ours.run());
+            reference::adamw8(factors, plain.run());
+          }
+          const std::string what =
+              target + ' ' + std::string(name_of(gradient)) + ' ' + std::to_string(count);
+          ASSERT_EQ(ours.mean, plain.mean) << what;
+          ASSERT_EQ(ours.square, plain.square) << what;
+          ASSERT_EQ(ours.mean_scale, plain.mean_scale) << what;
+          ASSERT_EQ(ours.square_scale, plain.square_scale) << what;
+          ASSERT_EQ(ours.master, plain.master) << what;
+          ASSERT_EQ(ours.copy, plain.copy) << what;
+        }
+  });
+}
+
+TEST(HostAdamW8, FollowsTheExactOne) {
+  constexpr std::size_t count = 2048;
+  State8 state(count, DType::f32, DType::f32);
+  std::vector<float> master = state.master, mean(count), square(count);
+  const std::vector<float> first = state.master;
+  for (int step = 1; step <= 20; ++step) {
+    const AdamWFactors factors({.learning_rate = 1e-3, .step = step});
+    state.new_gradient(static_cast<unsigned>(step), false);
+    adamw8(factors, state.run());
+    AdamWRun exact;
+    exact.master = master.data(), exact.mean = mean.data(), exact.square = square.data();
+    exact.gradient = state.gradient.data(), exact.count = count;
+    adamw(factors, exact);
+  }
+  double moved = 0, apart = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    moved += std::abs(master[i] - first[i]), apart += std::abs(master[i] - state.master[i]);
+  }
+  EXPECT_LT(apart, 0.1 * moved);
+  EXPECT_GT(apart, 0.0);
+}
+
+}  // namespace
+}  // namespace trireme::offload
