@@ -19,6 +19,12 @@ void store_as(const float* from, void* into, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) values[i] = T(from[i]);
 }
 
+template <typename T>
+void load_as(const void* from, float* into, std::int64_t count) {
+  const T* values = static_cast<const T*>(from);
+  for (std::int64_t i = 0; i < count; ++i) into[i] = static_cast<float>(values[i]);
+}
+
 }  // namespace
 
 comm::Buffer host_buffer(std::size_t bytes) {
@@ -60,6 +66,22 @@ void store(const float* from, void* into, DType dtype, std::int64_t count) {
       return store_as<Float16>(from, into, count);
     case DType::u8:
       return store_as<std::uint8_t>(from, into, count);
+    default:
+      fail(ExitCode::internal, "parameters are not stored as {}", name_of(dtype));
+  }
+}
+
+void load(const void* from, DType dtype, float* into, std::int64_t count) {
+  switch (dtype) {
+    case DType::f32:
+      std::memcpy(into, from, static_cast<std::size_t>(count) * sizeof(float));
+      return;
+    case DType::bf16:
+      return load_as<BFloat16>(from, into, count);
+    case DType::f16:
+      return load_as<Float16>(from, into, count);
+    case DType::u8:
+      return load_as<std::uint8_t>(from, into, count);
     default:
       fail(ExitCode::internal, "parameters are not stored as {}", name_of(dtype));
   }

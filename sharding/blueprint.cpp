@@ -13,24 +13,27 @@ std::int64_t total_elements(const ParamGroup& group) {
   return total;
 }
 
-GroupFacts spans_of(const ParamGroup& group, const Placement& placement, const Extent& extent) {
-  GroupFacts facts;
-  facts.name = group.name;
-  facts.trainable = group.trainable;
-  const bool persistent = total_elements(group) < placement.persist_below;
-  if (!persistent) facts.parameters = placement.of_parameters(group.trainable).span.ranks(extent);
-  if (facts.parameters > 1 && placement.secondary) facts.secondary = placement.secondary->span.ranks(extent);
-  if (group.trainable) {
-    facts.gradients = placement.gradients.span.ranks(extent);
-    facts.optimizer = placement.optimizer.span.ranks(extent);
-  }
-  return facts;
-}
-
 DType stored_type(const ParamGroup& group, const Placement& placement) {
   if (group.stored) return *group.stored;
   const DType dtype = dtype_of(placement.of_parameters(group.trainable).codec);
   return size_of(dtype) > 1 ? dtype : dtype_of(placement.parameters.codec);
+}
+
+GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const Extent& extent) {
+  GroupFacts facts;
+  facts.name = group.name;
+  facts.trainable = group.trainable;
+  const bool persistent = total_elements(group) < placement.persist_below;
+  const State& parameters = placement.of_parameters(group.trainable);
+  if (!persistent) facts.parameters = parameters.span.ranks(extent);
+  if (!persistent && size_of(stored_type(group, placement)) > 1) facts.parameter_wire = parameters.wire;
+  if (facts.parameters > 1 && placement.secondary) facts.secondary = placement.secondary->span.ranks(extent);
+  if (group.trainable) {
+    facts.gradients = placement.gradients.span.ranks(extent);
+    facts.gradient_wire = persistent ? Wire::raw : placement.gradients.wire;
+    facts.optimizer = placement.optimizer.span.ranks(extent);
+  }
+  return facts;
 }
 
 }  // namespace
@@ -40,7 +43,7 @@ Blueprint draw(const Model& model, const Placement& placement, const Extent& ext
   Blueprint blueprint;
   blueprint.facts.world = extent.world;
   for (const ParamGroup& group : model.groups) {
-    GroupFacts facts = spans_of(group, placement, extent);
+    GroupFacts facts = facts_of(group, placement, extent);
     const int parts = std::lcm(std::lcm(facts.parameters, facts.optimizer), std::max(facts.secondary, 1));
     blueprint.layouts.emplace_back(group.parameters, std::lcm(parts, facts.gradients),
                                    group.trainable ? granule : Granule::element());

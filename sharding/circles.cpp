@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "sharding/partition.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding {
 
@@ -33,28 +34,35 @@ comm::Group Standing::ranks_at(const comm::Group& positions) const {
   return group;
 }
 
-comm::Communicator* Circles::find_or_make(const Circle& circle) {
+Channel& Circles::find_or_make(const Circle& circle) {
   for (const Made& made : made_)
-    if (made.circle == circle) return made.communicator.get();
+    if (made.circle == circle) return *made.channel;
   const Partition partition(standing_.extent().world, circle.spans);
   const comm::Group group =
       standing_.ranks_at(partition.between(standing_.position(), circle.inner(), circle.outer()));
   comm::CommunicatorOptions options;
   options.name = fmt::format("{} {}", name_of(circle.lane), fmt::join(circle.spans, "-"));
-  made_.push_back({circle, world_.communicator(group, "auto", options)});
-  return made_.back().communicator.get();
+  made_.push_back({circle, std::make_unique<Channel>(world_, group, circle.wire, options)});
+  return *made_.back().channel;
 }
 
-std::vector<comm::Communicator*> Circles::of(const Schedule& schedule) {
-  std::vector<comm::Communicator*> communicators;
-  for (const Circle& circle : schedule.circles) communicators.push_back(find_or_make(circle));
-  return communicators;
+std::vector<Channel*> Circles::of(const Schedule& schedule) {
+  std::vector<Channel*> channels;
+  for (const Circle& circle : schedule.circles) channels.push_back(&find_or_make(circle));
+  std::vector<std::uint64_t> most(channels.size(), 0);
+  for (const Op& op : schedule.ops) {
+    if (op.communicator < 0 || op.target < 0) continue;
+    auto& here = most[static_cast<std::size_t>(op.communicator)];
+    here = std::max(here, elements_moved(schedule.facts.groups[static_cast<std::size_t>(op.target)], op));
+  }
+  for (std::size_t i = 0; i < channels.size(); ++i) channels[i]->reserve(most[i]);
+  return channels;
 }
 
 comm::Traffic Circles::traffic() const {
   comm::Traffic total;
   for (const Made& made : made_) {
-    const comm::Traffic traffic = made.communicator->traffic();
+    const comm::Traffic traffic = made.channel->traffic();
     total.inside_node += traffic.inside_node;
     total.across_nodes += traffic.across_nodes;
   }

@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "comm/communicator.h"
+#include "sharding/channel.h"
 #include "sharding/schedule.h"
 
 namespace trireme::sharding {
@@ -22,20 +22,20 @@ class Standing {
   Extent extent_;
 };
 
-/// The communicators that schedules name by circle. Every rank makes the same ones in the same order.
+/// The channels that schedules name by circle. Every rank makes the same ones in the same order.
 class Circles {
  public:
   Circles(comm::World& world, const Standing& standing) : world_(world), standing_(standing) {}
   /// One pointer for each of the schedule's circles; makes those that are new.
-  std::vector<comm::Communicator*> of(const Schedule& schedule);
+  std::vector<Channel*> of(const Schedule& schedule);
   comm::Traffic traffic() const;
 
  private:
-  comm::Communicator* find_or_make(const Circle& circle);
+  Channel& find_or_make(const Circle& circle);
 
   struct Made {
     Circle circle;
-    std::unique_ptr<comm::Communicator> communicator;
+    std::unique_ptr<Channel> channel;
   };
   comm::World& world_;
   const Standing& standing_;

@@ -49,8 +49,10 @@ std::uint64_t hash_of(const Schedule& schedule) {
     for (const int span : {group.parameters, group.gradients, group.optimizer, group.secondary})
       hash.add(static_cast<std::uint64_t>(span));
   }
-  for (const Circle& circle : schedule.circles)
+  for (const Circle& circle : schedule.circles) {
+    hash.add(static_cast<std::uint64_t>(circle.wire));
     for (const int span : circle.spans) hash.add(static_cast<std::uint64_t>(span));
+  }
   for (const Op& op : schedule.ops) {
     if (op.communicator < 0) continue;
     hash.add(static_cast<std::uint64_t>(op.kind) << 8 | static_cast<std::uint64_t>(op.route));

@@ -83,7 +83,7 @@ Engine::Prepared& Engine::prepared(ScheduleOptions::Purpose purpose, int micro_b
   auto made = std::make_unique<Prepared>(Prepared{build(purpose, micro_batches), {}});
   validate(made->schedule);
   agree_on(made->schedule);
-  made->communicators = circles_.of(made->schedule);
+  made->channels = circles_.of(made->schedule);
   prepared_.push_back(std::move(made));
   return *prepared_.back();
 }
@@ -121,12 +121,12 @@ void Engine::load(const ReadFloats& read) {
 
 void Engine::publish() {
   Prepared& step = prepared(ScheduleOptions::Purpose::train, 1);
-  executor_.publish(step.schedule, step.communicators);
+  executor_.publish(step.schedule, step.channels);
 }
 
 StepResult Engine::train(const StepInput& input) {
   Prepared& step = prepared(ScheduleOptions::Purpose::train, static_cast<int>(input.micro_batches.size()));
-  return agreed(executor_.run(step.schedule, step.communicators, input));
+  return agreed(executor_.run(step.schedule, step.channels, input));
 }
 
 StepResult Engine::run(const Schedule& schedule, const StepInput& input) {
@@ -137,7 +137,7 @@ double Engine::evaluate(const std::vector<Context>& micro_batches) {
   Prepared& pass = prepared(ScheduleOptions::Purpose::evaluate, static_cast<int>(micro_batches.size()));
   StepInput input;
   input.micro_batches = micro_batches;
-  Outcome outcome = executor_.run(pass.schedule, pass.communicators, input);
+  Outcome outcome = executor_.run(pass.schedule, pass.channels, input);
   std::array<double, 2> totals{outcome.result.loss, static_cast<double>(outcome.failed_ranks)};
   if (!outcome.cut_off)
     control_->all_reduce(totals.data(), totals.data(), totals.size(), DType::f64, comm::Reduction::sum);

@@ -73,7 +73,7 @@ class Engine {
  private:
   struct Prepared {
     Schedule schedule;
-    std::vector<comm::Communicator*> communicators;
+    std::vector<Channel*> channels;
   };
   Prepared& prepared(ScheduleOptions::Purpose purpose, int micro_batches);
   Schedule build(ScheduleOptions::Purpose purpose, int micro_batches) const;

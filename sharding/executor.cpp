@@ -9,10 +9,6 @@
 namespace trireme::sharding {
 namespace {
 
-comm::Shards even(std::int64_t each, const comm::Communicator& communicator) {
-  return comm::Shards::even(static_cast<std::size_t>(each), communicator.size());
-}
-
 /// As PyTorch's clip_grad_norm_ counts it.
 constexpr double norm_margin = 1e-6;
 
@@ -29,12 +25,12 @@ Lane& Executor::lane(OpLane which) {
   return *made;
 }
 
-Outcome Executor::run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
+Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& channels,
                       const StepInput& input) {
   require(static_cast<int>(input.micro_batches.size()) == schedule.options.micro_batches,
           "a schedule of {} micro-batches was given {}", schedule.options.micro_batches,
           input.micro_batches.size());
-  Run run{schedule, communicators, input};
+  Run run{schedule, channels, input};
   place_.units.begin(input.micro_batches);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
@@ -105,19 +101,15 @@ void Executor::check_slots(const Run& run, const Op& op) const {
 }
 
 void Executor::gather(Run& run, const Op& op) {
-  comm::Communicator& communicator = *run.communicators[static_cast<std::size_t>(op.communicator)];
+  Channel& channel = *run.channels[static_cast<std::size_t>(op.communicator)];
   const GroupState& from = state(op.target);
-  switch (op.route) {
-    case Route::refresh:
-      return communicator.all_gather(from.updated(), from.home(),
-                                     even(from.optimizer_elements(), communicator), from.stored());
-    case Route::secondary:
-      communicator.all_gather(from.secondary(), place_.parameter_slots.data(op.target),
-                              even(from.secondary_elements(), communicator), from.stored());
-      break;
-    default:
-      communicator.all_gather(from.home(), place_.parameter_slots.data(op.target),
-                              even(from.parameter_elements(), communicator), from.stored());
+  if (op.route == Route::refresh)
+    return channel.gather(from.updated(), from.home(), from.optimizer_elements(), from.stored());
+  void* slot = place_.parameter_slots.data(op.target);
+  if (op.route == Route::secondary) {
+    channel.gather(from.secondary(), slot, from.secondary_elements(), from.stored());
+  } else {
+    channel.gather(from.home(), slot, from.parameter_elements(), from.stored());
   }
   place_.parameter_slots.filled(op.target, generation_);
 }
@@ -130,24 +122,24 @@ void Executor::stash(const Op& op) {
 }
 
 void Executor::reduce(Run& run, const Op& op) {
-  comm::Communicator& communicator = *run.communicators[static_cast<std::size_t>(op.communicator)];
+  Channel& channel = *run.channels[static_cast<std::size_t>(op.communicator)];
   const GroupState& group = state(op.target);
-  constexpr auto sum = comm::Reduction::sum;
   switch (op.route) {
     case Route::span: {
       const bool first = op.overwrite != 0;
       float* landing = first ? group.gradient() : place_.landing.as<float>();
-      communicator.reduce_scatter(place_.gradient_slots.data(op.target), landing,
-                                  even(group.gradient_elements(), communicator), DType::f32, sum);
+      auto* whole = static_cast<float*>(place_.gradient_slots.data(op.target));
+      // Padding holds what another group left there, which would spoil the block that it shares with numbers.
+      if (channel.quantises())
+        place_.blueprint.layouts[static_cast<std::size_t>(op.target)].clear_padding(whole);
+      channel.reduce_scatter(whole, landing, group.gradient_elements());
       if (!first) add(group.gradient(), landing, group.gradient_elements());
       return;
     }
     case Route::rest:
-      return communicator.reduce_scatter(group.gradient(), group.reduced(),
-                                         even(group.optimizer_elements(), communicator), DType::f32, sum);
+      return channel.reduce_scatter(group.gradient(), group.reduced(), group.optimizer_elements());
     default:
-      return communicator.all_reduce(group.reduced(), group.reduced(),
-                                     static_cast<std::size_t>(group.optimizer_elements()), DType::f32, sum);
+      return channel.all_reduce(group.reduced(), group.optimizer_elements());
   }
 }
 
@@ -159,9 +151,7 @@ void Executor::norm(Run& run, const Op& op) {
     if (group.optimizer_replica() == 0)
       for (const Piece& piece : group.optimizer_pieces())
         totals[0] += sum_of_squares(group.reduced() + piece.at, piece.count);
-  if (op.communicator >= 0)
-    run.communicators[static_cast<std::size_t>(op.communicator)]->all_reduce(
-        totals.data(), totals.data(), totals.size(), DType::f64, comm::Reduction::sum);
+  if (op.communicator >= 0) run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);
   const double scale = 1.0 / run.input.loss_scale;
   run.result.loss = totals[1] * scale;
@@ -194,9 +184,9 @@ void Executor::update(Run& run, const Op& op) {
   group.bring_home();
 }
 
-void Executor::publish(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators) {
+void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& channels) {
   const StepInput nothing;
-  Run run{schedule, communicators, nothing};
+  Run run{schedule, channels, nothing};
   for (const Op& op : schedule.ops) {
     if (op.kind == OpKind::update) {
       GroupState& group = state(op.target);

@@ -71,20 +71,19 @@ class Executor {
  public:
   explicit Executor(Workplace workplace) : place_(workplace) {}
 
-  /// `communicators`: one for each circle of the schedule. Returns when every op is done.
-  Outcome run(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators,
-              const StepInput& input);
+  /// `channels`: one for each circle of the schedule. Returns when every op is done.
+  Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
   void before_each(BeforeOp before) { before_ = std::move(before); }
   /// How often parameters have been updated: the generation that slots must hold.
   std::uint64_t generation() const { return generation_; }
   /// Takes what the optimizer's slice holds to all slices of the parameters: after loading, as after an
   /// update.
-  void publish(const Schedule& schedule, const std::vector<comm::Communicator*>& communicators);
+  void publish(const Schedule& schedule, const std::vector<Channel*>& channels);
 
  private:
   struct Run {
     const Schedule& schedule;
-    const std::vector<comm::Communicator*>& communicators;
+    const std::vector<Channel*>& channels;
     const StepInput& input;
     StepResult result{};
     double update_scale = 1;

@@ -75,4 +75,13 @@ std::vector<Piece> Layout::pieces(int slice, int span) const {
   return pieces;
 }
 
+void Layout::clear_padding(float* whole) const {
+  std::int64_t end = 0;
+  for (const Piece& piece : pieces(0, 1)) {
+    std::fill(whole + end, whole + piece.at, 0.0F);
+    end = piece.at + piece.count;
+  }
+  std::fill(whole + end, whole + elements_, 0.0F);
+}
+
 }  // namespace trireme::sharding

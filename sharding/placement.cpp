@@ -133,6 +133,11 @@ class Checker {
     using enum Wire;
     check_wire("parameters", placement_.parameters, {raw, int8});
     check_wire("gradients", placement_.gradients, {raw, fp32, bf16, int8_two_hop, int4_two_hop});
+    if ((placement_.gradients.wire == int8_two_hop || placement_.gradients.wire == int4_two_hop) &&
+        ranks(placement_.optimizer) != extent_.world)
+      add("placement.gradients.wire=bf16",
+          "gradients that travel as {} end in slices of all {} ranks, and the optimizer is split over {}",
+          name_of(placement_.gradients.wire), extent_.world, ranks(placement_.optimizer));
     check_wire("optimizer", placement_.optimizer, {raw});
     if (placement_.frozen) check_wire("frozen", *placement_.frozen, {raw, int8});
     if (placement_.secondary) check_wire("secondary", *placement_.secondary, {raw});

@@ -50,6 +50,7 @@ enum class Route : std::uint8_t {
 struct Circle {
   OpLane lane = OpLane::gather;
   std::vector<int> spans;
+  Wire wire = Wire::raw;
   int inner() const { return spans.front(); }
   int outer() const { return spans.back(); }
   bool operator==(const Circle&) const = default;
@@ -64,7 +65,7 @@ struct Op {
   Route route = Route::none;
   /// Index into Schedule::circles; -1: no other rank takes part.
   int communicator = -1;
-  /// Of the whole vector that is moved.
+  /// Of the whole vector that is moved, as it travels.
   std::uint64_t bytes = 0;
   /// backward: bit i: the buffer of the unit's i-th group holds nothing yet; reduce: bit 0: nor does the
   /// slice.
@@ -83,6 +84,7 @@ struct GroupFacts {
   bool trainable = true;
   int parameters = 1, gradients = 1, optimizer = 1;  ///< spans in ranks
   int secondary = 0;                                 ///< 0: none
+  Wire parameter_wire = Wire::raw, gradient_wire = Wire::raw;
   std::uint64_t bytes() const { return elements * element_bytes; }
 };
 

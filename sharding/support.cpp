@@ -5,12 +5,6 @@
 namespace trireme::sharding {
 namespace {
 
-void require_raw(const Placement& placement, const char* name, const State& state) {
-  if (state.wire != Wire::raw && state.wire != Wire::fp32)
-    fail(ExitCode::configuration, "placement '{}': {} cannot travel as {} yet; set placement.{}.wire=raw",
-         placement.name, name, name_of(state.wire), name);
-}
-
 void require_memory(const Placement& placement, const char* name, const State& state) {
   if (state.tier == Tier::nvme)
     fail(ExitCode::configuration, "placement '{}': {} cannot be kept on NVMe yet; set placement.{}.tier=host",
@@ -20,12 +14,9 @@ void require_memory(const Placement& placement, const char* name, const State& s
 }  // namespace
 
 void require_supported(const Placement& placement) {
-  require_raw(placement, "parameters", placement.parameters);
-  require_raw(placement, "gradients", placement.gradients);
   require_memory(placement, "parameters", placement.parameters);
   require_memory(placement, "optimizer", placement.optimizer);
   if (placement.frozen) {
-    require_raw(placement, "frozen", *placement.frozen);
     require_memory(placement, "frozen", *placement.frozen);
   }
   if (placement.gradients.codec != Codec::fp32)

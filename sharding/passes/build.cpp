@@ -6,9 +6,9 @@
 namespace trireme::sharding {
 namespace passes {
 
-int Draft::circle(OpLane lane, const GroupFacts& group, int inner, int outer) {
+int Draft::circle(OpLane lane, const GroupFacts& group, int inner, int outer, Wire wire) {
   if (inner == outer) return -1;
-  Circle wanted{lane, {inner, outer}};
+  Circle wanted{lane, {inner, outer}, wire};
   for (const int span : {group.parameters, group.gradients, group.optimizer})
     if (span > inner && span < outer) wanted.spans.push_back(span);
   std::sort(wanted.spans.begin(), wanted.spans.end());

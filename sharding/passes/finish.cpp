@@ -1,5 +1,7 @@
-#include "sharding/passes/passes.h"
 #include <utility>
+
+#include "sharding/passes/passes.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding::passes {
 
@@ -24,8 +26,11 @@ void finish_step(Draft& draft) {
       Op refresh;
       refresh.kind = OpKind::gather, refresh.target = index, refresh.lane = OpLane::gather,
       refresh.route = Route::refresh;
-      refresh.bytes = group.bytes() / static_cast<std::uint64_t>(group.parameters);
-      refresh.communicator = draft.circle(OpLane::gather, group, group.parameters, group.optimizer);
+      refresh.bytes =
+          bytes_on(group.parameter_wire, group.elements / static_cast<std::uint64_t>(group.parameters),
+                   group.element_bytes, group.optimizer / group.parameters);
+      refresh.communicator =
+          draft.circle(OpLane::gather, group, group.parameters, group.optimizer, group.parameter_wire);
       end.push_back(refresh);
     }
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "sharding/passes/passes.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding::passes {
 namespace {
@@ -37,10 +38,13 @@ void gather_parameters(Draft& draft) {
         auto& cell = draft.before[static_cast<std::size_t>(
             std::max({0, here.last_reader + 1, at - draft.options().prefetch_depth}))];
         const bool from_stash = stashed[g];
-        Op gather = group_op(OpKind::gather, index, OpLane::gather, facts.bytes());
+        const int slices = from_stash ? facts.secondary : facts.parameters;
+        const Wire wire = from_stash ? Wire::raw : facts.parameter_wire;
+        Op gather = group_op(OpKind::gather, index, OpLane::gather,
+                             bytes_on(wire, facts.elements, facts.element_bytes, slices));
         gather.route = from_stash ? Route::secondary : Route::primary;
-        gather.communicator = from_stash ? draft.circle(OpLane::gather, GroupFacts{}, 1, facts.secondary)
-                                         : draft.circle(OpLane::gather, facts, 1, facts.parameters);
+        gather.communicator =
+            draft.circle(OpLane::gather, from_stash ? GroupFacts{} : facts, 1, slices, wire);
         cell.push_back(gather);
         if (from_stash) stash_used[g] = 1;
         if (train && facts.secondary > 1 && !from_stash) {

@@ -18,7 +18,7 @@ struct Draft {
   const UnitFacts& unit(const Op& op) const { return facts().units[static_cast<std::size_t>(op.target)]; }
   const GroupFacts& group(int index) const { return facts().groups[static_cast<std::size_t>(index)]; }
   /// The communicator of `lane` between two of the group's spans; -1 where that is a single rank.
-  int circle(OpLane lane, const GroupFacts& group, int inner, int outer);
+  int circle(OpLane lane, const GroupFacts& group, int inner, int outer, Wire wire = Wire::raw);
 };
 
 /// A group that wants a slot. One that stays there has it alone; the others share rings of `depth` + 1 units'

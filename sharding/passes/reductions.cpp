@@ -1,5 +1,7 @@
-#include "sharding/passes/passes.h"
 #include <utility>
+
+#include "sharding/passes/passes.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding::passes {
 namespace {
@@ -47,8 +49,10 @@ class Reductions {
     const GroupFacts& facts = draft_.group(group);
     Op op;
     op.kind = OpKind::reduce, op.target = group, op.lane = OpLane::reduce, op.route = route;
-    op.bytes = facts.elements * sizeof(float) / static_cast<std::uint64_t>(inner);
-    op.communicator = draft_.circle(OpLane::reduce, facts, inner, outer);
+    const Wire wire = wire_of_reduction(facts.gradient_wire, route);
+    op.bytes =
+        bytes_on(wire, facts.elements / static_cast<std::uint64_t>(inner), sizeof(float), outer / inner);
+    op.communicator = draft_.circle(OpLane::reduce, facts, inner, outer, wire);
     return op;
   }
   std::vector<Op>& after_last_use(int group) {

@@ -1,5 +1,6 @@
 #include "sharding/layout.h"
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -115,6 +116,21 @@ TEST(Partition, OneSpanGoesByConsecutiveRanks) {
   for (int rank = 0; rank < 8; ++rank) EXPECT_EQ(partition.slice(rank, 4), rank % 4);
   EXPECT_EQ(partition.between(5, 1, 4).ranks, (std::vector{4, 5, 6, 7}));
   EXPECT_EQ(partition.replicas(5, 4).ranks, (std::vector{1, 5}));
+}
+
+TEST(Layout, ClearsWhatIsNoParameterAndNothingElse) {
+  std::vector<Parameter> parameters(3);
+  parameters[0].shape = {5, 13}, parameters[1].shape = {70}, parameters[2].shape = {64};
+  for (const Granule granule : {Granule::element(), Granule::block(128), Granule::tensor()}) {
+    const Layout layout(parameters, 3, granule);
+    std::vector<float> whole(static_cast<std::size_t>(layout.elements()), 1.0F);
+    layout.clear_padding(whole.data());
+    EXPECT_EQ(std::count(whole.begin(), whole.end(), 1.0F), layout.used());
+    for (int i = 0; i < 3; ++i) {
+      const auto first = whole.begin() + layout.offset(i);
+      EXPECT_EQ(std::count(first, first + layout.count(i), 1.0F), layout.count(i));
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "comm/codec/quantised_all_gather.h"
+#include "comm/codec/two_hop_reduce_scatter.h"
+#include "comm/communicator.h"
+#include "sharding/placement.h"
+
+namespace trireme::sharding {
+
+/// The ranks of one circle, and vectors as they travel among them: as they are, or in the circle's wire.
+/// Every rank of the world makes one together. For one thread at a time.
+class Channel {
+ public:
+  Channel(comm::World& world, const comm::Group& group, Wire wire, const comm::CommunicatorOptions& options);
+
+  /// Makes room for vectors of so many elements. Collective.
+  void reserve(std::uint64_t elements);
+
+  /// `each`: the elements of a slice.
+  void gather(const void* slice, void* whole, std::int64_t each, DType dtype);
+  void reduce_scatter(const float* whole, float* slice, std::int64_t each);
+  void all_reduce(float* values, std::int64_t count);
+  void all_reduce(std::span<double> values);
+
+  /// Whether numbers near each other lose precision by each other's size.
+  bool quantises() const { return quantised_ || two_hop_; }
+  comm::Traffic traffic() const;
+
+ private:
+  comm::Shards even(std::int64_t each) const;
+
+  Wire wire_;
+  int ranks_;
+  std::uint64_t reserved_ = 0;
+  std::unique_ptr<comm::Communicator> communicator_;
+  std::unique_ptr<comm::QuantisedAllGather> quantised_;
+  std::unique_ptr<comm::TwoHopReduceScatter> two_hop_;
+  comm::Buffer narrow_;
+};
+
+}  // namespace trireme::sharding
