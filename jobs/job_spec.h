@@ -42,6 +42,14 @@ struct LossScaleChoice {
   bool operator==(const LossScaleChoice&) const = default;
 };
 
+struct CheckpointChoice {
+  bool asynchronous = true;
+  std::string reread = "sampled";
+  std::int64_t keep_every = 0;
+  bool keep_best = false;
+  bool operator==(const CheckpointChoice&) const = default;
+};
+
 struct SlurmChoice {
   std::int64_t nodes = 1;
   std::int64_t ranks_per_node = 1;
@@ -103,6 +111,7 @@ struct JobSpec {
 
   PlacementChoice placement;
   ScheduleChoice schedule;
+  CheckpointChoice checkpoint;
   SlurmChoice slurm;
 
   /// What the reader decided on its own, one sentence each.

@@ -93,7 +93,7 @@ std::vector<Key> training_keys() {
       {"save_steps", +[](JobSpec& j) -> std::int64_t& { return j.save_steps; },
        "Steps between checkpoints; 0: at the end alone", 0, many},
       {"save_total_limit", +[](JobSpec& j) -> std::int64_t& { return j.save_total_limit; },
-       "Checkpoints that are kept", 1, 1e6},
+       "How many of the newest checkpoints are kept", 1, 1e6},
       {"hang_time_limit", +[](JobSpec& j) -> std::int64_t& { return j.hang_time_limit; },
        "Seconds without progress after which the run ends with 124 and the culprit named; 0: never", 0, 1e6},
   };
@@ -122,6 +122,21 @@ std::vector<Key> loss_scale_keys() {
        "Overflows before the scale is halved", 1, 1e6},
       {"loss_scale.minimum", +[](JobSpec& j) -> double& { return j.loss_scale.minimum; },
        "The least scale; an overflow there ends the run", 1e-30, 1e30},
+  };
+}
+
+std::vector<Key> checkpoint_keys() {
+  return {
+      {"checkpoint.asynchronous", +[](JobSpec& j) -> bool& { return j.checkpoint.asynchronous; },
+       "Training goes on while a copy of the state is written; false: it waits, and no copy is kept"},
+      {.name = "checkpoint.reread",
+       .place = +[](JobSpec& j) -> std::string& { return j.checkpoint.reread; },
+       .meaning = "How much of each file is read back from the disk and compared",
+       .choices = {"sampled", "whole"}},
+      {"checkpoint.keep_every", +[](JobSpec& j) -> std::int64_t& { return j.checkpoint.keep_every; },
+       "Checkpoints whose step is a multiple of it stay beside the newest; 0: none", 0, many},
+      {"checkpoint.keep_best", +[](JobSpec& j) -> bool& { return j.checkpoint.keep_best; },
+       "The checkpoint with the lowest loss (the mean since the one before) stays too"},
   };
 }
 
@@ -169,7 +184,7 @@ std::vector<Key> slurm_keys() {
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all = training_keys();
-    for (const auto& more : {schedule_keys(), loss_scale_keys(), slurm_keys()})
+    for (const auto& more : {schedule_keys(), loss_scale_keys(), checkpoint_keys(), slurm_keys()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

@@ -29,7 +29,6 @@ const std::vector<RefusedKey>& refused_keys() {
       {"hub_model_id", "nothing is uploaded"},
       {"trust_remote_code", "no code is ever run from a model folder"},
       {"offload", "state stays on the device so far"},
-      {"checkpoint", "its settings are save_steps and save_total_limit so far"},
   };
   return table;
 }

@@ -21,6 +21,16 @@ std::unique_ptr<comm::Communicator> of_all_ranks(comm::World& world, const Stand
   return world.communicator(standing.ranks_at(positions), "auto", options);
 }
 
+std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standing& standing,
+                                                const Placement& placement) {
+  const int span = placement.optimizer.span.ranks(standing.extent());
+  const comm::Group positions =
+      Partition(standing.extent().world, {span}).replicas(standing.position(), span);
+  comm::CommunicatorOptions options;
+  options.name = "replicas";
+  return world.communicator(standing.ranks_at(positions), "auto", options);
+}
+
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
                                     const Allocate& allocate) {
   std::vector<GroupState> states;
@@ -41,6 +51,7 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       circles_(world, standing_),
       control_(of_all_ranks(world, standing_)),
       blueprint_(draw(model_, placement_, standing_.extent(), optimizer_->granule())),
+      replicas_(of_replicas(world, standing_, placement_)),
       states_(make_states(blueprint_, standing_.position(), *optimizer_, allocator())),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
       parameter_slots_(first_schedule_.parameter_slots, allocator()),
@@ -161,7 +172,9 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
     for (const Piece& piece : group.trainable ? state.optimizer_pieces() : state.parameter_pieces()) {
       StateSlice slice{&group.parameters[static_cast<std::size_t>(piece.parameter)], "parameter", piece.begin,
                        piece.count};
-      slice.first_replica = (group.trainable ? state.optimizer_replica() : state.parameter_replica()) == 0;
+      const GroupFacts& facts = blueprint_.group(static_cast<int>(i));
+      slice.replica = group.trainable ? state.optimizer_replica() : state.parameter_replica();
+      slice.replicas = blueprint_.facts.world / (group.trainable ? facts.optimizer : facts.parameters);
       slice.trainable = group.trainable;
       slice.dtype = group.trainable ? DType::f32 : state.stored();
       slice.data = group.trainable ? reinterpret_cast<std::byte*>(state.master() + piece.at)
@@ -170,6 +183,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       for (std::size_t k = 0; k < state.state_count(); ++k) {
         StateSlice kept = slice;
         kept.state = kinds[k].name, kept.dtype = kinds[k].dtype;
+        kept.elements_each = kinds[k].elements_each;
         kept.begin = piece.begin / kinds[k].elements_each;
         kept.count = (piece.count + kinds[k].elements_each - 1) / kinds[k].elements_each;
         kept.data = offset_by(state.state(k), piece.at / kinds[k].elements_each, kinds[k].dtype);

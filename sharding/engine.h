@@ -28,8 +28,10 @@ struct StateSlice {
   std::int64_t count = 0;
   DType dtype = DType::f32;
   std::byte* data = nullptr;
-  /// False where an earlier rank holds the same.
-  bool first_replica = true;
+  /// How many of the parameter's elements share one of the state's.
+  std::int64_t elements_each = 1;
+  /// Which of how many ranks that hold the same this one is.
+  int replica = 0, replicas = 1;
   bool trainable = true;
 };
 
@@ -64,6 +66,8 @@ class Engine {
   }
   /// Of all ranks, for the small agreements of a training loop.
   comm::Communicator& control() { return *control_; }
+  /// Of the ranks that hold the same trainable slices as this one, in the order of `StateSlice::replica`.
+  comm::Communicator& replicas() { return *replicas_; }
   comm::Traffic traffic() const { return circles_.traffic(); }
   MemoryUse memory() const;
   Executor& executor() { return executor_; }
@@ -91,6 +95,7 @@ class Engine {
   std::unique_ptr<comm::Communicator> control_;
   int allocations_ = 0;
   Blueprint blueprint_;
+  std::unique_ptr<comm::Communicator> replicas_;
   std::vector<GroupState> states_;
   Schedule first_schedule_;
   Slots parameter_slots_, gradient_slots_;

@@ -5,32 +5,59 @@
 
 #include "core/error.h"
 #include "io/checkpoint/digest.h"
+#include "io/checkpoint/pieces.h"
+#include "io/file.h"
+#include "io/read_ahead.h"
 
 namespace trireme::io {
 namespace {
 
 namespace fs = std::filesystem;
 
+/// What cannot be opened for its own sake is as good as damaged.
+template <typename Work>
+auto blaming_the_file(Work work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::configuration) fail(ExitCode::damaged, "{}", error.what());
+    throw;
+  }
+}
+
 Manifest load_manifest(const fs::path& folder) {
   const fs::path path = folder / manifest_file;
   constexpr std::uint64_t largest = std::uint64_t{1} << 30;
   for (const char* needed : {manifest_file, manifest_digest_file})
     if (!fs::exists(folder / needed)) fail(ExitCode::damaged, "{}: {} is missing", folder.string(), needed);
-  const std::string text = read_text(path, largest);
-  if (read_text(folder / manifest_digest_file) != text_digest(text) + "\n")
+  const std::string text = blaming_the_file([&] { return read_text(path, largest); });
+  const std::string digest = blaming_the_file([&] { return read_text(folder / manifest_digest_file); });
+  if (digest != text_digest(text) + "\n")
     fail(ExitCode::damaged, "{}: does not have the digest that {} says", path.string(), manifest_digest_file);
   return parse_manifest(text, path.string());
 }
 
-File open_checked(const fs::path& folder, const StoredFile& expected) {
+void check_file(const fs::path& folder, const StoredFile& expected) {
   const fs::path path = folder / expected.name;
-  if (expected.name.find('/') != std::string::npos || !fs::exists(path))
-    fail(ExitCode::damaged, "{}: the file {} is missing", folder.string(), expected.name);
-  File file = File::open_for_reading(path);
-  if (file.size() != expected.bytes)
-    fail(ExitCode::damaged, "{}: is {} bytes long, the manifest says {}", path.string(), file.size(),
+  std::error_code status;
+  if (expected.name.find('/') != std::string::npos || !fs::exists(path, status))
+    fail(ExitCode::damaged, "{}: the file {} {}", folder.string(), expected.name,
+         status ? "cannot be opened: " + status.message() : "is missing");
+  if (!fs::is_regular_file(path)) fail(ExitCode::damaged, "{}: is not a regular file", path.string());
+  const std::uint64_t bytes = fs::file_size(path, status);
+  if (status || bytes != expected.bytes)
+    fail(ExitCode::damaged, "{}: is {} bytes long, the manifest says {}", path.string(), bytes,
          expected.bytes);
-  return file;
+}
+
+[[noreturn]] void damaged(const fs::path& path, const StoredSlice& slice, std::uint64_t at,
+                          std::uint64_t bytes) {
+  fail(ExitCode::damaged, "{}: tensor {} is damaged between bytes {} and {} of the file", path.string(),
+       slice.name, slice.offset + at, slice.offset + at + bytes);
+}
+
+std::uint64_t chunk_bytes(const StoredSlice& slice, std::uint64_t chunk) {
+  return std::min(digest_chunk, slice.bytes() - chunk * digest_chunk);
 }
 
 }  // namespace
@@ -38,9 +65,9 @@ File open_checked(const fs::path& folder, const StoredFile& expected) {
 Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder), manifest_(load_manifest(folder)) {
   for (std::size_t i = 0; i < manifest_.shards.size(); ++i) {
     const ShardRecord& shard = manifest_.shards[i];
-    files_.push_back(open_checked(folder, shard.file));
+    check_file(folder, shard.file);
     for (const StoredSlice& slice : shard.slices) {
-      const std::uint64_t chunks = (slice.count * size_of(slice.dtype) + digest_chunk - 1) / digest_chunk;
+      const std::uint64_t chunks = (slice.bytes() + digest_chunk - 1) / digest_chunk;
       if (slice.digests.size() != chunks)
         fail(ExitCode::damaged, "{}: tensor {} has {} digests for {} chunks", folder.string(), slice.name,
              slice.digests.size(), chunks);
@@ -48,74 +75,105 @@ Checkpoint::Checkpoint(const fs::path& folder) : folder_(folder), manifest_(load
       places_[slice.name].push_back({i, &slice});
     }
   }
-  files_.push_back(open_checked(folder, manifest_.master));
+  check_file(folder, manifest_.master);
   for (auto& [name, places] : places_)
     std::sort(places.begin(), places.end(),
               [](const Place& a, const Place& b) { return a.slice->begin < b.slice->begin; });
 }
 
 void Checkpoint::read(std::string_view tensor, std::uint64_t first, std::span<std::byte> out) const {
-  const auto found = places_.find(tensor);
-  if (found == places_.end())
-    fail(ExitCode::configuration, "{}: holds no tensor {}", folder_.string(), tensor);
-  const std::size_t size = size_of(found->second[0].slice->dtype);
-  const std::uint64_t last = first + out.size() / size;
-  std::uint64_t got = 0;
-  for (const Place& place : found->second) {
-    const std::uint64_t begin = std::max(first, place.slice->begin);
-    const std::uint64_t end = std::min(last, place.slice->begin + place.slice->count);
-    if (begin >= end) continue;
-    read_slice(place, begin - place.slice->begin, out.subspan((begin - first) * size, (end - begin) * size));
-    got += end - begin;
-  }
-  require(got == last - first, "{}: elements [{}, {}) of tensor {} are not all there", folder_.string(),
-          first, last, tensor);
+  const Wanted one{tensor, first, out};
+  read(std::span(&one, 1));
 }
 
-void Checkpoint::read_slice(const Place& place, std::uint64_t first, std::span<std::byte> out) const {
-  const StoredSlice& slice = *place.slice;
-  const std::size_t size = size_of(slice.dtype);
-  const std::uint64_t begin = first * size, end = begin + out.size(), whole = slice.count * size;
-  std::vector<std::byte> chunk(std::min(digest_chunk, whole));
-  for (std::uint64_t index = begin / digest_chunk; index * digest_chunk < end; ++index) {
-    const std::uint64_t at = index * digest_chunk;
-    const std::span piece(chunk.data(), std::min(digest_chunk, whole - at));
-    files_[place.file].read(slice.offset + at, piece);
-    if (digest_of(piece) != slice.digests[index])
-      fail(ExitCode::damaged, "{}: tensor {} is damaged between bytes {} and {}",
-           files_[place.file].path().string(), slice.name, slice.offset + at,
-           slice.offset + at + piece.size());
-    const std::uint64_t from = std::max(begin, at), to = std::min(end, at + piece.size());
-    std::memcpy(out.data() + (from - begin), piece.data() + (from - at), to - from);
+ReadTally Checkpoint::read(std::span<const Wanted> wanted) const {
+  std::vector<std::vector<Use>> uses = uses_of(wanted);
+  ReadTally tally;
+  for (std::size_t i = 0; i < uses.size(); ++i)
+    if (!uses[i].empty()) tally.bytes += read_file(manifest_.shards[i].file, uses[i]);
+  return tally;
+}
+
+std::vector<std::vector<Checkpoint::Use>> Checkpoint::uses_of(std::span<const Wanted> wanted) const {
+  std::vector<std::vector<Use>> uses(manifest_.shards.size());
+  for (const Wanted& one : wanted) {
+    const auto found = places_.find(one.tensor);
+    if (found == places_.end())
+      fail(ExitCode::configuration, "{}: holds no tensor {}", folder_.string(), one.tensor);
+    const std::size_t size = size_of(found->second[0].slice->dtype);
+    const std::uint64_t last = one.first + one.out.size() / size;
+    std::uint64_t got = 0;
+    for (const Place& place : found->second) {
+      const StoredSlice& slice = *place.slice;
+      const std::uint64_t begin = std::max(one.first, slice.begin);
+      const std::uint64_t end = std::min(last, slice.begin + slice.count);
+      if (begin >= end) continue;
+      const std::uint64_t final_byte = (end - slice.begin) * size - 1;
+      for (std::uint64_t chunk = (begin - slice.begin) * size / digest_chunk;
+           chunk <= final_byte / digest_chunk; ++chunk)
+        uses[place.file].push_back({&slice, chunk, &one});
+      got += end - begin;
+    }
+    require(got == last - one.first, "elements [{}, {}) of tensor {} are not all in {}", one.first, last,
+            one.tensor, folder_.string());
   }
+  return uses;
+}
+
+std::uint64_t Checkpoint::read_file(const StoredFile& file, std::vector<Use>& uses) const {
+  const auto offset = [](const Use& use) { return use.slice->offset + use.chunk * digest_chunk; };
+  std::stable_sort(uses.begin(), uses.end(),
+                   [&](const Use& a, const Use& b) { return offset(a) < offset(b); });
+  std::vector<Extent> extents;
+  for (const Use& use : uses)
+    if (extents.empty() || extents.back().offset != offset(use))
+      extents.push_back({offset(use), chunk_bytes(*use.slice, use.chunk)});
+  const fs::path path = folder_ / file.name;
+  std::uint64_t requested = 0;
+  blaming_the_file([&] {
+    ReadAhead ahead(path, std::move(extents));
+    std::span<const std::byte> chunk;
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      const auto& [slice, index, wanted] = uses[i];
+      const std::uint64_t at = index * digest_chunk;
+      if (i == 0 || offset(uses[i - 1]) != offset(uses[i])) {
+        chunk = ahead.next();
+        if (digest_of(chunk) != slice->digests[index]) damaged(path, *slice, at, chunk.size());
+      }
+      const std::size_t size = size_of(slice->dtype);
+      const std::uint64_t wanted_begin = wanted->first * size, chunk_begin = slice->begin * size + at;
+      const std::uint64_t begin = std::max(wanted_begin, chunk_begin);
+      const std::uint64_t end = std::min(wanted_begin + wanted->out.size(), chunk_begin + chunk.size());
+      std::memcpy(wanted->out.data() + (begin - wanted_begin), chunk.data() + (begin - chunk_begin),
+                  end - begin);
+    }
+    requested = ahead.requested();
+  });
+  return requested;
 }
 
 void Checkpoint::verify() const {
-  std::vector<std::byte> buffer(digest_chunk);
-  for (const auto& [name, places] : places_)
-    for (const Place& place : places)
-      for (std::uint64_t at = 0; at < place.slice->count; at += digest_chunk / size_of(place.slice->dtype)) {
-        const std::uint64_t count =
-            std::min(digest_chunk / size_of(place.slice->dtype), place.slice->count - at);
-        read_slice(place, at, std::span(buffer).first(count * size_of(place.slice->dtype)));
-      }
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    const StoredFile& expected = i < manifest_.shards.size() ? manifest_.shards[i].file : manifest_.master;
-    if (file_digest(files_[i]) != expected.digest)
-      fail(ExitCode::damaged, "{}: differs from its digest outside the tensors", files_[i].path().string());
-  }
+  for (const ShardRecord& shard : manifest_.shards) verify_file(shard.file, shard.slices);
+  verify_file(manifest_.master, {});
 }
 
-std::vector<std::string> checkpoint_names(const fs::path& checkpoints) {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(checkpoints, none)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.is_directory() && name.starts_with("step-") && entry.path().extension() != ".tmp")
-      names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
+void Checkpoint::verify_file(const StoredFile& expected, const std::vector<StoredSlice>& slices) const {
+  const fs::path path = folder_ / expected.name;
+  const std::vector<FilePiece> pieces = pieces_of(slices, expected.bytes, path.string());
+  std::vector<Extent> extents;
+  for (const FilePiece& piece : pieces) extents.push_back({piece.offset, piece.bytes});
+  blaming_the_file([&] {
+    ReadAhead ahead(path, std::move(extents));
+    RunningDigest whole;
+    for (const FilePiece& piece : pieces) {
+      const auto bytes = ahead.next();
+      if (piece.slice != FilePiece::between && digest_of(bytes) != slices[piece.slice].digests[piece.chunk()])
+        damaged(path, slices[piece.slice], piece.at, piece.bytes);
+      whole.add(bytes);
+    }
+    if (whole.text() != expected.digest)
+      fail(ExitCode::damaged, "{}: differs from its digest outside the tensors", path.string());
+  });
 }
 
 Found newest_checkpoint(const fs::path& checkpoints) {
@@ -128,7 +186,7 @@ Found newest_checkpoint(const fs::path& checkpoints) {
       found.checkpoint = std::move(checkpoint);
       return found;
     } catch (const Error& error) {
-      if (error.code() != ExitCode::damaged && error.code() != ExitCode::configuration) throw;
+      if (error.code() != ExitCode::damaged) throw;
       found.refused.push_back(error.what());
     }
   }

@@ -8,20 +8,27 @@
 #include <string_view>
 #include <vector>
 
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/manifest.h"
 #include "io/checkpoint/slices.h"
-#include "io/file.h"
 
 namespace trireme::io {
 
-constexpr const char* master_file = "checkpoint.h5";
-constexpr const char* manifest_file = "manifest.json";
-constexpr const char* manifest_digest_file = "manifest.json.xxh3";
-constexpr const char* latest_file = "latest";
+/// Elements of a tensor, from `first` on, that a reader wants at `out`.
+struct Wanted {
+  std::string_view tensor;
+  std::uint64_t first = 0;
+  std::span<std::byte> out;
+};
 
-/// A finished checkpoint, open for reading any slice of any tensor, whatever the number of ranks that wrote
-/// it. Opening checks the manifest and every file's presence and length; each read checks the digests of what
-/// it touches.
+/// What a read asked of the disk.
+struct ReadTally {
+  std::uint64_t bytes = 0;
+};
+
+/// A finished checkpoint, for reading any slice of any tensor, whatever the number of ranks that wrote it.
+/// Opening checks the manifest and every file's presence and length; each read checks the digests of what it
+/// touches, reads nothing twice, and has one file open at a time.
 class Checkpoint {
  public:
   struct Tensor {
@@ -32,10 +39,12 @@ class Checkpoint {
   explicit Checkpoint(const std::filesystem::path& folder);
 
   const std::filesystem::path& folder() const { return folder_; }
+  const Manifest& manifest() const { return manifest_; }
   const boost::json::object& state() const { return manifest_.state; }
   const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
   /// Elements [first, first + out.size() / size_of(dtype)) of the flattened tensor, in its own dtype.
   void read(std::string_view tensor, std::uint64_t first, std::span<std::byte> out) const;
+  ReadTally read(std::span<const Wanted> wanted) const;
   /// Reads every byte of every file; throws with file, tensor and offset at the first that differs.
   void verify() const;
 
@@ -44,17 +53,21 @@ class Checkpoint {
     std::size_t file;
     const StoredSlice* slice;
   };
-  void read_slice(const Place& place, std::uint64_t first, std::span<std::byte> out) const;
+  /// The chunk `chunk` of a slice goes, in part or whole, to `wanted`.
+  struct Use {
+    const StoredSlice* slice;
+    std::uint64_t chunk;
+    const Wanted* wanted;
+  };
+  std::vector<std::vector<Use>> uses_of(std::span<const Wanted> wanted) const;
+  std::uint64_t read_file(const StoredFile& file, std::vector<Use>& uses) const;
+  void verify_file(const StoredFile& expected, const std::vector<StoredSlice>& slices) const;
 
   std::filesystem::path folder_;
   Manifest manifest_;
-  std::vector<File> files_;
   std::map<std::string, Tensor, std::less<>> tensors_;
   std::map<std::string, std::vector<Place>, std::less<>> places_;
 };
-
-/// Names of the finished checkpoints in a folder, oldest first.
-std::vector<std::string> checkpoint_names(const std::filesystem::path& checkpoints);
 
 struct Found {
   std::optional<Checkpoint> checkpoint;

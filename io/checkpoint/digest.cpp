@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -29,14 +28,21 @@ std::uint64_t digest_of(std::span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
-std::vector<std::uint64_t> chunk_digests(std::span<const std::byte> bytes) {
-  std::vector<std::uint64_t> digests;
-  while (!bytes.empty()) {
-    const auto chunk = bytes.first(std::min<std::size_t>(bytes.size(), digest_chunk));
-    digests.push_back(digest_of(chunk));
-    bytes = bytes.subspan(chunk.size());
-  }
-  return digests;
+RunningDigest::RunningDigest() : state_(XXH3_createState()) {
+  require(state_ != nullptr, "no memory for a digest");
+  XXH3_128bits_reset(state_.get());
+}
+
+void RunningDigest::Free::operator()(XXH3_state_s* state) const {
+  XXH3_freeState(state);
+}
+
+void RunningDigest::add(std::span<const std::byte> bytes) {
+  XXH3_128bits_update(state_.get(), bytes.data(), bytes.size());
+}
+
+std::string RunningDigest::text() const {
+  return hex_of(XXH3_128bits_digest(state_.get()));
 }
 
 std::string text_digest(std::string_view text) {
@@ -44,17 +50,15 @@ std::string text_digest(std::string_view text) {
 }
 
 std::string file_digest(const File& file) {
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_128bits_reset(state.get());
+  RunningDigest digest;
   std::vector<std::byte> buffer(digest_chunk);
   const std::uint64_t bytes = file.size();
   for (std::uint64_t at = 0; at < bytes; at += buffer.size()) {
     const std::span piece(buffer.data(), std::min<std::uint64_t>(buffer.size(), bytes - at));
     file.read(at, piece);
-    XXH3_128bits_update(state.get(), piece.data(), piece.size());
+    digest.add(piece);
   }
-  return hex_of(XXH3_128bits_digest(state.get()));
+  return digest.text();
 }
 
 std::string to_hex(std::uint64_t value) {

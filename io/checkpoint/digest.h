@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -7,10 +8,25 @@
 
 #include "io/file.h"
 
+struct XXH3_state_s;
+
 namespace trireme::io {
 
-/// XXH3-64 of each `digest_chunk` bytes; the last may be shorter.
-std::vector<std::uint64_t> chunk_digests(std::span<const std::byte> bytes);
+/// XXH3-128 of bytes that come piece by piece.
+class RunningDigest {
+ public:
+  RunningDigest();
+  void add(std::span<const std::byte> bytes);
+  /// 32 hexadecimal digits.
+  std::string text() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
+};
+
 std::uint64_t digest_of(std::span<const std::byte> bytes);
 /// XXH3-128 as 32 hexadecimal digits.
 std::string text_digest(std::string_view text);

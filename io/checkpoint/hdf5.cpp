@@ -1,11 +1,17 @@
 #include "io/checkpoint/hdf5.h"
 
 #include "core/error.h"
+#include "io/checkpoint/image_driver.h"
 
 namespace trireme::io::hdf5 {
 namespace {
 
 constexpr hsize_t page = 4096;
+
+std::mutex& library_lock() {
+  static std::mutex lock;
+  return lock;
+}
 
 herr_t keep_innermost(unsigned, const H5E_error2_t* error, void* reason) {
   if (error->desc) *static_cast<std::string*>(reason) = error->desc;
@@ -65,21 +71,23 @@ void Handle::close(const std::string& doing) {
   check(close_(std::exchange(id_, -1)), doing);
 }
 
-QuietErrors::QuietErrors() {
+Turn::Turn() : lock_(library_lock()) {
   H5Eget_auto2(H5E_DEFAULT, &print_, &data_);
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 
-QuietErrors::~QuietErrors() {
+Turn::~Turn() {
   H5Eset_auto2(H5E_DEFAULT, print_, data_);
 }
 
-Handle create_file(const std::filesystem::path& path) {
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "preparing " + path.string());
-  check(H5Pset_alignment(access.get(), page, page), "aligning " + path.string());
-  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "preparing " + path.string());
-  return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
-          "creating " + path.string()};
+Handle create_file(const ImageDriver& driver, const std::string& name) {
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "preparing " + name);
+  check(H5Pset_alignment(access.get(), page, page), "aligning " + name);
+  check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "preparing " + name);
+  driver.use_in(access);
+  const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "preparing " + name);
+  check(H5Pset_obj_track_times(creation.get(), 0), "preparing " + name);
+  return {H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose, "creating " + name};
 }
 
 Handle file_type(DType dtype) {
@@ -94,9 +102,21 @@ Handle simple_space(const std::vector<hsize_t>& extents) {
           "making a dataspace"};
 }
 
-Handle intermediate_groups() {
-  Handle list(H5Pcreate(H5P_LINK_CREATE), H5Pclose, "preparing links");
-  check(H5Pset_create_intermediate_group(list.get(), 1), "preparing links");
+void make_groups(const Handle& file, const std::string& dataset) {
+  for (std::size_t slash = dataset.find('/'); slash != std::string::npos;
+       slash = dataset.find('/', slash + 1)) {
+    const std::string path = dataset.substr(0, slash), doing = "making the group " + path;
+    if (H5Lexists(file.get(), path.c_str(), H5P_DEFAULT) > 0) continue;
+    const Handle list(H5Pcreate(H5P_GROUP_CREATE), H5Pclose, doing);
+    check(H5Pset_obj_track_times(list.get(), 0), doing);
+    const Handle group(H5Gcreate2(file.get(), path.c_str(), H5P_DEFAULT, list.get(), H5P_DEFAULT), H5Gclose,
+                       doing);
+  }
+}
+
+Handle dataset_creation() {
+  Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "preparing a dataset");
+  check(H5Pset_obj_track_times(list.get(), 0), "preparing a dataset");
   return list;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-#include <filesystem>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace trireme::io::hdf5 {
 
-/// Owns one HDF5 identifier. The library is driven by one thread at a time: whoever uses this sees to that.
+/// Owns one HDF5 identifier. Made and closed while a `Turn` is held.
 class Handle {
  public:
   using Close = herr_t (*)(hid_t);
@@ -30,15 +30,17 @@ class Handle {
   Close close_;
 };
 
-/// HDF5 prints its errors unless told not to; errors are thrown here instead.
-class QuietErrors {
+/// Held around a stretch of HDF5 calls. The library's state is the process's and knows no threads, so its
+/// lock is the process's too. Errors are thrown instead of printed meanwhile.
+class Turn {
  public:
-  QuietErrors();
-  ~QuietErrors();
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
+  Turn();
+  ~Turn();
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
 
  private:
+  std::unique_lock<std::mutex> lock_;
   H5E_auto2_t print_ = nullptr;
   void* data_ = nullptr;
 };
@@ -47,11 +49,16 @@ void check(herr_t status, const std::string& doing);
 /// Throws with the innermost reason on HDF5's error stack.
 [[noreturn]] void fail_with_stack(const std::string& doing);
 
-Handle create_file(const std::filesystem::path& path);
+class ImageDriver;
+/// A file in the driver's image; `name` is for messages.
+Handle create_file(const ImageDriver& driver, const std::string& name);
 /// The type in files; bf16 is a true HDF5 float of 16 bits, so other readers see its values.
 Handle file_type(DType dtype);
 Handle simple_space(const std::vector<hsize_t>& extents);
-/// A link-creation list that makes the groups of a path on the way.
-Handle intermediate_groups();
+/// Makes the groups on the way to a dataset, where they are missing. Like datasets they keep no times, which
+/// would make the files of equal states differ.
+void make_groups(const Handle& file, const std::string& dataset);
+/// A dataset-creation list without times.
+Handle dataset_creation();
 
 }  // namespace trireme::io::hdf5

@@ -29,7 +29,7 @@ json::object value_of(const StoredSlice& slice) {
           {"count", slice.count},
           {"dataset", slice.dataset},
           {"offset", slice.offset},
-          {"xxh3_64_of_4_mib", std::move(digests)}};
+          {"xxh3_64_of_1_mib", std::move(digests)}};
 }
 
 json::object value_of(const ShardRecord& record) {
@@ -54,7 +54,7 @@ StoredSlice slice_from(const json::value& value, const std::string& where) {
   slice.count = json::value_to<std::uint64_t>(value.at("count"));
   slice.dataset = json::value_to<std::string>(value.at("dataset"));
   slice.offset = json::value_to<std::uint64_t>(value.at("offset"));
-  for (const json::value& digest : value.at("xxh3_64_of_4_mib").as_array())
+  for (const json::value& digest : value.at("xxh3_64_of_1_mib").as_array())
     slice.digests.push_back(from_hex(std::string_view(digest.as_string()), where));
   return slice;
 }

@@ -10,7 +10,7 @@ namespace trireme::io {
 
 /// What a checkpoint holds: written as manifest.json, whose own digest is in manifest.json.xxh3.
 struct Manifest {
-  static constexpr int version = 1;
+  static constexpr int version = 2;
   std::vector<ShardRecord> shards;
   StoredFile master;
   /// The writer's own: step, data cursor, configuration, random state.

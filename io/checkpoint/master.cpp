@@ -7,8 +7,10 @@
 
 #include "io/checkpoint/blocks.h"
 #include "io/checkpoint/digest.h"
+#include "io/checkpoint/file_image.h"
 #include "io/checkpoint/hdf5.h"
-#include "io/file.h"
+#include "io/checkpoint/image_driver.h"
+#include "io/disk_work.h"
 
 namespace trireme::io {
 namespace {
@@ -53,15 +55,16 @@ void write_tensor(const hdf5::Handle& file, const std::string& name, const std::
   const StoredSlice& any = *parts[0].slice;
   std::vector<std::uint64_t> shape(any.shape.begin(), any.shape.end());
   if (shape.empty()) shape = {1};
-  const hdf5::Handle layout(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, doing);
+  const hdf5::Handle layout = hdf5::dataset_creation();
   set_fill(layout, any.dtype, doing);
   if (elements_of(any.shape) > 0)
     for (const Part& part : parts)
       if (part.slice->count > 0) map_part(layout, part, shape, doing);
-  const hdf5::Handle links = hdf5::intermediate_groups(), type = hdf5::file_type(any.dtype);
+  hdf5::make_groups(file, name);
+  const hdf5::Handle type = hdf5::file_type(any.dtype);
   const hdf5::Handle space = hdf5::simple_space({shape.begin(), shape.end()});
   const hdf5::Handle dataset(
-      H5Dcreate2(file.get(), name.c_str(), type.get(), space.get(), links.get(), layout.get(), H5P_DEFAULT),
+      H5Dcreate2(file.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, layout.get(), H5P_DEFAULT),
       H5Dclose, doing);
 }
 
@@ -84,19 +87,23 @@ void write_complete(const hdf5::Handle& file, const std::vector<ShardRecord>& sh
 }  // namespace
 
 StoredFile write_master(const std::filesystem::path& path, const std::vector<ShardRecord>& shards) {
-  const hdf5::QuietErrors quiet;
   std::map<std::string, std::vector<Part>> tensors;
   for (const ShardRecord& shard : shards)
     for (const StoredSlice& slice : shard.slices) tensors[slice.name].push_back({&shard.file, &slice});
+  FileImage image;
   {
-    hdf5::Handle file = hdf5::create_file(path);
+    const hdf5::Turn turn;
+    const hdf5::ImageDriver driver(image);
+    hdf5::Handle file = hdf5::create_file(driver, path.string());
     for (const auto& [name, parts] : tensors) write_tensor(file, name, parts);
     write_complete(file, shards);
     file.close("closing " + path.string());
   }
-  File file = File::open_for_writing(path);
-  file.sync();
-  return {path.filename().string(), file.size(), file_digest(file)};
+  const std::vector<std::byte> bytes = image.all();
+  write_and_reread(path, bytes);
+  RunningDigest digest;
+  digest.add(bytes);
+  return {path.filename().string(), bytes.size(), digest.text()};
 }
 
 }  // namespace trireme::io

@@ -10,7 +10,7 @@
 namespace trireme::io {
 
 /// Bytes of a slice that one digest covers, so that a part of a slice can be verified without the rest.
-constexpr std::uint64_t digest_chunk = std::uint64_t{4} << 20;
+constexpr std::uint64_t digest_chunk = std::uint64_t{1} << 20;
 
 /// A run of elements of a flattened tensor that one rank gives to a checkpoint.
 struct TensorSlice {
@@ -31,6 +31,7 @@ struct StoredSlice {
   std::string dataset;
   std::uint64_t offset = 0;            ///< of its first byte in the file
   std::vector<std::uint64_t> digests;  ///< XXH3-64 of each digest_chunk bytes
+  std::uint64_t bytes() const { return count * size_of(dtype); }
 };
 
 struct StoredFile {

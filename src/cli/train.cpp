@@ -17,6 +17,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "io/run_lock.h"
 #include "jobs/write_job.h"
 #include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
@@ -44,6 +45,20 @@ train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_
   return settings;
 }
 
+train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const comm::World& world) {
+  train::CheckpointSettings settings;
+  settings.keep.last = static_cast<int>(job.save_total_limit);
+  settings.keep.every = job.checkpoint.keep_every;
+  settings.keep.best = job.checkpoint.keep_best;
+  settings.reread = job.checkpoint.reread == "whole" ? io::Reread::whole : io::Reread::sampled;
+  settings.asynchronous = job.checkpoint.asynchronous;
+  settings.about = {{"ranks", world.size()},
+                    {"placement", job.placement.preset},
+                    {"program", TRIREME_VERSION},
+                    {"job", jobs::to_yaml(job)}};
+  return settings;
+}
+
 /// What rank 0 writes into the run folder.
 class RunFolder {
  public:
@@ -59,6 +74,11 @@ class RunFolder {
     metrics_->write(metrics);
     status_.step = metrics.step, status_.loss = metrics.loss;
     train::write_status(folder_ / "status.json", status_);
+  }
+  void saved(const train::Checkpoints& checkpoints) {
+    status_.checkpoint_step = checkpoints.saved_step();
+    status_.checkpoint_failures = checkpoints.failures();
+    if (checkpoints.last_failure()) status_.checkpoint_message = checkpoints.last_failure()->what();
   }
   void end(const char* state, const std::string& message) {
     status_.state = state, status_.message = message;
@@ -80,7 +100,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   const train::TrainerSettings settings = settings_of(job, data.steps_per_epoch(shape));
   train::Trainer trainer(engine, data, shape, settings);
   train::Checkpoints checkpoints(fs::path(job.output_dir) / "checkpoints", engine,
-                                 static_cast<int>(job.save_total_limit));
+                                 checkpoint_settings(job, world));
   watch.slow_phase("restore");
   const std::optional<train::TrainerState> resumed = checkpoints.load();
   if (resumed) trainer.restore(*resumed);
@@ -102,17 +122,33 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   }
   const train::StopRequest stop;
   bool stopped = false;
-  std::int64_t saved = trainer.state().step;
+  train::SaveFacts facts;
+  double losses = 0;
+  std::int64_t losses_since = trainer.state().step;
   const auto save = [&] {
-    if (saved == trainer.state().step) return;
+    const train::TrainerState state = trainer.state();
+    if (losses_since == state.step) return;
+    facts.loss = losses / static_cast<double>(state.step - losses_since);
+    facts.samples = state.step * shape.rows_per_step;
+    facts.epoch = static_cast<double>(state.step) / static_cast<double>(data.steps_per_epoch(shape));
+    losses = 0, losses_since = state.step;
     watch.slow_phase("save");
-    checkpoints.save(trainer.state());
-    saved = trainer.state().step;
+    checkpoints.save(state, facts);
+  };
+  const auto finish_saving = [&] {
+    watch.slow_phase("save");
+    checkpoints.finish();
+    if (first) folder->saved(checkpoints);
+    if (checkpoints.saved_step() != trainer.state().step && checkpoints.last_failure())
+      throw Error(*checkpoints.last_failure());
   };
   watch.phase("train");
   try {
     trainer.run([&](const train::StepMetrics& metrics) {
+      losses += metrics.loss;
+      checkpoints.advance();
       if (first) {
+        folder->saved(checkpoints);
         folder->after(metrics);
         if (metrics.step % job.logging_steps == 0 || metrics.step == settings.total_steps)
           fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
@@ -125,6 +161,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
       return !stopped;
     });
     save();
+    finish_saving();
   } catch (const std::exception& error) {
     if (first && !watch) folder->end("failed", error.what());
     throw;
@@ -142,6 +179,8 @@ int train_job(const JobWords& words) {
   const jobs::JobSpec job = load(words);
   share_cores(world);
   sharding::keep_tensor_memory();
+  std::optional<io::RunLock> lock;
+  if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
   const train::RowBatches data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
   if (!watch) return train_on(world, watch, job, data);

@@ -1,158 +1,131 @@
 #include "train/checkpoints.h"
 
-#include <boost/json.hpp>
-#include <exception>
-#include <functional>
+#include <cmath>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include "core/error.h"
+#include "comm/simd/copy.h"
 #include "core/log.h"
-#include "io/checkpoint/checkpoint.h"
+#include "io/aligned_memory.h"
+#include "io/checkpoint/folder.h"
 #include "io/checkpoint/manifest.h"
 #include "io/checkpoint/save.h"
-#include "io/checkpoint/shard.h"
-#include "sharding/failures.h"
+#include "train/rank_texts.h"
+#include "train/saved_state.h"
 
 namespace trireme::train {
-namespace {
 
 namespace fs = std::filesystem;
-namespace json = boost::json;
 
-/// One rank's text on all ranks.
-std::string shared_text(comm::Communicator& ranks, int from, std::string text) {
-  auto length = static_cast<std::int64_t>(text.size());
-  ranks.broadcast(&length, 1, DType::i64, from);
-  text.resize(static_cast<std::size_t>(length));
-  ranks.broadcast(text.data(), text.size(), DType::u8, from);
-  return text;
-}
+Checkpoints::Checkpoints(fs::path folder, sharding::Engine& engine, CheckpointSettings settings)
+    : folder_(std::move(folder)),
+      engine_(engine),
+      settings_(std::move(settings)),
+      lane_(std::make_unique<Lane>("checkpoint")) {}
 
-/// Runs `work` on every rank; when it throws on one, all throw the lowest such rank's error.
-void together(comm::Communicator& ranks, const std::function<void()>& work) {
-  std::exception_ptr failure;
-  try {
-    work();
-  } catch (...) {
-    failure = std::current_exception();
-  }
-  std::int32_t failed = failure ? 1 : 0;
-  ranks.all_reduce(&failed, &failed, 1, DType::i32, comm::Reduction::max);
-  if (failed) sharding::throw_first_failure(ranks, failure);
-}
+Checkpoints::~Checkpoints() = default;
 
-/// All ranks' texts, on all ranks.
-std::vector<std::string> gathered_texts(comm::Communicator& ranks, const std::string& text) {
-  std::vector<std::string> all;
-  for (int rank = 0; rank < ranks.size(); ++rank)
-    all.push_back(shared_text(ranks, rank, rank == ranks.rank() ? text : ""));
-  return all;
-}
-
-std::string tensor_name(const sharding::StateSlice& slice) {
-  return slice.state == "parameter" ? "model/" + slice.parameter->name
-                                    : fmt::format("optimizer/{}/{}", slice.state, slice.parameter->name);
-}
-
-json::object to_json(const TrainerState& state) {
-  return {{"step", state.step},
-          {"updates", state.updates},
-          {"loss_scale",
-           {{"scale", state.loss_scale.scale},
-            {"steps", state.loss_scale.steps},
-            {"last_overflow", state.loss_scale.last_overflow},
-            {"hysteresis_left", state.loss_scale.hysteresis_left}}}};
-}
-
-TrainerState state_from_json(const json::object& object) {
-  TrainerState state;
-  state.step = object.at("step").to_number<std::int64_t>();
-  state.updates = object.at("updates").to_number<std::int64_t>();
-  const json::object& scale = object.at("loss_scale").as_object();
-  state.loss_scale = {scale.at("scale").to_number<double>(), scale.at("steps").to_number<std::int64_t>(),
-                      scale.at("last_overflow").to_number<std::int64_t>(),
-                      scale.at("hysteresis_left").to_number<int>()};
-  return state;
-}
-
-}  // namespace
-
-Checkpoints::Checkpoints(fs::path folder, sharding::Engine& engine, int keep)
-    : folder_(std::move(folder)), engine_(engine), keep_(keep) {}
-
-void Checkpoints::save(const TrainerState& state) {
-  comm::Communicator& ranks = engine_.control();
-  const bool first = ranks.rank() == 0;
-  std::vector<io::TensorSlice> slices;
+void Checkpoints::save(const TrainerState& state, const SaveFacts& facts) {
+  finish();
+  saving_ = state, facts_ = facts;
+  std::vector<io::TensorSlice> slices = slices_to_save();
   std::int64_t bytes = 0;
-  engine_.for_each_slice([&](const sharding::StateSlice& slice) {
-    if (!slice.trainable || !slice.first_replica || slice.count == 0) return;
-    const std::size_t size = static_cast<std::size_t>(slice.count) * size_of(slice.dtype);
-    slices.push_back({tensor_name(slice), slice.dtype, slice.parameter->shape,
-                      static_cast<std::uint64_t>(slice.begin), std::span(slice.data, size)});
-    bytes += static_cast<std::int64_t>(size);
+  for (const io::TensorSlice& slice : slices) bytes += static_cast<std::int64_t>(slice.bytes.size());
+  engine_.control().all_reduce(&bytes, &bytes, 1, DType::i64, comm::Reduction::sum);
+  const auto failure = failure_of(engine_.control(), [&] {
+    begin(io::checkpoint_name(state.step, facts.epoch, facts.samples), static_cast<std::uint64_t>(bytes));
   });
-  ranks.all_reduce(&bytes, &bytes, 1, DType::i64, comm::Reduction::sum);
+  if (failure) return end(failure);
+  temporary_ = shared_text(engine_.control(), 0, temporary_);
+  write(std::move(slices));
+  if (!settings_.asynchronous) finish();
+}
 
-  const std::string name = fmt::format("step-{:08d}", state.step);
-  std::string temporary;
-  together(ranks, [&] {
-    if (first) temporary = io::begin_save(folder_, name, static_cast<std::uint64_t>(bytes)).string();
+/// This rank's share, copied where training goes on.
+std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
+  const std::vector<sharding::StateSlice> held = trained_slices(engine_);
+  comm::Communicator& replicas = engine_.replicas();
+  const auto shares = shares_of(held, replicas.size());
+  const auto& share = shares[static_cast<std::size_t>(replicas.rank())];
+  std::size_t bytes = 0;
+  for (const sharding::StateSlice& slice : share) bytes += bytes_of(slice);
+  if (settings_.asynchronous && copy_.bytes() != bytes) copy_ = io::aligned_memory(bytes);
+  std::vector<io::TensorSlice> slices;
+  std::byte* next = copy_.as<std::byte>();
+  for (const sharding::StateSlice& slice : share) {
+    const std::byte* data = slice.data;
+    if (settings_.asynchronous) {
+      comm::simd::copy(next, slice.data, bytes_of(slice));
+      data = next;
+      next += bytes_of(slice);
+    }
+    slices.push_back({tensor_name(slice), slice.dtype, shape_of(slice),
+                      static_cast<std::uint64_t>(slice.begin), std::span(data, bytes_of(slice))});
+  }
+  return slices;
+}
+
+void Checkpoints::begin(const std::string& name, std::uint64_t bytes) {
+  if (engine_.control().rank() == 0) temporary_ = io::begin_save(folder_, name, bytes).string();
+}
+
+void Checkpoints::write(std::vector<io::TensorSlice> slices) {
+  const fs::path path = fs::path(temporary_) / io::shard_name(engine_.control().rank());
+  stage_ = Stage::writing;
+  work_ = lane_->post([this, path, slices = std::move(slices)] {
+    record_ = io::to_json(io::write_shard(path, slices, {.reread = settings_.reread}));
   });
-  temporary = shared_text(ranks, 0, temporary);
-  std::string record;
-  together(ranks, [&] {
-    record = io::to_json(io::write_shard(fs::path(temporary) / io::shard_name(ranks.rank()), slices));
-  });
-  const std::vector<std::string> records = gathered_texts(ranks, record);
-  together(ranks, [&] {
-    if (!first) return;
+}
+
+void Checkpoints::commit() {
+  const std::vector<std::string> records = gathered_texts(engine_.control(), record_);
+  stage_ = Stage::committing;
+  work_ = Event::already_set();
+  if (engine_.control().rank() != 0) return;
+  boost::json::object state = to_json(saving_);
+  state["epoch"] = facts_.epoch, state["samples"] = facts_.samples;
+  if (facts_.loss && std::isfinite(*facts_.loss)) state["loss"] = *facts_.loss;
+  state["about"] = settings_.about;
+  work_ = lane_->post([this, records, state = std::move(state)] {
     std::vector<io::ShardRecord> shards;
     for (const std::string& text : records) shards.push_back(io::parse_shard_record(text, "a rank's shard"));
-    io::commit_save(temporary, std::move(shards), to_json(state));
-    io::prune(folder_, keep_);
+    io::commit_save(temporary_, std::move(shards), state);
+    io::prune(folder_, settings_.keep);
   });
 }
 
-std::optional<TrainerState> Checkpoints::load() {
-  comm::Communicator& ranks = engine_.control();
-  std::string chosen;
-  together(ranks, [&] {
-    if (ranks.rank() != 0 || !fs::exists(folder_)) return;
-    const io::Found found = io::newest_checkpoint(folder_);
-    for (const std::string& sentence : found.refused)
-      log::warning("{}; an older checkpoint is looked for", sentence);
-    if (found.checkpoint) chosen = found.checkpoint->folder().string();
-    if (!found.checkpoint && !found.refused.empty())
-      fail(ExitCode::damaged, "no checkpoint in {} is sound; move the folder away to start anew",
-           folder_.string());
-  });
-  chosen = shared_text(ranks, 0, chosen);
-  if (chosen.empty()) return std::nullopt;
+void Checkpoints::finish() {
+  while (stage_ != Stage::idle) advance(true);
+}
 
-  TrainerState state;
-  together(ranks, [&] {
-    const io::Checkpoint checkpoint(chosen);
-    state = state_from_json(checkpoint.state());
-    engine_.for_each_slice([&](const sharding::StateSlice& slice) {
-      if (!slice.trainable || slice.count == 0) return;
-      const std::string name = tensor_name(slice);
-      const auto stored = checkpoint.tensors().find(name);
-      if (stored == checkpoint.tensors().end())
-        fail(ExitCode::damaged, "{} has no tensor {}: it belongs to another model or optimizer", chosen,
-             name);
-      if (stored->second.shape != slice.parameter->shape || stored->second.dtype != slice.dtype)
-        fail(ExitCode::damaged, "{}: {} has another shape or dtype than this job's", chosen, name);
-      checkpoint.read(name, static_cast<std::uint64_t>(slice.begin),
-                      std::span(slice.data, static_cast<std::size_t>(slice.count) * size_of(slice.dtype)));
-    });
-  });
-  engine_.publish();
-  return state;
+void Checkpoints::advance(bool waiting) {
+  if (stage_ == Stage::idle || !all_ranks_did(work_, waiting)) return;
+  const auto failure = failure_of(engine_.control(), [this] { work_.wait(); });
+  if (failure || stage_ == Stage::committing) return end(failure);
+  commit();
+}
+
+/// Every rank asks at the same place between steps, so nothing is sent while training computes.
+bool Checkpoints::all_ranks_did(const Event& work, bool waiting) {
+  if (waiting) return true;
+  std::int32_t pending = work.ready() ? 0 : 1;
+  engine_.control().all_reduce(&pending, &pending, 1, DType::i32, comm::Reduction::max);
+  return pending == 0;
+}
+
+void Checkpoints::end(const std::optional<Error>& failure) {
+  stage_ = Stage::idle;
+  if (!failure) {
+    saved_step_ = saving_.step;
+    return;
+  }
+  ++failures_;
+  last_failure_ = failure;
+  if (engine_.control().rank() != 0) return;
+  log::error("the checkpoint of step {} was not saved: {}", saving_.step, failure->what());
+  // A disk that is full gets its space back at once; where this fails too, the next save tries again.
+  work_ = lane_->post([this] { io::remove_leftovers(folder_); });
 }
 
 }  // namespace trireme::train

@@ -1,31 +1,93 @@
 #pragma once
+#include <boost/json/value.hpp>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "core/buffer.h"
+#include "core/error.h"
+#include "core/lane.h"
+#include "io/checkpoint/retention.h"
+#include "io/checkpoint/shard.h"
 #include "sharding/engine.h"
 #include "train/trainer.h"
 
 namespace trireme::train {
 
-/// A run's checkpoints of what is trained; frozen parameters come from the base model again. Every rank
-/// writes what it holds first, and any number of ranks under any placement reads it back. Every rank makes
-/// the same calls; what goes wrong on one is thrown on all.
+struct CheckpointSettings {
+  io::Retention keep;
+  io::Reread reread = io::Reread::sampled;
+  /// Training goes on while a copy of the state is written; otherwise it waits, and needs no copy.
+  bool asynchronous = true;
+  /// Written into each manifest, for people: the job, its ranks and placement.
+  boost::json::object about;
+};
+
+/// What a checkpoint's name and manifest say beside the state.
+struct SaveFacts {
+  double epoch = 0;
+  std::int64_t samples = 0;
+  std::optional<double> loss;  ///< by which the best is kept
+};
+
+/// A run's checkpoints of what is trained; frozen parameters come from the base model again. Each byte is
+/// written by one of the ranks that hold it, and any number of ranks under any placement reads it back, each
+/// byte by one again. Every rank makes the same calls.
+///
+/// A save that fails is reported and counted; training and the older checkpoints are none the worse for it.
 class Checkpoints {
  public:
-  /// Keeps the newest `keep`; `engine` outlives this.
-  Checkpoints(std::filesystem::path folder, sharding::Engine& engine, int keep);
+  /// `engine` outlives this.
+  Checkpoints(std::filesystem::path folder, sharding::Engine& engine, CheckpointSettings settings);
+  ~Checkpoints();
 
-  /// Visible once all of it is on disk; a failed save leaves the older ones as they were.
-  void save(const TrainerState& state);
+  /// Begins a save between two steps and returns once the state is copied, or when all is done where saves
+  /// are not asynchronous. A save that is still going on is waited for: there is one copy at most.
+  void save(const TrainerState& state, const SaveFacts& facts);
+  /// Between steps: takes a save that is going on to its next stage where that is possible without waiting.
+  void advance() { advance(false); }
+  /// Waits for the save that is going on.
+  void finish();
+
+  /// The step of the newest checkpoint that was saved or loaded; -1: none.
+  std::int64_t saved_step() const { return saved_step_; }
+  std::int64_t failures() const { return failures_; }
+  const std::optional<Error>& last_failure() const { return last_failure_; }
+
   /// Puts the newest sound checkpoint into the engine; nothing when there is none. A damaged one is named in
   /// the log, and the one before it is taken.
   std::optional<TrainerState> load();
+  /// Bytes that this rank asked of the disk in `load`.
+  std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
+  enum class Stage : std::uint8_t { idle, writing, committing };
+
+  std::vector<io::TensorSlice> slices_to_save();
+  void begin(const std::string& name, std::uint64_t bytes);
+  void write(std::vector<io::TensorSlice> slices);
+  void commit();
+  void advance(bool waiting);
+  bool all_ranks_did(const Event& work, bool waiting);
+  void end(const std::optional<Error>& failure);
+  TrainerState read(const std::filesystem::path& folder);
+
   std::filesystem::path folder_;
   sharding::Engine& engine_;
-  int keep_;
+  CheckpointSettings settings_;
+  Buffer copy_;
+  std::int64_t saved_step_ = -1, failures_ = 0;
+  std::optional<Error> last_failure_;
+  std::uint64_t bytes_read_ = 0;
+
+  Stage stage_ = Stage::idle;
+  TrainerState saving_;
+  SaveFacts facts_;
+  std::string temporary_, record_;
+  Event work_;
+  /// Writes files, one save after the other. Last, so that it ends before what it uses.
+  std::unique_ptr<Lane> lane_;
 };
 
 }  // namespace trireme::train

@@ -39,6 +39,9 @@ struct RunStatus {
   std::int64_t step = 0, total_steps = 0;
   double loss = 0;
   std::string message;
+  std::int64_t checkpoint_step = -1;  ///< of the newest one on disk
+  std::int64_t checkpoint_failures = 0;
+  std::string checkpoint_message;  ///< of the last failure
 };
 void write_status(const std::filesystem::path& path, const RunStatus& status);
 

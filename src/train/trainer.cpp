@@ -77,12 +77,18 @@ double Trainer::evaluate(const BatchSource& batches, std::int64_t steps) {
 }
 
 TrainerState Trainer::state() const {
-  TrainerState state{step_, updates_, {}};
+  TrainerState state{step_, updates_, shape_.rows_per_step, {}};
   if (scaler_) state.loss_scale = scaler_->state();
   return state;
 }
 
 void Trainer::restore(const TrainerState& state) {
+  if (state.step > 0 && state.rows_per_step != shape_.rows_per_step)
+    fail(
+        ExitCode::configuration,
+        "the checkpoint is of steps of {} rows but this job has {}, so samples would be repeated or skipped; "
+        "choose micro_batch_size and gradient_accumulation_steps for {} rows on {} ranks",
+        state.rows_per_step, shape_.rows_per_step, state.rows_per_step, shape_.ranks);
   step_ = state.step, updates_ = state.updates;
   if (scaler_) scaler_->restore(state.loss_scale);
 }

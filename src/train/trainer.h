@@ -22,6 +22,8 @@ struct TrainerSettings {
 struct TrainerState {
   /// Steps done, and updates among them: an overflow makes a step without one.
   std::int64_t step = 0, updates = 0;
+  /// Which samples the steps saw follows from it.
+  std::int64_t rows_per_step = 0;
   optim::LossScaler::State loss_scale;
 };
 
@@ -40,6 +42,7 @@ class Trainer {
 
   const BatchShape& shape() const { return shape_; }
   TrainerState state() const;
+  /// Refuses a state of steps with another number of rows: samples would be repeated or skipped.
   void restore(const TrainerState& state);
 
  private:

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/io/checkpoint_fixture.h"
 
@@ -63,7 +65,7 @@ TEST_F(DamagedCheckpoint, AnyFlippedBitInAnyFileIsFound) {
 TEST_F(DamagedCheckpoint, AFlippedBitInATensorIsNamed) {
   const Checkpoint before(scratch / "step-00000002");
   std::string bytes = read_file(file("shard-00001.h5"));
-  bytes[bytes.size() - 100] ^= 4;
+  bytes[bytes.size() - 9000] ^= 4;
   write_file(file("shard-00001.h5"), bytes);
   expect_refused("shard-00001.h5: tensor model/large is damaged between bytes");
   std::vector<std::byte> out(4);
@@ -80,6 +82,39 @@ TEST_F(DamagedCheckpoint, Truncated) {
 TEST_F(DamagedCheckpoint, Missing) {
   fs::remove(file("shard-00001.h5"));
   expect_refused("the file shard-00001.h5 is missing");
+}
+
+TEST_F(DamagedCheckpoint, NotAFileOrNotToBeOpened) {
+  fs::remove(file("shard-00001.h5"));
+  fs::create_directory(file("shard-00001.h5"));
+  expect_refused("shard-00001.h5: is not a regular file");
+  fs::remove(file("shard-00001.h5"));
+  fs::create_symlink("shard-00001.h5", file("shard-00001.h5"));
+  expect_refused("shard-00001.h5 cannot be opened");
+}
+
+TEST_F(DamagedCheckpoint, TooFewDescriptorsAreNoDamage) {
+  // HDF5 shows fill values here, with return code 0; this reader has one source open at a time, and says so
+  // when it cannot open even that.
+  const Checkpoint checkpoint(scratch / "step-00000002");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next_free = dup(0);
+  close(next_free);
+  std::vector<std::byte> out(12000000);
+  const auto with_free = [&](int count) {
+    const rlimit few{static_cast<rlim_t>(next_free + count), before.rlim_max};
+    return setrlimit(RLIMIT_NOFILE, &few);
+  };
+  ASSERT_EQ(with_free(2), 0);
+  EXPECT_NO_THROW(checkpoint.verify());
+  ASSERT_EQ(with_free(0), 0);
+  const std::string message = message_of(ExitCode::requeue, [&] { newest_checkpoint(scratch.path()); });
+  const std::string reading = message_of(
+      ExitCode::requeue, [&] { checkpoint.read("model/norm.weight", 0, std::span(out).first(10)); });
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_THAT(message, HasSubstr("raise the limit (ulimit -n)"));
+  EXPECT_THAT(reading, HasSubstr("raise the limit (ulimit -n)"));
 }
 
 TEST_F(DamagedCheckpoint, ManifestGone) {

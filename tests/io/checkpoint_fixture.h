@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/retention.h"
 #include "io/checkpoint/save.h"
 #include "io/checkpoint/shard.h"
 #include "tests/io/scratch.h"
@@ -50,9 +51,8 @@ inline std::vector<MadeTensor> made_tensors(unsigned seed) {
   return tensors;
 }
 
-inline void save(const std::filesystem::path& checkpoints, const std::string& name, int ranks,
-                 unsigned seed) {
-  const auto tensors = made_tensors(seed);
+inline void save_tensors(const std::filesystem::path& checkpoints, const std::string& name, int ranks,
+                         unsigned seed, const std::vector<MadeTensor>& tensors) {
   const auto temporary = io::begin_save(checkpoints, name, 1000);
   std::vector<io::ShardRecord> records;
   for (int rank = 0; rank < ranks; ++rank) {
@@ -62,6 +62,11 @@ inline void save(const std::filesystem::path& checkpoints, const std::string& na
     records.push_back(io::parse_shard_record(io::to_json(record), "rank"));
   }
   io::commit_save(temporary, records, {{"step", seed}});
+}
+
+inline void save(const std::filesystem::path& checkpoints, const std::string& name, int ranks,
+                 unsigned seed) {
+  save_tensors(checkpoints, name, ranks, seed, made_tensors(seed));
 }
 
 }  // namespace trireme::testing

@@ -1,7 +1,10 @@
 #include <cmath>
+#include <functional>
 
 #include <gtest/gtest.h>
 #include <hdf5.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/io/checkpoint_fixture.h"
 
@@ -62,6 +65,41 @@ TEST(MasterFile, ShowsNaNWhereAShardIsMissingAndCompleteTellsSo) {
   EXPECT_TRUE(std::isnan(values[values.size() / 2]));
   const std::string master = trireme::testing::read_file(scratch / "step-00000001/checkpoint.h5");
   EXPECT_NE(master.find(R"({"name":"shard-00001.h5","bytes":)"), std::string::npos);
+}
+
+TEST(MasterFile, HidesACutOrUnreadableShardAsFillValuesWhichOurReaderDoesNot) {
+  const auto harms = std::vector<std::function<void(const std::filesystem::path&)>>{
+      [](const auto& shard) { std::filesystem::resize_file(shard, 3000); },
+      [](const auto& shard) {
+        std::filesystem::remove(shard);
+        std::filesystem::create_symlink(shard.filename(), shard);
+      }};
+  for (const auto& harm : harms) {
+    Scratch scratch;
+    save(scratch.path(), "step-00000001", 2, 4);
+    harm(scratch / "step-00000001/shard-00001.h5");
+    const auto values = read_whole(scratch / "step-00000001/checkpoint.h5", "model/large");
+    EXPECT_TRUE(std::isnan(values.back()));
+    EXPECT_THROW(Checkpoint(scratch / "step-00000001"), Error);
+  }
+}
+
+TEST(MasterFile, FewDescriptorsMakeHdf5ShowFillValues) {
+  Scratch scratch;
+  save(scratch.path(), "step-00000001", 8, 4);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next_free = dup(0);
+  close(next_free);
+  const rlimit few{static_cast<rlim_t>(next_free + 3), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto values = read_whole(scratch / "step-00000001/checkpoint.h5", "model/large");
+  const MadeTensor large = made_tensors(4).back();
+  std::vector<std::byte> ours(large.bytes.size());
+  Checkpoint(scratch / "step-00000001").read("model/large", 0, ours);
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_TRUE(std::isnan(values.back()));
+  EXPECT_TRUE(ours == large.bytes);
 }
 
 }  // namespace

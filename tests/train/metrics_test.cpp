@@ -59,10 +59,14 @@ TEST(Metrics, ARunThatGoesOnHasNoGapsAndNoRepeats) {
 
 TEST(Status, IsOneValidObject) {
   const Folder folder;
-  write_status(folder / "status.json", {"failed", 4, 20, 1.5, "rank 3: \"quoted\"\nline"});
-  const auto status = boost::json::parse(io::read_text(folder / "status.json"));
-  EXPECT_EQ(status.at("state").as_string(), "failed");
-  EXPECT_EQ(status.at("message").as_string(), "rank 3: \"quoted\"\nline");
+  RunStatus status;
+  status.state = "failed", status.step = 4, status.total_steps = 20, status.loss = 1.5;
+  status.message = "rank 3: \"quoted\"\nline", status.checkpoint_failures = 2;
+  write_status(folder / "status.json", status);
+  const auto read = boost::json::parse(io::read_text(folder / "status.json"));
+  EXPECT_EQ(read.at("state").as_string(), "failed");
+  EXPECT_EQ(read.at("message").as_string(), "rank 3: \"quoted\"\nline");
+  EXPECT_EQ(read.at("checkpoint_failures").as_int64(), 2);
 }
 
 }  // namespace

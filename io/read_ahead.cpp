@@ -1,0 +1,87 @@
+#include "io/read_ahead.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "io/aligned_memory.h"
+
+namespace trireme::io {
+namespace {
+
+constexpr std::uint64_t request_bytes = std::uint64_t{4} << 20;
+/// Less than this between two extents is read along: a second request would cost more.
+constexpr std::uint64_t gap_bytes = std::uint64_t{64} << 10;
+
+std::uint64_t down(std::uint64_t offset) {
+  return offset / direct_alignment * direct_alignment;
+}
+std::uint64_t up(std::uint64_t offset) {
+  return down(offset + direct_alignment - 1);
+}
+
+File open_fastest(const std::filesystem::path& path) {
+  File file = File::open_for_reading(path);
+  return file.is_cached() ? std::move(file) : File::open_for_direct_reading(path);
+}
+
+}  // namespace
+
+ReadAhead::ReadAhead(const std::filesystem::path& path, std::vector<Extent> extents)
+    : extents_(std::move(extents)), file_(open_fastest(path)) {
+  plan();
+  std::uint64_t most = 0;
+  for (const Request& request : requests_) most = std::max(most, request.bytes);
+  for (std::size_t i = 0; i < std::min(requests_ahead, requests_.size()); ++i) {
+    slots_[i].memory = aligned_memory(most);
+    lanes_[i] = std::make_unique<Lane>("read ahead");
+    start(i);
+  }
+}
+
+ReadAhead::~ReadAhead() = default;
+
+void ReadAhead::plan() {
+  for (std::size_t i = 0; i < extents_.size(); ++i) {
+    const Extent& extent = extents_[i];
+    require(extent.bytes <= largest_extent, "an extent of {} bytes", extent.bytes);
+    const std::uint64_t end = up(extent.offset + extent.bytes);
+    if (!requests_.empty()) {
+      Request& last = requests_.back();
+      const bool near = extent.offset <= last.offset + last.bytes + gap_bytes;
+      if (near && end - last.offset <= request_bytes) {
+        last.bytes = std::max(last.bytes, end - last.offset);
+        last.last = i + 1;
+        continue;
+      }
+    }
+    requests_.push_back({down(extent.offset), end - down(extent.offset), i, i + 1});
+  }
+}
+
+void ReadAhead::start(std::size_t request) {
+  Slot& slot = slots_[request % requests_ahead];
+  const Request& wanted = requests_[request];
+  requested_ += wanted.bytes;
+  slot.read = lanes_[request % requests_ahead]->post([this, &slot, wanted] {
+    slot.got = file_.read_until_end(wanted.offset, std::span(slot.memory.as<std::byte>(), wanted.bytes));
+  });
+}
+
+std::span<const std::byte> ReadAhead::next() {
+  require(next_ < extents_.size(), "nothing more was to be read of {}", file_.path().string());
+  if (next_ == requests_[request_].last) {
+    if (request_ + requests_ahead < requests_.size()) start(request_ + requests_ahead);
+    ++request_;
+  }
+  const Request& request = requests_[request_];
+  const Slot& slot = slots_[request_ % requests_ahead];
+  slot.read.wait();
+  const Extent& extent = extents_[next_++];
+  const std::uint64_t at = extent.offset - request.offset;
+  if (at + extent.bytes > slot.got)
+    fail(ExitCode::damaged, "{}: ends at byte {}, before byte {}", file_.path().string(),
+         request.offset + slot.got, extent.offset + extent.bytes);
+  return {slot.memory.as<std::byte>() + at, extent.bytes};
+}
+
+}  // namespace trireme::io

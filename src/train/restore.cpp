@@ -1,0 +1,94 @@
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/log.h"
+#include "io/checkpoint/checkpoint.h"
+#include "train/checkpoints.h"
+#include "train/rank_texts.h"
+#include "train/saved_state.h"
+
+namespace trireme::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Newest first, as rank 0 sees them.
+std::vector<std::string> names_on_all(comm::Communicator& ranks, const fs::path& folder) {
+  std::string joined;
+  together(ranks, [&] {
+    if (ranks.rank() != 0) return;
+    const std::vector<std::string> names = io::checkpoint_names(folder);
+    for (auto name = names.rbegin(); name != names.rend(); ++name) joined.append(*name).append("\n");
+  });
+  joined = shared_text(ranks, 0, joined);
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < joined.size(); at = joined.find('\n', at) + 1)
+    names.push_back(joined.substr(at, joined.find('\n', at) - at));
+  return names;
+}
+
+void require_alike(const io::Checkpoint& checkpoint, const sharding::StateSlice& slice,
+                   const std::string& name) {
+  const std::string where = checkpoint.folder().string();
+  const auto stored = checkpoint.tensors().find(name);
+  if (stored == checkpoint.tensors().end())
+    fail(ExitCode::configuration,
+         "{} holds no {}: it was saved by a job with another model, adapter or optimizer; name another "
+         "output_dir to start anew",
+         where, name);
+  if (stored->second.shape != shape_of(slice) || stored->second.dtype != slice.dtype)
+    fail(ExitCode::configuration, "{}: {} has another shape or type than this job's; name another output_dir",
+         where, name);
+}
+
+}  // namespace
+
+std::optional<TrainerState> Checkpoints::load() {
+  comm::Communicator& ranks = engine_.control();
+  const std::vector<std::string> names = names_on_all(ranks, folder_);
+  for (const std::string& name : names) {
+    TrainerState state;
+    const auto failure = failure_of(ranks, [&] { state = read(folder_ / name); });
+    if (failure) {
+      if (failure->code() != ExitCode::damaged) throw Error(*failure);
+      if (ranks.rank() == 0) log::warning("{}; an older checkpoint is looked for", failure->what());
+      continue;
+    }
+    const auto shares = shares_of(trained_slices(engine_), engine_.replicas().size());
+    for (std::size_t replica = 0; replica < shares.size(); ++replica)
+      for (const sharding::StateSlice& slice : shares[replica])
+        engine_.replicas().broadcast(slice.data, bytes_of(slice), DType::u8, static_cast<int>(replica));
+    engine_.publish();
+    saved_step_ = state.step;
+    return state;
+  }
+  if (!names.empty())
+    fail(ExitCode::damaged, "no checkpoint in {} is sound; move the folder away to start anew",
+         folder_.string());
+  return std::nullopt;
+}
+
+/// This rank's share, straight into the engine; the others that hold the same get it from this rank.
+TrainerState Checkpoints::read(const fs::path& folder) {
+  const io::Checkpoint checkpoint(folder);
+  const std::vector<sharding::StateSlice> held = trained_slices(engine_);
+  for (const sharding::StateSlice& slice : held) require_alike(checkpoint, slice, tensor_name(slice));
+  comm::Communicator& replicas = engine_.replicas();
+  const auto shares = shares_of(held, replicas.size());
+  const auto& share = shares[static_cast<std::size_t>(replicas.rank())];
+  std::vector<std::string> names;
+  for (const sharding::StateSlice& slice : share) names.push_back(tensor_name(slice));
+  std::vector<io::Wanted> wanted;
+  for (std::size_t i = 0; i < share.size(); ++i)
+    wanted.push_back(
+        {names[i], static_cast<std::uint64_t>(share[i].begin), std::span(share[i].data, bytes_of(share[i]))});
+  bytes_read_ += checkpoint.read(wanted).bytes;
+  try {
+    return state_from_json(checkpoint.state());
+  } catch (const std::exception& error) {
+    fail(ExitCode::damaged, "{}: the training state is not complete: {}", folder.string(), error.what());
+  }
+}
+
+}  // namespace trireme::train

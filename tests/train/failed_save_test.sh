@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# failed_save_test.sh TRIREME GOLDEN: saves fail while the run goes on, then succeed; and a second job on the run folder is refused.
+set -euo pipefail
+trireme=$1 golden=$2
+export OMP_NUM_THREADS=1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+run=$dir/run
+mkdir "$run"
+ln -s "$dir/disk/that-is-away" "$run/checkpoints"
+cat >"$dir/job.yaml" <<YAML
+base_model: $golden/reference
+datasets:
+  - path: $golden/reference/tokens.npy
+    type: tokens
+output_dir: $run
+sequence_len: 64
+micro_batch_size: 2
+max_steps: 1500
+learning_rate: 0.0003
+bf16: false
+save_steps: 50
+placement: zero3
+YAML
+train() { "$trireme" launch -n "$1" --time-limit 60s --run-folder "$2" -- train "$dir/job.yaml" "${@:3}"; }
+fail() { echo "$1"; tail -n 15 "$dir"/*.log; exit 1; }
+fact() { sed 's/.*"'"$1"'": *\([^,}]*\).*/\1/' "$run/status.json"; }
+
+train 2 "$run" >"$dir/run.log" 2>&1 & launcher=$!
+for _ in $(seq 400); do [ "$(wc -l 2>/dev/null <"$run/metrics.jsonl" || echo 0)" -ge 60 ] && break; sleep 0.05; done
+status=0; train 1 "$dir/second" micro_batch_size=4 >"$dir/second.log" 2>&1 || status=$?
+[ "$status" = 78 ] || fail "a second job on the folder ended with $status instead of 78"
+grep -q 'this run folder is in use by process' "$dir/second.log" || fail "the second job does not say who holds the folder"
+mkdir -p "$dir/disk/that-is-away"
+wait "$launcher" || fail "failed saves stopped the run"
+[ "$(wc -l <"$run/metrics.jsonl")" = 1500 ] || fail "the run has not 1500 steps"
+[ "$(fact checkpoint_failures)" -ge 1 ] || fail "the failed saves were not counted"
+[ "$(fact checkpoint_step)" = 1500 ] || fail "the last checkpoint is not that of step 1500"
+grep -q 'the checkpoint of step 50 was not saved' "$dir/run.log" || fail "the failed save was not reported"
+
+rm -rf "$run" "$dir/disk"; mkdir "$run"; ln -s "$dir/disk/that-is-away" "$run/checkpoints"
+status=0; train 2 "$run" max_steps=7 >"$dir/last.log" 2>&1 || status=$?
+[ "$status" = 75 ] || fail "a run whose last save failed ended with $status instead of 75"
+echo "failed saves were reported, counted and survived; the second job was refused"
