@@ -36,8 +36,7 @@ int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const tr
   train::Trainer trainer(model.engine(), data, shape_of(job, world), settings);
   std::int64_t trained = 0;
   if (!words.base) {
-    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(),
-                                   static_cast<int>(job.save_total_limit));
+    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(), {});
     watch.slow_phase("restore");
     if (const auto state = checkpoints.load()) trained = state->step;
   }
