@@ -25,7 +25,8 @@ MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options, c
 
 std::unique_ptr<Communicator> MpiWorld::communicator(const Group& group, std::string_view backend,
                                                      CommunicatorOptions options) {
-  if (backend == "two_level") return std::make_unique<TwoLevelCommunicator>(*this, group, std::move(options));
+  if (backend == "two_level" || (backend == "auto" && some_group_has_two_levels(group)))
+    return std::make_unique<TwoLevelCommunicator>(*this, group, std::move(options));
   const auto node_of = [this](int rank) { return node_of_rank_[static_cast<std::size_t>(rank)]; };
   const bool inside = std::all_of(group.ranks.begin(), group.ranks.end(),
                                   [&](int rank) { return node_of(rank) == node_of(rank_); });
@@ -39,6 +40,14 @@ std::unique_ptr<Communicator> MpiWorld::communicator(const Group& group, std::st
          backend);
   }
   return over_mpi(group, std::move(options));
+}
+
+/// A communicator of two levels takes all ranks of the world to make, whatever their own groups need.
+bool MpiWorld::some_group_has_two_levels(const Group& group) const {
+  const NodeLayout layout(group, node_of_rank_);
+  int here = layout.nodes() > 1 && layout.nodes() < layout.ranks() ? 1 : 0, anywhere = 0;
+  check_mpi(MPI_Allreduce(&here, &anywhere, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD), "MPI_Allreduce");
+  return anywhere != 0;
 }
 
 /// All ranks of the node take part, also those whose own group spans nodes: they share no bytes.

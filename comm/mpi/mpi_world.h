@@ -11,7 +11,8 @@
 namespace trireme::comm {
 
 /// The world of MPI_COMM_WORLD. Outlives every communicator that it makes. "auto" is "shm" for a group inside
-/// one node and "mpi" for one across nodes; memory from `allocate` of either is shared by the node's ranks.
+/// one node, and across nodes "two_level" where a node has several of its ranks, else "mpi"; memory from
+/// `allocate` of any is shared by the node's ranks.
 class MpiWorld final : public World {
  public:
   explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {},
@@ -25,6 +26,7 @@ class MpiWorld final : public World {
                                              CommunicatorOptions options) override;
 
  private:
+  bool some_group_has_two_levels(const Group& group) const;
   std::unique_ptr<Communicator> over_shared_memory(const Group& group, bool inside,
                                                    CommunicatorOptions& options);
   std::unique_ptr<Communicator> over_mpi(const Group& group, CommunicatorOptions options);
