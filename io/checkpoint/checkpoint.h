@@ -18,7 +18,7 @@ namespace trireme::io {
 struct Wanted {
   std::string_view tensor;
   std::uint64_t first = 0;
-  std::span<std::byte> out;
+  std::span<std::byte> out;  ///< as many elements as fit
 };
 
 /// What a read asked of the disk.

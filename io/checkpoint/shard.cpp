@@ -18,50 +18,80 @@ namespace {
 constexpr std::uint64_t block_bytes = std::uint64_t{4} << 20;
 constexpr std::size_t blocks_in_flight = 3;
 
-/// The file's bytes from front to back. Digests are taken while the bytes are in the caches anyway.
+/// The file's bytes from front to back, in blocks.
 class ShardImage {
  public:
-  ShardImage(ShardLayout& layout, const std::vector<TensorSlice>& slices)
+  ShardImage(const ShardLayout& layout, const std::vector<TensorSlice>& slices)
       : layout_(layout), slices_(slices), piece_(layout.pieces.begin()) {}
 
-  void fill(std::span<std::byte> block) {
-    for (std::size_t done = 0; done < block.size();) {
-      const std::span<const std::byte> source = current();
-      const std::size_t count = std::min(block.size() - done, source.size() - used_);
-      std::memcpy(block.data() + done, source.data() + used_, count);
-      done += count, used_ += count;
-      if (used_ == source.size()) leave(source.size());
+  struct Block {
+    std::span<const std::byte> bytes;
+    /// Those that begin in the block.
+    std::span<const FilePiece> pieces;
+  };
+  /// The next bytes: where they lie, when a direct write can take them from there, otherwise in `memory`.
+  Block next(std::span<std::byte> memory) {
+    const auto first = used_ == 0 ? piece_ : piece_ + 1;
+    const std::span<const std::byte> here = without_copying(memory.size());
+    if (here.empty()) {
+      for (std::size_t done = 0; done < memory.size();) {
+        const std::span<const std::byte> source = current();
+        const std::size_t count = std::min(memory.size() - done, source.size() - used_);
+        std::memcpy(memory.data() + done, source.data() + used_, count);
+        done += count;
+        pass(count);
+      }
+    } else {
+      for (std::size_t done = 0; done < here.size();) {
+        const std::size_t count = std::min(here.size() - done, piece_->bytes - used_);
+        done += count;
+        pass(count);
+      }
     }
-    whole_.add(block);
+    const auto last = used_ == 0 ? piece_ : piece_ + 1;
+    return {here.empty() ? std::span<const std::byte>(memory) : here, {first, std::max(first, last)}};
   }
-  std::string digest() const { return whole_.text(); }
 
  private:
-  std::span<const std::byte> current() {
+  std::span<const std::byte> current() const {
     if (piece_->slice == FilePiece::between)
       return std::span<const std::byte>(layout_.between).subspan(between_, piece_->bytes);
-    const auto chunk = slices_[piece_->slice].bytes.subspan(piece_->at, piece_->bytes);
-    if (used_ == 0) layout_.slices[piece_->slice].digests[piece_->chunk()] = digest_of(chunk);
-    return chunk;
+    return slices_[piece_->slice].bytes.subspan(piece_->at, piece_->bytes);
   }
-  void leave(std::size_t bytes) {
-    if (piece_->slice == FilePiece::between) between_ += bytes;
+  std::span<const std::byte> without_copying(std::size_t bytes) const {
+    if (piece_->slice == FilePiece::between) return {};
+    const auto rest = slices_[piece_->slice].bytes.subspan(piece_->at + used_);
+    const bool aligned = reinterpret_cast<std::uintptr_t>(rest.data()) % direct_alignment == 0;
+    return aligned && rest.size() >= bytes ? rest.first(bytes) : std::span<const std::byte>();
+  }
+  void pass(std::size_t bytes) {
+    used_ += bytes;
+    if (used_ < piece_->bytes) return;
+    if (piece_->slice == FilePiece::between) between_ += piece_->bytes;
     ++piece_, used_ = 0;
   }
 
-  ShardLayout& layout_;
+  const ShardLayout& layout_;
   const std::vector<TensorSlice>& slices_;
   std::vector<FilePiece>::const_iterator piece_;
   std::size_t used_ = 0, between_ = 0;
-  RunningDigest whole_;
 };
 
-/// Several writes are under way while the next block is put together.
+void take_digests(std::span<const FilePiece> pieces, const std::vector<TensorSlice>& slices,
+                  std::vector<StoredSlice>& stored) {
+  for (const FilePiece& piece : pieces)
+    if (piece.slice != FilePiece::between)
+      stored[piece.slice].digests[piece.chunk()] =
+          digest_of(slices[piece.slice].bytes.subspan(piece.at, piece.bytes));
+}
+
+/// Several blocks are under way: written and digested piece by piece on other threads, while this one takes
+/// the digest of the whole, which must go from front to back. The digest of the file.
 std::string write_image(File& file, ShardLayout& layout, const std::vector<TensorSlice>& slices) {
   ShardImage image(layout, slices);
-  const std::size_t most = std::min(block_bytes, layout.bytes);
-  std::array<Buffer, blocks_in_flight> blocks;
-  for (Buffer& block : blocks) block = aligned_memory(most);
+  RunningDigest whole;
+  std::array<Buffer, blocks_in_flight> memory;
+  for (Buffer& each : memory) each = aligned_memory(std::min(block_bytes, layout.bytes));
   std::array<Lane, blocks_in_flight> writers{Lane("shard write 0"), Lane("shard write 1"),
                                              Lane("shard write 2")};
   std::array<Event, blocks_in_flight> written;
@@ -69,16 +99,20 @@ std::string write_image(File& file, ShardLayout& layout, const std::vector<Tenso
   std::size_t turn = 0;
   for (std::uint64_t at = 0; at < layout.bytes; at += block_bytes, turn = (turn + 1) % blocks_in_flight) {
     written[turn].wait();
-    const std::span block(blocks[turn].as<std::byte>(), std::min(block_bytes, layout.bytes - at));
-    image.fill(block);
-    written[turn] = writers[turn].post([&file, at, block] { file.write(at, block); });
+    const std::size_t bytes = std::min(block_bytes, layout.bytes - at);
+    const ShardImage::Block block = image.next(std::span(memory[turn].as<std::byte>(), bytes));
+    written[turn] = writers[turn].post([&, at, block] {
+      file.write(at, block.bytes);
+      take_digests(block.pieces, slices, layout.slices);
+    });
+    whole.add(block.bytes);
   }
   for (const Event& event : written) event.wait();
-  return image.digest();
+  return whole.text();
 }
 
 bool is_sampled(std::size_t index, std::size_t count, std::size_t first) {
-  constexpr std::size_t one_in = 16;
+  constexpr std::size_t one_in = 32;
   return index % one_in == first % one_in || index == 0 || index + 1 == count;
 }
 
@@ -97,7 +131,7 @@ void compare(const std::string& path, const FilePiece& piece, const ShardLayout&
 }
 
 void reread(const std::filesystem::path& path, const ShardLayout& layout, Reread much) {
-  // Another sixteenth in each file, so that all places have their turn.
+  // Others in each file, so that all places have their turn.
   const std::size_t first = std::hash<std::string>{}(path.string());
   std::vector<Extent> extents;
   std::vector<std::size_t> chosen, between;

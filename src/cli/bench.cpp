@@ -6,6 +6,7 @@ namespace trireme::cli {
 void add_bench(CLI::App& app, Run& chosen) {
   CLI::App* bench = app.add_subcommand("bench", "Measure the machine and what trireme makes of it");
   bench->require_subcommand(1);
+  add_bench_checkpoint(*bench, chosen);
   add_bench_comm(*bench, chosen);
   add_bench_tokenizer(*bench, chosen);
 }

@@ -12,6 +12,7 @@ using Run = std::function<int()>;
 /// Each adds its subcommand to `app` and, when the user chose it, stores its work in `chosen`. One small file
 /// each.
 void add_bench(CLI::App& app, Run& chosen);
+void add_checkpoint(CLI::App& app, Run& chosen);
 void add_doctor(CLI::App& app, Run& chosen);
 void add_job(CLI::App& app, Run& chosen);
 void add_train(CLI::App& app, Run& chosen);

@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   cli::Run chosen;
   cli::add_bench(app, chosen);
+  cli::add_checkpoint(app, chosen);
   cli::add_doctor(app, chosen);
   cli::add_job(app, chosen);
   cli::add_train(app, chosen);

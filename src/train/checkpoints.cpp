@@ -11,6 +11,7 @@
 #include "io/checkpoint/folder.h"
 #include "io/checkpoint/manifest.h"
 #include "io/checkpoint/save.h"
+#include "io/file.h"
 #include "train/rank_texts.h"
 #include "train/saved_state.h"
 
@@ -48,8 +49,12 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
   comm::Communicator& replicas = engine_.replicas();
   const auto shares = shares_of(held, replicas.size());
   const auto& share = shares[static_cast<std::size_t>(replicas.rank())];
+  // At page bounds, where direct writes can take them from.
+  const auto room_of = [](const sharding::StateSlice& slice) {
+    return (bytes_of(slice) + io::direct_alignment - 1) / io::direct_alignment * io::direct_alignment;
+  };
   std::size_t bytes = 0;
-  for (const sharding::StateSlice& slice : share) bytes += bytes_of(slice);
+  for (const sharding::StateSlice& slice : share) bytes += room_of(slice);
   if (settings_.asynchronous && copy_.bytes() != bytes) copy_ = io::aligned_memory(bytes);
   std::vector<io::TensorSlice> slices;
   std::byte* next = copy_.as<std::byte>();
@@ -58,7 +63,7 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
     if (settings_.asynchronous) {
       comm::simd::copy(next, slice.data, bytes_of(slice));
       data = next;
-      next += bytes_of(slice);
+      next += room_of(slice);
     }
     slices.push_back({tensor_name(slice), slice.dtype, shape_of(slice),
                       static_cast<std::uint64_t>(slice.begin), std::span(data, bytes_of(slice))});

@@ -1,0 +1,250 @@
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/bench_commands.h"
+#include "comm/mpi/mpi_world.h"
+#include "comm/simd/copy.h"
+#include "core/bytes.h"
+#include "core/error.h"
+#include "core/lane.h"
+#include "io/aligned_memory.h"
+#include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/manifest.h"
+#include "io/checkpoint/save.h"
+#include "io/checkpoint/shard.h"
+#include "io/file.h"
+#include "train/rank_texts.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string folder, size = "1G";
+  int repeats = 5;
+  bool whole = false, json = false;
+};
+
+/// Times of one kind of work, one a round; of the slowest rank.
+struct Times {
+  std::string what;
+  std::vector<double> seconds;
+  double median() const {
+    std::vector<double> sorted = seconds;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted.empty() ? 0 : sorted[sorted.size() / 2];
+  }
+};
+
+class Bench {
+ public:
+  Bench(const Options& options, comm::Communicator& ranks)
+      : options_(options),
+        ranks_(ranks),
+        folder_(fs::path(options.folder) / "trireme-bench-checkpoint"),
+        raw_(folder_ / fmt::format("raw-{}", ranks.rank())),
+        bytes_(parse_bytes(options.size) / static_cast<std::uint64_t>(ranks.size()) / block * block),
+        state_(io::aligned_memory(bytes_)),
+        copy_(io::aligned_memory(bytes_)) {
+    if (bytes_ == 0) fail(ExitCode::usage, "--size {} is less than {} a rank", options.size, block);
+    auto* words = state_.as<std::uint32_t>();
+    std::uint32_t random = 1 + static_cast<std::uint32_t>(ranks.rank());
+    for (std::size_t i = 0; i < bytes_ / sizeof(std::uint32_t); ++i)
+      words[i] = random = random * 1664525u + 1013904223u;
+  }
+
+  int run() {
+    if (ranks_.rank() == 0) fs::create_directories(folder_);
+    ranks_.barrier();
+    Times raw_write{"write limit", {}}, save{"save", {}}, copy{"copy (training waits)", {}},
+        raw_read{"read limit", {}}, cold{"load, cold", {}}, warm{"load, warm", {}};
+    for (int round = 0; round < options_.repeats; ++round) {
+      time(raw_write, [this] { write_raw(); });
+      time(copy, [this] { comm::simd::copy(copy_.data(), state_.data(), bytes_); });
+      time(save, [this] { save_all(); });
+      time(raw_read, [this] { read_raw(); });
+      time(cold, [this] { load(); });
+      warm_up();
+      time(warm, [this] { load(); });
+      remove_round();
+    }
+    if (ranks_.rank() == 0) {
+      report(raw_write, raw_write.median());
+      report(save, raw_write.median());
+      report(copy, 0);
+      report(raw_read, raw_read.median());
+      report(cold, raw_read.median());
+      report(warm, 0);
+      fs::remove_all(folder_);
+    }
+    ranks_.barrier();
+    return 0;
+  }
+
+ private:
+  static constexpr std::uint64_t block = std::uint64_t{4} << 20;
+  static constexpr std::size_t in_flight = 3, tensors = 64;
+
+  void time(Times& times, const std::function<void()>& work) {
+    ranks_.barrier();
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    ranks_.all_reduce(&seconds, &seconds, 1, DType::f64, comm::Reduction::max);
+    times.seconds.push_back(seconds);
+  }
+
+  /// Blocks of the state, several under way at once.
+  void in_blocks(const std::function<void(std::uint64_t at, std::byte* data)>& work) {
+    std::array<Lane, in_flight> lanes{Lane("raw 0"), Lane("raw 1"), Lane("raw 2")};
+    std::array<Event, in_flight> done;
+    done.fill(Event::already_set());
+    for (std::uint64_t at = 0, turn = 0; at < bytes_; at += block, turn = (turn + 1) % in_flight) {
+      done[turn].wait();
+      done[turn] = lanes[turn].post([&work, at, this] { work(at, state_.as<std::byte>() + at); });
+    }
+    for (const Event& event : done) event.wait();
+  }
+
+  void write_raw() {
+    io::File file = io::File::create_for_direct_writing(raw_);
+    file.reserve(bytes_);
+    in_blocks([&](std::uint64_t at, std::byte* data) { file.write(at, std::span(data, block)); });
+    file.sync();
+  }
+
+  void read_raw() {
+    const io::File file = io::File::open_for_direct_reading(raw_);
+    in_blocks([&](std::uint64_t at, std::byte* data) { file.read(at, std::span(data, block)); });
+  }
+
+  std::string tensor_name(std::size_t tensor) const { return fmt::format("model/layer.{}.weight", tensor); }
+
+  /// Each tensor is cut evenly over the ranks.
+  template <typename Use>
+  void for_each_slice(Use use) const {
+    const std::uint64_t each = bytes_ / tensors / sizeof(float);
+    for (std::size_t tensor = 0; tensor < tensors; ++tensor)
+      use(tensor_name(tensor), each * static_cast<std::uint64_t>(ranks_.rank()),
+          std::span(state_.as<std::byte>() + tensor * each * sizeof(float), each * sizeof(float)));
+  }
+
+  void save_all() {
+    std::vector<io::TensorSlice> slices;
+    const auto elements = static_cast<std::int64_t>(bytes_ / tensors / sizeof(float)) * ranks_.size();
+    for_each_slice([&](const std::string& name, std::uint64_t begin, std::span<std::byte> bytes) {
+      slices.push_back({name, DType::f32, {elements}, begin, bytes});
+    });
+    const std::uint64_t all = bytes_ * static_cast<std::uint64_t>(ranks_.size());
+    std::string temporary;
+    train::together(ranks_, [&] {
+      if (ranks_.rank() == 0) temporary = io::begin_save(folder_, "step-00000001", all).string();
+    });
+    temporary = train::shared_text(ranks_, 0, temporary);
+    std::string record;
+    train::together(ranks_, [&] {
+      record = io::to_json(io::write_shard(fs::path(temporary) / io::shard_name(ranks_.rank()), slices,
+                                           {options_.whole ? io::Reread::whole : io::Reread::sampled}));
+    });
+    const auto records = train::gathered_texts(ranks_, record);
+    train::together(ranks_, [&] {
+      if (ranks_.rank() != 0) return;
+      std::vector<io::ShardRecord> shards;
+      for (const std::string& text : records)
+        shards.push_back(io::parse_shard_record(text, "a rank's shard"));
+      io::commit_save(temporary, std::move(shards), {{"step", 1}});
+    });
+  }
+
+  void load() {
+    const io::Checkpoint checkpoint(folder_ / "step-00000001");
+    std::vector<std::string> names;
+    for (std::size_t tensor = 0; tensor < tensors; ++tensor) names.push_back(tensor_name(tensor));
+    std::vector<io::Wanted> wanted;
+    for_each_slice([&](const std::string&, std::uint64_t begin, std::span<std::byte> bytes) {
+      wanted.push_back({names[wanted.size()], begin, bytes});
+    });
+    checkpoint.read(wanted);
+  }
+
+  /// Brings this rank's shard into the page cache.
+  void warm_up() {
+    const io::File file =
+        io::File::open_for_reading(folder_ / "step-00000001" / io::shard_name(ranks_.rank()));
+    const std::uint64_t bytes = file.size();
+    for (std::uint64_t at = 0; at < bytes; at += block)
+      file.read(at, std::span(copy_.as<std::byte>(), std::min(block, bytes - at)));
+  }
+
+  void remove_round() {
+    ranks_.barrier();
+    fs::remove(raw_);
+    if (ranks_.rank() == 0) fs::remove_all(folder_ / "step-00000001");
+    ranks_.barrier();
+  }
+
+  void report(const Times& times, double limit_s) const {
+    const double bytes = static_cast<double>(bytes_) * ranks_.size(), seconds = times.median();
+    const auto [best, worst] = std::minmax_element(times.seconds.begin(), times.seconds.end());
+    if (options_.json) {
+      boost::json::object line{{"what", times.what},
+                               {"ranks", ranks_.size()},
+                               {"bytes", bytes},
+                               {"seconds", seconds},
+                               {"mb_per_s", bytes / seconds / 1e6}};
+      if (limit_s > 0) line["of_limit"] = limit_s / seconds;
+      fmt::print("{}\n", boost::json::serialize(line));
+      return;
+    }
+    fmt::print("{:<22} {:>8.3f} s ({:.3f} to {:.3f}) {:>8.0f} MB/s", times.what, seconds, *best, *worst,
+               bytes / seconds / 1e6);
+    if (limit_s > 0) fmt::print(" {:>5.0f} % of the limit", 100 * limit_s / seconds);
+    fmt::print("\n");
+  }
+
+  const Options& options_;
+  comm::Communicator& ranks_;
+  fs::path folder_, raw_;
+  std::uint64_t bytes_;
+  Buffer state_, copy_;
+};
+
+int measure(const Options& options) {
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  comm::Group all;
+  all.ranks.resize(static_cast<std::size_t>(world.size()));
+  std::iota(all.ranks.begin(), all.ranks.end(), 0);
+  const auto ranks = world.communicator(all, "auto", {});
+  return Bench(options, *ranks).run();
+}
+
+}  // namespace
+
+void add_bench_checkpoint(CLI::App& bench, Run& chosen) {
+  CLI::App* command = bench.add_subcommand(
+      "checkpoint", "Save and load checkpoints beside what the same disk can do at most in the same run");
+  auto options = std::make_shared<Options>();
+  command->add_option("folder", options->folder, "On the disk to be measured")->required();
+  command->add_option("--size", options->size, "Of all ranks' state together")->capture_default_str();
+  command->add_option("--repeats", options->repeats, "Rounds; medians are shown")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_flag("--whole", options->whole, "Read back all that was written, not a sample");
+  command->add_flag("--json", options->json, "One JSON object a line");
+  command->footer("Example: mpirun -n 2 trireme bench checkpoint /scratch --size 2G");
+  command->callback([options, &chosen] { chosen = [options] { return measure(*options); }; });
+}
+
+}  // namespace trireme::cli

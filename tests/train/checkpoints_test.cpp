@@ -1,0 +1,223 @@
+#include "train/checkpoints.h"
+
+#include <atomic>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "io/checkpoint/checkpoint.h"
+#include "io/file.h"
+#include "sharding/presets.h"
+#include "tests/io/scratch.h"
+#include "tests/sharding/toy_training.h"
+#include "train/saved_state.h"
+
+namespace trireme::train {
+namespace {
+
+namespace fs = std::filesystem;
+using sharding::Codec;
+using sharding::Engine;
+using sharding::tests::ToyJob;
+using trireme::testing::Scratch;
+
+constexpr int steps_before = 3, steps_in_all = 5;
+
+ToyJob job_of(const char* placement, int ranks) {
+  ToyJob job;
+  job.placement = sharding::preset(placement, Codec::fp32);
+  job.ranks = ranks;
+  job.node_of_rank.assign(static_cast<std::size_t>(ranks), 0);
+  if (ranks == 4) job.node_of_rank = {0, 0, 1, 1};
+  return job;
+}
+
+struct Curve {
+  std::vector<double> losses;  ///< of the steps that were taken
+  std::uint64_t bytes_read = 0;
+};
+
+/// Trains on threads from step `from` on, where 0 is the beginning and all else a checkpoint; saves after
+/// `until`.
+Curve run(const ToyJob& job, const fs::path& folder, int from, int until, bool save,
+          bool asynchronous = true) {
+  Curve curve;
+  std::atomic<std::uint64_t> read{0};
+  comm::run_ranks(
+      job.ranks,
+      [&](comm::World& world) {
+        Engine engine(sharding::tests::toy_model(job.shape), job.placement,
+                      sharding::tests::toy_optimizer(job.settings), world, job.options);
+        CheckpointSettings settings;
+        settings.asynchronous = asynchronous;
+        Checkpoints checkpoints(folder, engine, settings);
+        engine.load(sharding::tests::read_starting_values());
+        int step = 0;
+        if (from > 0) {
+          const auto state = checkpoints.load();
+          if (!state) throw std::runtime_error("nothing to go on from");
+          EXPECT_EQ(state->step, from);
+          step = static_cast<int>(state->step);
+          read += checkpoints.bytes_read();
+        }
+        const auto take_step = [&] {
+          ++step;
+          const double loss = engine.train(toy_step(job, world.rank(), step)).loss;
+          if (world.rank() == 0) curve.losses.push_back(loss);
+        };
+        while (step < until) take_step();
+        if (!save) return;
+        TrainerState state;
+        state.step = state.updates = step, state.rows_per_step = job.settings.rows;
+        checkpoints.save(state, {1.0, step * job.settings.rows, 0.5});
+        // What training does meanwhile must not reach the checkpoint.
+        take_step();
+        checkpoints.advance();
+        take_step();
+        checkpoints.finish();
+        EXPECT_EQ(checkpoints.failures(), 0);
+        EXPECT_EQ(checkpoints.saved_step(), until);
+      },
+      job.node_of_rank);
+  curve.bytes_read = read;
+  return curve;
+}
+
+/// Every placement on every number of ranks goes on from every other's checkpoint.
+TEST(Checkpoints, ResumeAtAnyWorldSizeUnderAnyPlacement) {
+  const std::vector<const char*> placements{"ddp", "zero2", "zero3", "hsdp"};
+  const Curve whole = run(job_of("ddp", 1), {}, 0, steps_in_all, false);
+  int pairs = 0;
+  for (const char* saved_as : placements)
+    for (int savers = 1; savers <= 4; ++savers) {
+      Scratch scratch;
+      const Curve first = run(job_of(saved_as, savers), scratch.path(), 0, steps_before, true);
+      for (const char* loaded_as : placements)
+        for (int loaders = 1; loaders <= 4; ++loaders) {
+          const Curve second =
+              run(job_of(loaded_as, loaders), scratch.path(), steps_before, steps_in_all, false);
+          const std::string what = fmt::format("{} on {} to {} on {}", saved_as, savers, loaded_as, loaders);
+          ASSERT_EQ(second.losses.size(), 2u) << what;
+          const bool same = saved_as == loaded_as && savers == loaders;
+          for (std::size_t i = 0; i < second.losses.size(); ++i) {
+            EXPECT_NEAR(second.losses[i] / whole.losses[steps_before + i], 1.0, 1e-5) << what;
+            // The run that saved went on by itself.
+            if (same) {
+              EXPECT_EQ(second.losses[i], first.losses[steps_before + i]) << what;
+            }
+          }
+          ++pairs;
+        }
+    }
+  EXPECT_EQ(pairs, 256);
+}
+
+TEST(Checkpoints, AsynchronousOnesHaveTheBytesOfSynchronousOnes) {
+  for (const char* placement : {"ddp", "zero3", "hsdp"}) {
+    Scratch one, other;
+    const ToyJob job = job_of(placement, 4);
+    run(job, one.path(), 0, steps_before, true, true);
+    run(job, other.path(), 0, steps_before, true, false);
+    const std::string name = io::checkpoint_names(one.path()).at(0);
+    std::size_t files = 0;
+    for (const auto& entry : fs::directory_iterator(one / name)) {
+      const std::string file = entry.path().filename();
+      EXPECT_TRUE(trireme::testing::read_file(one / name / file) ==
+                  trireme::testing::read_file(other / name / file))
+          << placement << " " << file;
+      ++files;
+    }
+    EXPECT_EQ(files, 7u);
+    io::Checkpoint(one / name).verify();
+  }
+}
+
+TEST(Checkpoints, EachByteIsWrittenAndReadByOneRank) {
+  for (const char* placement : {"ddp", "zero3", "hsdp"})
+    for (const int loaders : {1, 3, 4}) {
+      Scratch scratch;
+      ToyJob job = job_of(placement, 4);
+      job.shape.vocabulary = 4000, job.shape.width = 192;
+      run(job, scratch.path(), 0, 1, true);
+      const io::Checkpoint checkpoint(scratch / io::checkpoint_names(scratch.path()).at(0));
+      std::uint64_t bytes = 0;
+      for (const auto& [name, tensor] : checkpoint.tensors())
+        bytes += io::elements_of(tensor.shape) * size_of(tensor.dtype);
+      std::uint64_t written = 0;
+      for (const io::ShardRecord& shard : checkpoint.manifest().shards) {
+        std::uint64_t own = 0;
+        for (const io::StoredSlice& slice : shard.slices) own += slice.bytes();
+        EXPECT_NEAR(static_cast<double>(own) / static_cast<double>(bytes), 0.25, 0.02) << placement;
+        written += own;
+      }
+      EXPECT_EQ(written, bytes);
+      job.ranks = loaders, job.node_of_rank.assign(static_cast<std::size_t>(loaders), 0);
+      const Curve resumed = run(job, scratch.path(), 1, 1, false);
+      // A cut that is not the writer's costs its digest chunk of 1 MiB twice, and slices here are of 1 to 3
+      // MiB.
+      const bool cut_alike = loaders == 4 && placement != std::string("hsdp");
+      EXPECT_LE(static_cast<double>(resumed.bytes_read),
+                (cut_alike ? 1.03 : 1.75) * static_cast<double>(bytes))
+          << placement << loaders;
+    }
+}
+
+TEST(Checkpoints, SharesCoverEverySliceOnce) {
+  const sharding::Parameter parameter{"w", {100000}};
+  std::vector<sharding::StateSlice> slices;
+  std::vector<std::byte> data(4 * 100000);
+  for (const std::int64_t count : {5, 70000, 1, 9000, 33}) {
+    sharding::StateSlice slice;
+    slice.parameter = &parameter, slice.begin = 7, slice.count = count, slice.data = data.data();
+    slices.push_back(slice);
+  }
+  for (int replicas = 1; replicas <= 9; ++replicas) {
+    const auto shares = shares_of(slices, replicas);
+    ASSERT_EQ(shares.size(), static_cast<std::size_t>(replicas));
+    std::size_t slice = 0;
+    std::int64_t at = 0;
+    for (const auto& share : shares)
+      for (const sharding::StateSlice& part : share) {
+        EXPECT_EQ(part.begin, slices[slice].begin + at);
+        EXPECT_EQ(part.data, slices[slice].data + at * 4);
+        at += part.count;
+        ASSERT_LE(at, slices[slice].count);
+        if (at == slices[slice].count) ++slice, at = 0;
+      }
+    EXPECT_EQ(slice, slices.size());
+  }
+}
+
+TEST(Checkpoints, AFailedSaveIsCountedAndTheNextOneSucceeds) {
+  Scratch scratch;
+  const ToyJob job = job_of("zero3", 2);
+  const fs::path blocked = scratch / "away";
+  fs::create_symlink(scratch / "disk", blocked);
+  comm::run_ranks(2, [&](comm::World& world) {
+    Engine engine(sharding::tests::toy_model(job.shape), job.placement,
+                  sharding::tests::toy_optimizer(job.settings), world, job.options);
+    engine.load(sharding::tests::read_starting_values());
+    Checkpoints checkpoints(blocked, engine, {});
+    TrainerState state;
+    state.step = 1;
+    checkpoints.save(state, {});
+    checkpoints.finish();
+    EXPECT_EQ(checkpoints.failures(), 1);
+    EXPECT_EQ(checkpoints.saved_step(), -1);
+    ASSERT_TRUE(checkpoints.last_failure());
+    EXPECT_EQ(checkpoints.last_failure()->code(), ExitCode::requeue);
+    engine.control().barrier();
+    if (world.rank() == 0) fs::create_directory(scratch / "disk");
+    engine.control().barrier();
+    state.step = 2;
+    checkpoints.save(state, {});
+    checkpoints.finish();
+    EXPECT_EQ(checkpoints.failures(), 1);
+    EXPECT_EQ(checkpoints.saved_step(), 2);
+  });
+  EXPECT_EQ(io::checkpoint_names(blocked).size(), 1u);
+}
+
+}  // namespace
+}  // namespace trireme::train
