@@ -55,12 +55,16 @@ struct SlurmChoice {
   std::int64_t ranks_per_node = 1;
   std::int64_t gpus_per_node = 0;  ///< 0: the site's default
   std::int64_t cpus_per_rank = 0;
+  std::string name = "trireme";
   std::string memory_per_node, time_limit, partition, account, qos, reservation, constraint, dependency,
       exclude;
   std::string container, scratch;
+  std::string binding;  ///< empty: the site's
   std::int64_t warning_seconds = 120;
   std::int64_t fruitless_runs = 3;
+  std::int64_t max_requeues = 0;  ///< 0: as often as they help
   bool requeue = true;
+  bool find_network = true;
   bool operator==(const SlurmChoice&) const = default;
 };
 

@@ -142,6 +142,7 @@ std::vector<Key> checkpoint_keys() {
 
 std::vector<Key> slurm_keys() {
   return {
+      {"slurm.name", +[](JobSpec& j) -> std::string& { return j.slurm.name; }, "The job's name in the queue"},
       {"slurm.nodes", +[](JobSpec& j) -> std::int64_t& { return j.slurm.nodes; }, "Nodes to ask for", 1, 1e5},
       {"slurm.ranks_per_node", +[](JobSpec& j) -> std::int64_t& { return j.slurm.ranks_per_node; },
        "Ranks on each, usually one a GPU", 1, 1024},
@@ -174,6 +175,14 @@ std::vector<Key> slurm_keys() {
        "How long before the time limit the job saves and asks to be requeued", 1, 65535},
       {"slurm.fruitless_runs", +[](JobSpec& j) -> std::int64_t& { return j.slurm.fruitless_runs; },
        "Runs in a row without progress before the job gives up", 1, 1000},
+      {.name = "slurm.binding",
+       .place = +[](JobSpec& j) -> std::string& { return j.slurm.binding; },
+       .meaning = "What a rank is bound to, as srun --cpu-bind says it; empty: the site's default",
+       .choices = {"", "none", "cores", "ldoms", "sockets"}},
+      {"slurm.max_requeues", +[](JobSpec& j) -> std::int64_t& { return j.slurm.max_requeues; },
+       "Times the job may be requeued; 0: as often as it gets on", 0, 1e6},
+      {"slurm.find_network", +[](JobSpec& j) -> bool& { return j.slurm.find_network; },
+       "The first node's fastest interfaces are told to NCCL, UCX and Open MPI"},
       {"slurm.requeue", +[](JobSpec& j) -> bool& { return j.slurm.requeue; },
        "Whether it is requeued at all"},
   };

@@ -32,6 +32,15 @@ void write_origin(YAML::Emitter& out, const JobSpec& job, const std::string& nam
   out << YAML::Comment(where);
 }
 
+/// "1e-08" is a word to readers of YAML 1.1, "1.0e-08" a number to all.
+std::string number_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (const std::size_t power = text.find('e');
+      power != std::string::npos && text.find('.') == std::string::npos)
+    text.insert(power, ".0");
+  return text;
+}
+
 void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
   const std::string_view section = section_of(key.name);
   out << YAML::Key << std::string(section.empty() ? key.name : key.name.substr(section.size() + 1))
@@ -40,7 +49,7 @@ void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
       [&](auto place) {
         const auto& value = place(job);
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
-          out << fmt::format("{}", value);
+          out << number_text(value);
         } else {
           out << value;
         }
@@ -175,7 +184,8 @@ std::string to_yaml_with_origins(JobSpec job) {
     out << YAML::EndSeq;
   }
   write_placement(out, job);
-  for (const char* section : {"schedule", "loss_scale", "checkpoint", "slurm"}) write_section(out, job, section);
+  for (const char* section : {"schedule", "loss_scale", "checkpoint", "slurm"})
+    write_section(out, job, section);
   out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
 }

@@ -27,6 +27,12 @@ void require_job_id(const std::string& id) {
   if (!fine) fail(ExitCode::usage, "'{}' is not a Slurm job id", id);
 }
 
+/// Output goes to RUN/log/slurm-ID.log.
+std::string run_folder_of(const std::string& output) {
+  const std::size_t marker = output.rfind("/log/slurm-");
+  return marker == std::string::npos ? "" : output.substr(0, marker);
+}
+
 }  // namespace
 
 std::string submit(const std::string& script) {
@@ -58,7 +64,8 @@ JobState find_job(const std::string& id) {
           value("Reason"),
           value("NodeList"),
           value("RunTime"),
-          value("Restarts")};
+          value("Restarts"),
+          run_folder_of(value("StdOut"))};
 }
 
 void cancel(const std::string& id) {

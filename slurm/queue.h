@@ -7,6 +7,8 @@ namespace trireme::slurm {
 /// A job as squeue or scontrol tells of it.
 struct JobState {
   std::string id, name, state, reason, nodes, elapsed, restarts;
+  /// Its run folder, by where its output goes; empty for a job that is not ours.
+  std::string run_folder;
 };
 
 /// Hands the batch file to sbatch and returns the job's id. Throws a configuration error with sbatch's own

@@ -27,6 +27,11 @@ void refuse_unprintable(std::string_view key, std::string_view value) {
          key, value);
 }
 
+void require_one_of(const std::string& binding, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), binding) == known.end())
+    fail(ExitCode::configuration, "slurm.binding: '{}' is not one of none, cores, ldoms, sockets", binding);
+}
+
 class Lines {
  public:
   void option(std::string_view key, std::string_view value) {
@@ -60,9 +65,18 @@ void add_resources(Lines& lines, const BatchJob& job) {
   lines.option("dependency", job.dependency);
   lines.option("exclude", job.exclude);
   lines.option("signal", fmt::format("USR1@{}", job.warning.count()));
+  require_one_of(job.binding, {"", "none", "cores", "ldoms", "sockets"});
   lines.option("output", job.run_folder + "/log/slurm-%j.log");
   lines.option("open-mode", "append");
   lines.raw(job.requeue ? "#SBATCH --requeue" : "#SBATCH --no-requeue");
+}
+
+/// Slurm requeues by itself when a node fails or the job is preempted, and knows no limit.
+void add_limit(Lines& lines, const BatchJob& job) {
+  if (job.max_requeues == 0) return;
+  lines.raw(fmt::format("if [ \"${{SLURM_RESTART_COUNT:-0}}\" -gt {} ]; then", job.max_requeues));
+  lines.raw(fmt::format("  echo \"trireme: the job was requeued {} times and stops here\" >&2\n  exit 75\nfi",
+                        job.max_requeues));
 }
 
 void add_environment(Lines& lines, const BatchJob& job) {
@@ -79,12 +93,29 @@ void add_environment(Lines& lines, const BatchJob& job) {
   lines.raw(R"(srun --ntasks-per-node=1 --ntasks="$SLURM_NNODES" mkdir -p -m 700 "$TRIREME_SCRATCH")");
 }
 
-void add_ranks(Lines& lines, const BatchJob& job) {
+/// A command line that a shell reads back word for word, inside the container where there is one.
+std::string line_of(const BatchJob& job, const std::vector<std::string>& words) {
   std::string command;
-  if (!job.container.empty()) command += " apptainer exec --nv " + shell_quote(job.container);
-  for (const std::string& word : job.command) (command += ' ') += shell_quote(word);
+  if (!job.container.empty()) {
+    command =
+        "apptainer exec --nv --bind " + shell_quote(job.run_folder) + " " + shell_quote(job.container) + " ";
+  }
+  for (const std::string& word : words) (command += shell_quote(word)) += ' ';
+  command.pop_back();
+  return command;
+}
+
+void add_settings(Lines& lines, const BatchJob& job) {
+  if (job.settings_command.empty()) return;
+  lines.raw("\n# Which interfaces of this node NCCL, UCX and Open MPI use, unless the environment says it.");
+  lines.raw(
+      fmt::format("network=$({} 2>/dev/null) && eval \"$network\"", line_of(job, job.settings_command)));
+}
+
+void add_ranks(Lines& lines, const BatchJob& job) {
   lines.raw("\n# Ranks end together. USR1 reaches them alone: they save, and end with 75.");
-  lines.raw("srun --mpi=pmix --kill-on-bad-exit=1" + command);
+  lines.raw(fmt::format("srun --mpi=pmix --kill-on-bad-exit=1{} {}",
+                        job.binding.empty() ? "" : " --cpu-bind=" + job.binding, line_of(job, job.command)));
   lines.raw(R"(status=$?
 
 # status.json says more than srun: a killed rank's status hides what the others found out before they ended.
@@ -106,6 +137,11 @@ if [ "$status" = 75 ] || [ "$status" = 124 ]; then
   lines.raw(fmt::format(
       "    echo \"trireme: {} runs in a row ended without a newer checkpoint; the job stops here\" >&2",
       job.fruitless_runs));
+  if (job.max_requeues > 0) {
+    lines.raw(fmt::format("  elif [ \"${{SLURM_RESTART_COUNT:-0}}\" -ge {} ]; then", job.max_requeues));
+    lines.raw(fmt::format("    echo \"trireme: the job was requeued {} times and stops here\" >&2",
+                          job.max_requeues));
+  }
   lines.raw(R"(  else
     scontrol requeue "$SLURM_JOB_ID" && sleep 60
   fi
@@ -140,7 +176,9 @@ std::string render(const BatchJob& job) {
   add_resources(lines, job);
   lines.raw("");
   lines.raw("run=" + shell_quote(job.run_folder));
+  add_limit(lines, job);
   add_environment(lines, job);
+  add_settings(lines, job);
   add_ranks(lines, job);
   if (job.requeue) add_requeue(lines, job);
   lines.raw("exit \"$status\"");

@@ -21,7 +21,13 @@ struct BatchJob {
   std::chrono::seconds warning{120};
   /// Runs in a row that may end without a newer checkpoint before the job gives up.
   int fruitless_runs = 3;
+  /// Times it may be requeued in all; 0: no limit but that.
+  int max_requeues = 0;
   bool requeue = true;
+  /// none, cores, ldoms (NUMA nodes) or sockets; empty: the site's.
+  std::string binding;
+  /// The words of a command that prints `export NAME=value` lines for this node's network; empty: none.
+  std::vector<std::string> settings_command;
   std::string run_folder;
   /// The trireme program and its words, started once a rank.
   std::vector<std::string> command;

@@ -50,7 +50,8 @@ class StatusPlace {
   explicit StatusPlace(const std::filesystem::path& run_folder) : run_folder_(run_folder) {
     if (!run_folder.empty()) {
       std::error_code problem;
-      std::filesystem::create_directories(run_folder, problem);
+      if (std::filesystem::create_directories(run_folder, problem))
+        std::filesystem::permissions(run_folder, std::filesystem::perms::owner_all, problem);
       if (problem)
         fail(ExitCode::usage, "run folder {} cannot be made: {}", run_folder.string(), problem.message());
       run_folder_ = std::filesystem::absolute(run_folder);

@@ -20,6 +20,10 @@ void add_eval(CLI::App& app, Run& chosen);
 void add_export(CLI::App& app, Run& chosen);
 void add_launch(CLI::App& app, Run& chosen);
 void add_submit(CLI::App& app, Run& chosen);
+void add_status(CLI::App& app, Run& chosen);
+void add_logs(CLI::App& app, Run& chosen);
+void add_watch(CLI::App& app, Run& chosen);
+void add_report(CLI::App& app, Run& chosen);
 void add_version(CLI::App& app, Run& chosen);
 
 /// Puts the "--" before the program that `launch` starts where the user left it out, since the program's

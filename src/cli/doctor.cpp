@@ -13,8 +13,10 @@
 #include "comm/doctor/mpi_checks.h"
 #include "comm/doctor/topology_text.h"
 #include "comm/mpi/gather_texts.h"
+#include "comm/network_settings.h"
 #include "comm/topology_assemble.h"
 #include "core/error.h"
+#include "slurm/sbatch.h"
 
 namespace trireme::cli {
 namespace {
@@ -122,6 +124,14 @@ int examine(bool json) {
   return doctor::exit_status(entries);
 }
 
+/// For a shell to evaluate before it starts ranks here.
+int print_settings() {
+  const comm::Environment environment = comm::current_environment();
+  for (const auto& [name, value] : comm::network_settings(comm::survey(environment).interfaces))
+    if (!environment.contains(name)) fmt::print("export {}={}\n", name, slurm::shell_quote(value));
+  return 0;
+}
+
 }  // namespace
 
 void add_doctor(CLI::App& app, Run& chosen) {
@@ -130,7 +140,13 @@ void add_doctor(CLI::App& app, Run& chosen) {
   command->footer(footer);
   auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "One JSON object a line: check, verdict, found, advice, hosts");
-  command->callback([&chosen, json] { chosen = [json] { return examine(*json); }; });
+  auto settings = std::make_shared<bool>(false);
+  command->add_flag(
+      "--settings", *settings,
+      "Print what NCCL, UCX and Open MPI should be told of this node's network, for a shell's eval");
+  command->callback([&chosen, json, settings] {
+    chosen = [json, settings] { return *settings ? print_settings() : examine(*json); };
+  });
 }
 
 }  // namespace trireme::cli

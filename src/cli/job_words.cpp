@@ -5,15 +5,11 @@
 #include "jobs/read_job.h"
 
 namespace trireme::cli {
-namespace {
-
 std::string assignment(const std::string& key, const std::string& value) {
   YAML::Emitter out;
   out << YAML::DoubleQuoted << value;
   return key + "=" + out.c_str();
 }
-
-}  // namespace
 
 void add_job_words(CLI::App& command, JobWords& words) {
   command.add_option("job.yaml", words.file, "The job file; Axolotl's keys are known")->required();

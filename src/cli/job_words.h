@@ -17,5 +17,7 @@ struct JobWords {
 /// Adds `job.yaml`, `key=value …`, `--deepspeed` and `--accelerate` to a command.
 void add_job_words(CLI::App& command, JobWords& words);
 jobs::JobSpec load(const JobWords& words);
+/// "key=value" with the value as text, whatever is in it.
+std::string assignment(const std::string& key, const std::string& value);
 
 }  // namespace trireme::cli

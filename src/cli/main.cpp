@@ -40,6 +40,10 @@ int main(int argc, char** argv) {
   cli::add_export(app, chosen);
   cli::add_launch(app, chosen);
   cli::add_submit(app, chosen);
+  cli::add_status(app, chosen);
+  cli::add_logs(app, chosen);
+  cli::add_watch(app, chosen);
+  cli::add_report(app, chosen);
   cli::add_version(app, chosen);
   try {
     std::vector<std::string> words(argv + 1, argv + argc);

@@ -1,4 +1,6 @@
+#include <array>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,8 +8,10 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/job_words.h"
+#include "cli/run_folder.h"
 #include "core/error.h"
-#include "jobs/read_job.h"
+#include "jobs/write_job.h"
 #include "slurm/queue.h"
 #include "slurm/sbatch.h"
 
@@ -16,40 +20,93 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Options that are short for a key of the section `slurm:`.
+struct Shortcut {
+  const char *option, *key, *about;
+};
+constexpr std::array shortcuts{
+    Shortcut{"--nodes", "nodes", "Nodes"},
+    Shortcut{"--ranks-per-node", "ranks_per_node", "Ranks on each node"},
+    Shortcut{"--gpus-per-node", "gpus_per_node", "GPUs on each node"},
+    Shortcut{"--cpus-per-rank", "cpus_per_rank", "Cores of each rank"},
+    Shortcut{"--mem", "memory_per_node", "Host memory of each node, as sbatch reads it"},
+    Shortcut{"--time", "time_limit", "Time limit, as sbatch reads it"},
+    Shortcut{"--name", "name", "The job's name"},
+    Shortcut{"--partition", "partition", "As for sbatch"},
+    Shortcut{"--account", "account", "As for sbatch"},
+    Shortcut{"--qos", "qos", "As for sbatch"},
+    Shortcut{"--reservation", "reservation", "As for sbatch"},
+    Shortcut{"--constraint", "constraint", "As for sbatch"},
+    Shortcut{"--dependency", "dependency", "As for sbatch: afterok:4711"},
+    Shortcut{"--exclude", "exclude", "Nodes to stay away from"},
+    Shortcut{"--container", "container", "An Apptainer image to run in"},
+    Shortcut{"--scratch", "scratch", "A folder on each node's own disk"},
+    Shortcut{"--binding", "binding", "What a rank is bound to: none, cores, ldoms, sockets"},
+    Shortcut{"--max-requeues", "max_requeues", "Times the job may be requeued"},
+};
+
 struct Words {
-  std::string file;
-  std::vector<std::string> overrides;
-  slurm::BatchJob batch;
-  int gpus = 0, cores = 0;
+  JobWords job;
+  std::array<std::string, shortcuts.size()> given;
   bool dry_run = false;
 };
 
-int submit_job(const Words& words) {
-  const jobs::JobSpec job = jobs::load_job(
-      words.file, words.overrides);  // every mistake in it is found here, not after a night in the queue
-  slurm::BatchJob batch = words.batch;
-  if (words.gpus > 0) batch.gpus_per_node = words.gpus;
-  if (words.cores > 0) batch.cpus_per_rank = words.cores;
+jobs::JobSpec read(Words words) {
+  for (std::size_t i = 0; i < shortcuts.size(); ++i)
+    if (!words.given[i].empty())
+      words.job.overrides.push_back(assignment(std::string("slurm.") + shortcuts[i].key, words.given[i]));
+  return load(words.job);
+}
+
+std::optional<int> unless_zero(std::int64_t value) {
+  return value == 0 ? std::nullopt : std::optional<int>(static_cast<int>(value));
+}
+
+slurm::BatchJob batch_of(const jobs::JobSpec& job) {
+  const jobs::SlurmChoice& wish = job.slurm;
+  slurm::BatchJob batch;
+  batch.name = wish.name;
+  batch.nodes = static_cast<int>(wish.nodes), batch.ranks_per_node = static_cast<int>(wish.ranks_per_node);
+  batch.gpus_per_node = unless_zero(wish.gpus_per_node),
+  batch.cpus_per_rank = unless_zero(wish.cpus_per_rank);
+  batch.memory_per_node = wish.memory_per_node, batch.time_limit = wish.time_limit;
+  batch.partition = wish.partition, batch.account = wish.account, batch.qos = wish.qos;
+  batch.reservation = wish.reservation, batch.constraint = wish.constraint;
+  batch.dependency = wish.dependency, batch.exclude = wish.exclude;
+  batch.container = wish.container, batch.scratch = wish.scratch, batch.binding = wish.binding;
+  batch.warning = std::chrono::seconds(wish.warning_seconds);
+  batch.fruitless_runs = static_cast<int>(wish.fruitless_runs);
+  batch.max_requeues = static_cast<int>(wish.max_requeues);
+  batch.requeue = wish.requeue;
   batch.run_folder = fs::absolute(job.output_dir).lexically_normal().string();
-  batch.command = {fs::read_symlink("/proc/self/exe").string(), "train", fs::absolute(words.file).string()};
-  batch.command.insert(batch.command.end(), words.overrides.begin(), words.overrides.end());
+  const std::string program = fs::read_symlink("/proc/self/exe").string();
+  batch.command = {program, "train", batch.run_folder + "/submitted.yaml"};
+  if (wish.find_network) batch.settings_command = {program, "doctor", "--settings"};
+  return batch;
+}
+
+/// What was submitted stays as it is while the job waits, whatever becomes of the files it was read from.
+void keep(const jobs::JobSpec& job, const std::string& script, const fs::path& run_folder) {
+  make_run_folder(run_folder);
+  const std::pair<const char*, std::string> files[]{{"submitted.yaml", jobs::to_yaml_with_origins(job)},
+                                                    {"submitted.sh", script}};
+  for (const auto& [name, text] : files)
+    if (!(std::ofstream(run_folder / name) << text << std::flush))
+      fail(ExitCode::configuration, "{} cannot be written", (run_folder / name).string());
+}
+
+int submit_job(const Words& words) {
+  jobs::JobSpec job = read(words);  // every mistake is found here, not after a night in the queue
+  const slurm::BatchJob batch = batch_of(job);
+  job.output_dir = batch.run_folder;
   const std::string script = slurm::render(batch);
   if (words.dry_run) {
     fmt::print("{}", script);
     return 0;
   }
-  std::error_code problem;
-  fs::create_directories(fs::path(batch.run_folder) / "log", problem);
-  if (problem)
-    fail(ExitCode::configuration, "output_dir: {} cannot be made: {}", batch.run_folder, problem.message());
+  keep(job, script, batch.run_folder);
+  for (const std::string& note : job.notes) fmt::print(stderr, "note: {}\n", note);
   fmt::print("{}\n", slurm::submit(script));
-  return 0;
-}
-
-int show_status(const std::string& id) {
-  const slurm::JobState job = slurm::find_job(id);
-  fmt::print("job {} ({}): {}, reason {}, on {}, for {}, restarted {} times\n", job.id, job.name, job.state,
-             job.reason, job.nodes.empty() ? "no node" : job.nodes, job.elapsed, job.restarts);
   return 0;
 }
 
@@ -68,33 +125,15 @@ void add_submit(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand(
       "submit", "Hand a job file to Slurm; the job saves before its time ends, requeues itself and goes on");
   auto words = std::make_shared<Words>();
-  slurm::BatchJob& batch = words->batch;
-  command->add_option("job.yaml", words->file, "The job file")->required();
-  command->add_option("key=value", words->overrides, "Changes to it");
-  command->add_option("--nodes", batch.nodes, "Nodes")->check(CLI::Range(1, 100000))->capture_default_str();
-  command->add_option("--ranks-per-node", batch.ranks_per_node, "Ranks on each node")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  command->add_option("--gpus-per-node", words->gpus, "GPUs on each node")->check(CLI::Range(1, 64));
-  command->add_option("--cpus-per-rank", words->cores, "Cores of each rank")->check(CLI::Range(1, 4096));
-  command->add_option("--mem", batch.memory_per_node, "Host memory of each node, as sbatch reads it");
-  command->add_option("--time", batch.time_limit, "Time limit, as sbatch reads it");
-  command->add_option("--name", batch.name, "The job's name")->capture_default_str();
-  command->add_option("--partition", batch.partition);
-  command->add_option("--account", batch.account);
-  command->add_option("--qos", batch.qos);
-  command->add_option("--reservation", batch.reservation);
-  command->add_option("--constraint", batch.constraint);
-  command->add_option("--dependency", batch.dependency);
-  command->add_option("--exclude", batch.exclude, "Nodes to stay away from");
-  command->add_option("--container", batch.container, "An Apptainer image to run in");
-  command->add_option("--scratch", batch.scratch, "A folder on each node's own disk");
+  add_job_words(*command, words->job);
+  for (std::size_t i = 0; i < shortcuts.size(); ++i)
+    command->add_option(shortcuts[i].option, words->given[i],
+                        fmt::format("{} (slurm.{})", shortcuts[i].about, shortcuts[i].key));
   command->add_flag("--dry-run", words->dry_run, "Print the batch file instead");
   command->footer(
       "Example: trireme submit job.yaml --nodes 4 --ranks-per-node 8 --gpus-per-node 8 --time 24:00:00");
   command->callback([&chosen, words] { chosen = [words] { return submit_job(*words); }; });
 
-  add_for_job(app, chosen, "status", "Tell where a job stands", show_status);
   add_for_job(app, chosen, "cancel", "End a job", [](const std::string& id) { return slurm::cancel(id), 0; });
   add_for_job(app, chosen, "requeue", "Stop a job and put it back into the queue",
               [](const std::string& id) { return slurm::requeue(id), 0; });

@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +10,7 @@
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
 #include "cli/open_data.h"
+#include "cli/run_folder.h"
 #include "cli/watch.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/watched_world.h"
@@ -59,38 +59,6 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   return settings;
 }
 
-/// What rank 0 writes into the run folder.
-class RunFolder {
- public:
-  RunFolder(const jobs::JobSpec& job, std::int64_t steps_done, std::int64_t total_steps)
-      : folder_(job.output_dir) {
-    fs::create_directories(folder_);
-    std::ofstream(folder_ / "job.yaml") << jobs::to_yaml_with_origins(job);
-    metrics_.emplace(folder_ / "metrics.jsonl", steps_done);
-    status_.step = steps_done, status_.total_steps = total_steps;
-    train::write_status(folder_ / "status.json", status_);
-  }
-  void after(const train::StepMetrics& metrics) {
-    metrics_->write(metrics);
-    status_.step = metrics.step, status_.loss = metrics.loss;
-    train::write_status(folder_ / "status.json", status_);
-  }
-  void saved(const train::Checkpoints& checkpoints) {
-    status_.checkpoint_step = checkpoints.saved_step();
-    status_.checkpoint_failures = checkpoints.failures();
-    if (checkpoints.last_failure()) status_.checkpoint_message = checkpoints.last_failure()->what();
-  }
-  void end(const char* state, const std::string& message) {
-    status_.state = state, status_.message = message;
-    train::write_status(folder_ / "status.json", status_);
-  }
-
- private:
-  fs::path folder_;
-  std::optional<train::MetricsFile> metrics_;
-  train::RunStatus status_;
-};
-
 int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data) {
   const bool first = world.rank() == 0;
   LoadedModel model(job, world, watch);
@@ -118,7 +86,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
               human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
               settings.total_steps, shape.rows_per_step);
     if (resumed) log::info("goes on after step {}, from the checkpoint of it", trainer.state().step);
-    folder.emplace(job, trainer.state().step, settings.total_steps);
+    folder.emplace(job, world, trainer.state().step, settings.total_steps);
   }
   const train::StopRequest stop;
   bool stopped = false;
@@ -177,6 +145,7 @@ int train_job(const JobWords& words) {
   comm::MpiWorld world(runtime);
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
   const jobs::JobSpec job = load(words);
+  keep_log(job.output_dir, world.rank());
   share_cores(world);
   sharding::keep_tensor_memory();
   std::optional<io::RunLock> lock;

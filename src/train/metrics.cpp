@@ -58,11 +58,14 @@ void keep_until(const std::filesystem::path& path, std::int64_t last_step) {
 }  // namespace
 
 std::string json_of(const StepMetrics& metrics) {
+  std::string more;
+  if (metrics.time > 0) more += fmt::format(R"(, "time": {:.3f})", metrics.time);
+  if (metrics.host_bytes > 0) more += fmt::format(R"(, "host_bytes": {})", metrics.host_bytes);
+  if (metrics.skipped) more += R"(, "skipped": true)";
   return fmt::format(
       R"({{"step": {}, "loss": {}, "tokens": {}, "tokens_per_s": {}, "learning_rate": {}, "grad_norm": {}{}}})",
       metrics.step, number(metrics.loss), metrics.tokens, number(metrics.tokens_per_s),
-      number(metrics.learning_rate), number(metrics.grad_norm),
-      metrics.skipped ? R"(, "skipped": true)" : "");
+      number(metrics.learning_rate), number(metrics.grad_norm), more);
 }
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, std::int64_t after_step)

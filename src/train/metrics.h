@@ -17,6 +17,8 @@ struct StepMetrics {
   double learning_rate = 0;
   double grad_norm = 0;
   bool skipped = false;
+  double time = 0;              ///< seconds since 1970 at the step's end; 0: not told
+  std::int64_t host_bytes = 0;  ///< resident in the first rank's process; 0: not told
 };
 
 /// One JSON object without a line end; losses with 9 digits, what is not finite as null.

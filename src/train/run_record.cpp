@@ -1,0 +1,110 @@
+#include "train/run_record.h"
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <sstream>
+
+#include <sys/stat.h>
+
+#include "core/error.h"
+
+namespace trireme::train {
+namespace {
+
+namespace json = boost::json;
+
+json::object object_from(const std::string& text) {
+  boost::system::error_code problem;
+  json::value value = json::parse(text, problem);
+  return problem || !value.is_object() ? json::object{} : std::move(value.as_object());
+}
+
+double number(const json::object& object, const char* key) {
+  const json::value* found = object.if_contains(key);
+  return found && found->is_number() ? found->to_number<double>() : 0.0;
+}
+
+std::string text(const json::object& object, const char* key) {
+  const json::value* found = object.if_contains(key);
+  return found && found->is_string() ? std::string(found->as_string()) : std::string();
+}
+
+std::string whole(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+StepMetrics metrics_from(const std::string& line) {
+  const json::object object = object_from(line);
+  StepMetrics metrics;
+  metrics.step = static_cast<std::int64_t>(number(object, "step"));
+  metrics.loss = number(object, "loss");
+  metrics.tokens = static_cast<std::int64_t>(number(object, "tokens"));
+  metrics.tokens_per_s = number(object, "tokens_per_s");
+  metrics.learning_rate = number(object, "learning_rate");
+  metrics.grad_norm = number(object, "grad_norm");
+  metrics.time = number(object, "time");
+  metrics.host_bytes = static_cast<std::int64_t>(number(object, "host_bytes"));
+  const json::value* skipped = object.if_contains("skipped");
+  metrics.skipped = skipped && skipped->is_bool() && skipped->as_bool();
+  return metrics;
+}
+
+bool MetricsReader::poll() {
+  struct stat now {};
+  if (::stat(file_.c_str(), &now) != 0) return false;
+  const auto size = static_cast<std::uint64_t>(now.st_size);
+  if (now.st_ino != inode_ || size < read_) inode_ = now.st_ino, read_ = 0, rest_.clear(), steps_.clear();
+  if (size == read_) return false;
+  std::ifstream in(file_, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(read_));
+  std::string fresh(size - read_, '\0');
+  in.read(fresh.data(), static_cast<std::streamsize>(fresh.size()));
+  fresh.resize(static_cast<std::size_t>(in.gcount()));
+  read_ += fresh.size();
+  rest_ += fresh;
+  std::size_t begin = 0;
+  for (std::size_t end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
+    StepMetrics metrics = metrics_from(rest_.substr(begin, end - begin));
+    if (metrics.step > 0) steps_.push_back(metrics);
+    begin = end + 1;
+  }
+  rest_.erase(0, begin);
+  return true;
+}
+
+RunStatus read_status(const std::filesystem::path& run_folder) {
+  const json::object object = object_from(whole(run_folder / "status.json"));
+  RunStatus status;
+  status.state = text(object, "state");
+  if (status.state.empty()) status.state = "unknown";
+  status.step = static_cast<std::int64_t>(number(object, "step"));
+  status.total_steps = static_cast<std::int64_t>(number(object, "total_steps"));
+  status.loss = number(object, "loss");
+  status.message = text(object, "message");
+  return status;
+}
+
+RunRecord read_run(const std::filesystem::path& folder) {
+  RunRecord run;
+  run.folder = folder;
+  run.status = read_status(folder);
+  MetricsReader metrics(folder / "metrics.jsonl");
+  metrics.poll();
+  run.steps = metrics.steps();
+  if (run.status.state == "unknown" && run.steps.empty())
+    fail(ExitCode::configuration, "{} is not a run folder: it has neither status.json nor metrics.jsonl",
+         folder.string());
+  run.events = read_events(folder);
+  run.job = whole(folder / "job.yaml");
+  for (const auto& [key, value] : object_from(whole(folder / "environment.json")))
+    run.environment.emplace_back(key,
+                                 value.is_string() ? std::string(value.as_string()) : json::serialize(value));
+  return run;
+}
+
+}  // namespace trireme::train

@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "train/metrics.h"
+#include "train/run_events.h"
+
+namespace trireme::train {
+
+/// Follows a run's metrics.jsonl as it grows, or is cut back when the run goes on from a checkpoint.
+class MetricsReader {
+ public:
+  explicit MetricsReader(std::filesystem::path file) : file_(std::move(file)) {}
+  /// Reads what is new; false when nothing is.
+  bool poll();
+  const std::vector<StepMetrics>& steps() const { return steps_; }
+
+ private:
+  std::filesystem::path file_;
+  std::uint64_t inode_ = 0, read_ = 0;
+  std::string rest_;
+  std::vector<StepMetrics> steps_;
+};
+
+/// Nothing is thrown for a line that is none of ours: its step is 0.
+StepMetrics metrics_from(const std::string& line);
+
+/// status.json, of a run that goes on or of the watchdog that ended it; "unknown" where there is none.
+RunStatus read_status(const std::filesystem::path& run_folder);
+
+/// All that a run folder tells.
+struct RunRecord {
+  std::filesystem::path folder;
+  RunStatus status;
+  std::vector<StepMetrics> steps;
+  std::vector<RunEvent> events;
+  std::string job;  ///< job.yaml as it lies there
+  std::vector<std::pair<std::string, std::string>> environment;
+};
+
+/// Throws a configuration error where the folder is not that of a run.
+RunRecord read_run(const std::filesystem::path& folder);
+
+}  // namespace trireme::train
