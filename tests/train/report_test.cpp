@@ -21,7 +21,7 @@ using ::testing::Not;
 RunRecord run_of(std::int64_t steps, const std::string& folder = "/runs/one") {
   RunRecord run;
   run.folder = folder;
-  run.status = {"running", steps, steps * 2, 1.0, ""};
+  run.status.state = "running", run.status.step = steps, run.status.total_steps = steps * 2;
   for (std::int64_t step = 1; step <= steps; ++step)
     run.steps.push_back({.step = step,
                          .loss = 5.0 / std::sqrt(static_cast<double>(step)),
