@@ -25,6 +25,9 @@ void check_values(const JobSpec& job, const std::string& where) {
   if (has_adapter && job.lora_target_linear && !job.lora_target_modules.empty())
     fail(ExitCode::configuration,
          "{}: lora_target_linear: true and a list lora_target_modules are both given; keep one", where);
+  if (job.load_in_4bit && !has_adapter)
+    fail(ExitCode::configuration,
+         "{}: load_in_4bit freezes the model, and there is no adapter to train; add adapter: qlora", where);
   if (!has_adapter && !job.lora_model_dir.empty())
     fail(ExitCode::configuration, "{}: lora_model_dir is given but adapter is none; add adapter: lora",
          where);
@@ -65,6 +68,7 @@ void check_precision(JobSpec& job, const std::string& where) {
 }  // namespace
 
 void check(JobSpec& job, const std::string& where) {
+  if (job.adapter == "qlora") job.load_in_4bit = true;
   say_adapter_defaults(job);
   check_precision(job, where);
   check_values(job, where);

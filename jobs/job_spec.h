@@ -92,6 +92,7 @@ struct JobSpec {
   std::int64_t lora_r = 8;
   double lora_alpha = 16.0, lora_dropout = 0.0;
   bool lora_target_linear = false, peft_use_rslora = false;
+  bool load_in_4bit = false;
   std::vector<std::string> lora_target_modules;
   std::string lora_model_dir;  ///< an adapter in peft's format to start from
 

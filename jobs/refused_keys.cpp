@@ -4,8 +4,7 @@ namespace trireme::jobs {
 
 const std::vector<RefusedKey>& refused_keys() {
   static const std::vector<RefusedKey> table{
-      {"load_in_4bit", "quantised base weights are not trained on yet"},
-      {"load_in_8bit", "quantised base weights are not trained on yet"},
+      {"load_in_8bit", "weights of 8 bits are not there; use load_in_4bit"},
       {"tf32", "it changes products on GPUs alone, and training runs on CPUs so far"},
       {"val_set_size", "there is no evaluation during training yet"},
       {"eval_steps", "there is no evaluation during training yet"},
@@ -45,10 +44,7 @@ const std::vector<MappedKey>& mapped_keys() {
 
 const std::vector<RefusedValue>& refused_values() {
   static const std::vector<RefusedValue> table{
-      {"adapter", "qlora", "quantised base weights are not trained on yet; use lora"},
-      {"optimizer", "adamw_bnb_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
-      {"optimizer", "adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
-      {"optimizer", "paged_adamw_8bit", "8-bit optimizer states are not there yet; use adamw_torch"},
+      {"optimizer", "paged_adamw_8bit", "states are not paged; use adamw_8bit"},
       {"optimizer", "adafactor", "it is not there; use adamw_torch"},
       {"optimizer", "muon", "it is not there yet; use adamw_torch"},
       {"lr_scheduler", "cosine_with_restarts", "it is not there; use cosine"},

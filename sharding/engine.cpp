@@ -60,7 +60,8 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_),
       units_(model_, views_),
       executor_(
-          {blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_, landing_}) {}
+          {blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_, landing_},
+                options_.host_threads) {}
 
 Allocate Engine::allocator() {
   return [this](std::size_t bytes) {

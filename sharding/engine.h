@@ -14,6 +14,8 @@ struct EngineOptions {
   int prefetch_depth = 1;
   int reduce_depth = 1;
   bool unit_major = false;
+  /// Threads of this rank that share sums and updates on the host.
+  int host_threads = 1;
 };
 
 /// Fills `into` with the elements of a parameter from `begin` on.

@@ -150,7 +150,9 @@ void Executor::norm(Run& run, const Op& op) {
   for (const GroupState& group : place_.states)
     if (group.optimizer_replica() == 0)
       for (const Piece& piece : group.optimizer_pieces())
-        totals[0] += sum_of_squares(group.reduced() + piece.at, piece.count);
+        totals[0] += crew_.sum(piece.count, [&](std::int64_t begin, std::int64_t count) {
+          return sum_of_squares(group.reduced() + piece.at + begin, count);
+        });
   if (op.communicator >= 0) run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);
   const double scale = 1.0 / run.input.loss_scale;
@@ -168,19 +170,24 @@ void Executor::update(Run& run, const Op& op) {
   const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
   const auto kinds = place_.optimizer.states();
   const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
-  std::vector<std::byte*> states(kinds.size());
-  for (const Piece& piece : group.optimizer_pieces()) {
-    for (std::size_t k = 0; k < kinds.size(); ++k)
-      states[k] = offset_by(group.state(k), piece.at / kinds[k].elements_each, kinds[k].dtype);
-    UpdateRun work;
-    work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
-    work.begin = piece.begin, work.count = piece.count;
-    work.master = group.master() + piece.at, work.gradient = group.reduced() + piece.at;
-    work.states = states;
-    if (void* copy = group.update_copy())
-      work.copy = offset_by(copy, piece.at, group.stored()), work.copy_dtype = group.stored();
-    place_.optimizer.update(work, scalars);
-  }
+  for (const Piece& piece : group.optimizer_pieces())
+    crew_.share(
+        piece.count,
+        [&](std::int64_t begin, std::int64_t count) {
+          std::vector<std::byte*> states(kinds.size());
+          const std::int64_t at = piece.at + begin;
+          for (std::size_t k = 0; k < kinds.size(); ++k)
+            states[k] = offset_by(group.state(k), at / kinds[k].elements_each, kinds[k].dtype);
+          UpdateRun work;
+          work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
+          work.begin = piece.begin + begin, work.count = count;
+          work.master = group.master() + at, work.gradient = group.reduced() + at;
+          work.states = states;
+          if (void* copy = group.update_copy())
+            work.copy = offset_by(copy, at, group.stored()), work.copy_dtype = group.stored();
+          place_.optimizer.update(work, scalars);
+        },
+        place_.optimizer.granule());
   group.bring_home();
 }
 

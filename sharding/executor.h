@@ -10,6 +10,7 @@
 #include "core/lane.h"
 #include "sharding/blueprint.h"
 #include "sharding/circles.h"
+#include "sharding/crew.h"
 #include "sharding/group_state.h"
 #include "sharding/schedule.h"
 #include "sharding/slots.h"
@@ -69,7 +70,9 @@ using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
 /// it for ever; the norm tells all ranks, and none updates anything.
 class Executor {
  public:
-  explicit Executor(Workplace workplace) : place_(workplace) {}
+  /// `host_threads`: how many share the work of an update.
+  explicit Executor(Workplace workplace, int host_threads = 1)
+      : place_(workplace), crew_(host_threads, "host") {}
 
   /// `channels`: one for each circle of the schedule. Returns when every op is done.
   Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
@@ -108,6 +111,7 @@ class Executor {
   BeforeOp before_;
   std::uint64_t generation_ = 0;
   std::array<std::unique_ptr<Lane>, lane_count> lanes_;
+  Crew crew_;
 };
 
 }  // namespace trireme::sharding

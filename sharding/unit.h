@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/dtype.h"
+#include "sharding/gradient_sink.h"
 
 namespace trireme::sharding {
 
@@ -51,6 +52,10 @@ struct Context {
   /// The number of the batch's first row over the whole run, and how far apart its rows' numbers are.
   std::uint64_t first_sample = 0, sample_stride = 1;
   bool training = true;
+  /// Where backward may put gradients of weights itself. Null where nothing is recorded.
+  GradientSinkPtr gradients;
+  /// Set where backward follows at once, so that a forward pass may make gradients too.
+  bool in_backward = false;
 };
 
 /// The full parameters of a unit's groups, as views of their slots: weights[g][p] is parameter p of the

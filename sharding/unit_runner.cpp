@@ -34,6 +34,7 @@ UnitRunner::UnitRunner(const Model& model, const Views& views) : model_(model), 
 
 void UnitRunner::begin(const std::vector<Context>& micro_batches) {
   contexts_ = &micro_batches;
+  sink_->close();
   saved_.assign(micro_batches.size() * model_.units.size(), {});
   flow_.assign(micro_batches.size(), {});
   gradient_flow_.assign(micro_batches.size(), {});
@@ -52,17 +53,40 @@ Activation UnitRunner::as_leaves(const Activation& activation, bool require_grad
   return leaves;
 }
 
-Activation UnitRunner::compute(int unit, int micro_batch, const Activation& input) const {
+Activation UnitRunner::compute(int unit, int micro_batch, const Activation& input, bool backward) {
   const auto u = static_cast<std::size_t>(unit);
-  return model_.units[u]->forward(input, (*contexts_)[static_cast<std::size_t>(micro_batch)], weights_[u]);
+  Context context = (*contexts_)[static_cast<std::size_t>(micro_batch)];
+  // A slot is found when the gradient is there; before that it may hold another group's.
+  if (at::GradMode::is_enabled()) context.gradients = sink_;
+  context.in_backward = backward;
+  return model_.units[u]->forward(input, context, weights_[u]);
+}
+
+void UnitRunner::note_loss(int unit, int micro_batch, const Activation& output) {
+  if (output.loss.defined()) losses_[index(unit, micro_batch)] = output.loss.item<double>();
+}
+
+void UnitRunner::open_sink(int unit, std::uint32_t overwrite) {
+  const auto& groups = model_.units[static_cast<std::size_t>(unit)]->groups();
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const auto& weights = views_.weights(groups[i]);
+    const auto& gradients = views_.gradients(groups[i]);
+    for (std::size_t p = 0; p < gradients.size(); ++p)
+      sink_->open(weights[p], gradients[p], (overwrite >> i & 1) == 0);
+  }
 }
 
 void UnitRunner::forward(int unit, int micro_batch, bool train, bool keep) {
   const at::AutoGradMode record(keep);
   Activation& flow = flow_[static_cast<std::size_t>(micro_batch)];
   const Activation input = as_leaves(flow, keep && wants_input_gradient_[static_cast<std::size_t>(unit)]);
-  const Activation output = compute(unit, micro_batch, input);
-  if (output.loss.defined()) losses_[index(unit, micro_batch)] = output.loss.item<double>();
+  if (waits_for_backward(unit, train)) {
+    saved(unit, micro_batch) = {input, {}, false};
+    flow = {};
+    return;
+  }
+  const Activation output = compute(unit, micro_batch, input, false);
+  note_loss(unit, micro_batch, output);
   flow = as_leaves(output, false);
   if (train) saved(unit, micro_batch) = {input, keep ? output : Activation{}, keep};
 }
@@ -71,9 +95,11 @@ void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
   const at::AutoGradMode record(true);
   Saved kept = std::move(saved(unit, micro_batch));
   saved(unit, micro_batch) = {};
+  open_sink(unit, overwrite);
   if (!kept.has_output) {
     kept.input = as_leaves(kept.input, wants_input_gradient_[static_cast<std::size_t>(unit)]);
-    kept.output = compute(unit, micro_batch, kept.input);
+    kept.output = compute(unit, micro_batch, kept.input, true);
+    note_loss(unit, micro_batch, kept.output);
   }
   auto& from_above = gradient_flow_[static_cast<std::size_t>(micro_batch)];
   const std::vector<at::Tensor> made = flowing(kept.output);
@@ -104,20 +130,23 @@ void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
   for (std::size_t i = 0; i < received.size(); ++i)
     if (received[i].defined() && received[i].requires_grad()) from_above[i] = std::move(gradients[next++]);
   write_gradients(unit, gradients, first_parameter, overwrite);
+  sink_->close();
 }
 
 void UnitRunner::write_gradients(int unit, const std::vector<at::Tensor>& gradients, std::size_t first,
-                                 std::uint32_t overwrite) const {
+                                 std::uint32_t overwrite) {
   const at::AutoGradMode record(false);
   const auto& groups = model_.units[static_cast<std::size_t>(unit)]->groups();
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const bool write = (overwrite >> i & 1) != 0;
-    for (const at::Tensor& into : views_.gradients(groups[i])) {
+    const auto& into = views_.gradients(groups[i]);
+    for (std::size_t p = 0; p < into.size(); ++p) {
       const at::Tensor& gradient = gradients[first++];
+      const bool written = sink_->written(views_.weights(groups[i])[p]);
       if (gradient.defined()) {
-        write ? into.copy_(gradient) : into.add_(gradient);
-      } else if (write) {
-        into.zero_();
+        write && !written ? into[p].copy_(gradient) : into[p].add_(gradient);
+      } else if (write && !written) {
+        into[p].zero_();
       }
     }
   }

@@ -16,7 +16,8 @@ class UnitRunner {
 
   /// Forgets what an interrupted step left. The contexts live until the step's end.
   void begin(const std::vector<Context>& micro_batches);
-  /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise.
+  /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise. The last unit of a step
+  /// that trains waits for its backward: what it computes is its loss, and nothing is handed on.
   void forward(int unit, int micro_batch, bool train, bool keep);
   /// Writes the gradients of the unit's i-th group where bit i of `overwrite` is set, adds them otherwise.
   void backward(int unit, int micro_batch, std::uint32_t overwrite);
@@ -37,9 +38,15 @@ class UnitRunner {
     return static_cast<std::size_t>(micro_batch) * model_.units.size() + static_cast<std::size_t>(unit);
   }
   Activation as_leaves(const Activation& activation, bool require_gradients) const;
-  Activation compute(int unit, int micro_batch, const Activation& input) const;
+  bool waits_for_backward(int unit, bool train) const {
+    return train && static_cast<std::size_t>(unit) + 1 == model_.units.size();
+  }
+  /// `backward`: the pass that may write gradients.
+  Activation compute(int unit, int micro_batch, const Activation& input, bool backward);
+  void note_loss(int unit, int micro_batch, const Activation& output);
+  void open_sink(int unit, std::uint32_t overwrite);
   void write_gradients(int unit, const std::vector<at::Tensor>& gradients, std::size_t first,
-                       std::uint32_t overwrite) const;
+                       std::uint32_t overwrite);
 
   const Model& model_;
   const Views& views_;
@@ -52,6 +59,7 @@ class UnitRunner {
   /// The gradients of what flowed: hidden, then the others.
   std::vector<std::vector<at::Tensor>> gradient_flow_;
   std::vector<double> losses_;
+  GradientSinkPtr sink_ = c10::make_intrusive<GradientSink>();
 };
 
 }  // namespace trireme::sharding

@@ -29,10 +29,15 @@ constexpr DType integer_dtype = std::is_same_v<T, std::int8_t>    ? DType::i8
 constexpr bool converts_f16 =
     HWY_ARCH_X86 ? HWY_TARGET <= HWY_AVX2 : HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128;
 
-/// Vectors of the type that T is added in, loaded from and stored as T.
 template <typename T>
+using SumTag =
+    hn::ScalableTag<std::conditional_t<std::is_same_v<T, BFloat16> || std::is_same_v<T, Float16>, float, T>>;
+
+/// Vectors of the type that T is added in, loaded from and stored as T; `Tag` says how many elements they
+/// have.
+template <typename T, class Tag = SumTag<T>>
 struct Lanes {
-  hn::ScalableTag<T> tag;
+  Tag tag;
   std::size_t size() const { return hn::Lanes(tag); }
   HWY_INLINE auto divisor(std::size_t ranks) const { return hn::Set(tag, static_cast<T>(ranks)); }
   HWY_INLINE auto load(const T* from) const { return hn::LoadU(tag, from); }
@@ -48,15 +53,16 @@ struct Lanes {
 
 /// 16-bit values that are added as floats. On targets whose float vectors hold four of them, half a vector
 /// cannot be streamed.
+template <class Tag>
 struct HalfLanes {
-  hn::ScalableTag<float> tag;
-  hn::Rebind<std::uint32_t, hn::ScalableTag<float>> words;
-  hn::Rebind<std::uint16_t, hn::ScalableTag<float>> halves;
+  Tag tag;
+  hn::Rebind<std::uint32_t, Tag> words;
+  hn::Rebind<std::uint16_t, Tag> halves;
   std::size_t size() const { return hn::Lanes(tag); }
   HWY_INLINE auto divisor(std::size_t ranks) const { return hn::Set(tag, static_cast<float>(ranks)); }
   template <bool streaming, class V>
   HWY_INLINE void put(V value, std::uint16_t* to) const {
-    if constexpr (streaming && hn::MaxLanes(hn::Rebind<std::uint16_t, hn::ScalableTag<float>>()) >= 8) {
+    if constexpr (streaming && hn::MaxLanes(hn::Rebind<std::uint16_t, Tag>()) >= 8) {
       hn::Stream(value, halves, to);
     } else {
       hn::StoreU(value, halves, to);
@@ -64,8 +70,9 @@ struct HalfLanes {
   }
 };
 
-template <>
-struct Lanes<BFloat16> : HalfLanes {
+template <class Tag>
+struct Lanes<BFloat16, Tag> : HalfLanes<Tag> {
+  using HalfLanes<Tag>::tag, HalfLanes<Tag>::words, HalfLanes<Tag>::halves;
   HWY_INLINE auto load(const BFloat16* from) const {
     return hn::BitCast(tag, hn::ShiftLeft<16>(hn::PromoteTo(words, hn::LoadU(halves, &from->bits))));
   }
@@ -78,20 +85,22 @@ struct Lanes<BFloat16> : HalfLanes {
         hn::BitCast(hn::RebindToSigned<decltype(words)>(), hn::And(word, hn::Set(words, 0x7fffffffu)));
     const auto nan =
         hn::RebindMask(words, hn::Gt(magnitude, hn::Set(hn::RebindToSigned<decltype(words)>(), 0x7f800000)));
-    put<streaming>(hn::TruncateTo(halves, hn::IfThenElse(nan, hn::Or(upper, hn::Set(words, 0x40u)), rounded)),
-                   &to->bits);
+    this->template put<streaming>(
+        hn::TruncateTo(halves, hn::IfThenElse(nan, hn::Or(upper, hn::Set(words, 0x40u)), rounded)),
+        &to->bits);
   }
 };
 
-template <>
-struct Lanes<Float16> : HalfLanes {
-  hn::Rebind<hwy::float16_t, hn::ScalableTag<float>> floats;
+template <class Tag>
+struct Lanes<Float16, Tag> : HalfLanes<Tag> {
+  using HalfLanes<Tag>::tag, HalfLanes<Tag>::halves;
+  hn::Rebind<hwy::float16_t, Tag> floats;
   HWY_INLINE auto load(const Float16* from) const {
     return hn::PromoteTo(tag, hn::LoadU(floats, reinterpret_cast<const hwy::float16_t*>(from)));
   }
   template <bool streaming, class V>
   HWY_INLINE void store(V value, Float16* to) const {
-    put<streaming>(hn::BitCast(halves, hn::DemoteTo(floats, value)), &to->bits);
+    this->template put<streaming>(hn::BitCast(halves, hn::DemoteTo(floats, value)), &to->bits);
   }
 };
 

@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "io/checkpoint/checkpoint.h"
 #include "jobs/read_job.h"
 #include "model/layout.h"
+#include "model/nf4.h"
 #include "model/pretrained.h"
 #include "train/adapter_folder.h"
 #include "train/model_folder.h"
@@ -41,12 +43,19 @@ io::Checkpoint newest_of(const fs::path& run) {
 class Result {
  public:
   Result(const jobs::JobSpec& job, const io::Checkpoint& checkpoint)
-      : base_(job.base_model), checkpoint_(checkpoint), lora_(lora_of(job)) {
+      : base_(job.base_model), four_bits_(base_), checkpoint_(checkpoint), lora_(lora_of(job)) {
     if (!lora_) return;
-    for (std::int64_t layer = 0; layer < base_.spec().layers; ++layer)
+    for (std::int64_t layer = 0; layer < base_.spec().layers; ++layer) {
+      const model::BlockLayout block = model::block_layout(base_.spec(), layer);
+      const std::vector<char> linear = model::linear_weights(block);
+      for (std::size_t i = 0; i < linear.size(); ++i)
+        if (linear[i]) in_four_bits_.insert(block.parameters[i].name);
       for (const sharding::Parameter& parameter : model::lora_layout(base_.spec(), *lora_, layer).parameters)
         adapters_[parameter.name] = parameter;
+    }
   }
+  /// How far the 4-bit weights that were trained beside are from the base's, once all were read.
+  double four_bit_error() const { return four_bits_.error(); }
   const model::ModelSpec& spec() const { return base_.spec(); }
   const std::optional<model::LoraSettings>& lora() const { return lora_; }
 
@@ -55,7 +64,11 @@ class Result {
   }
   void read(const sharding::Parameter& parameter, std::int64_t first, std::span<float> into) {
     if (!lora_) return read_trained(parameter.name, first, into);
-    base_.read(parameter.name, static_cast<std::uint64_t>(first), DType::f32, std::as_writable_bytes(into));
+    if (lora_->four_bit_base && in_four_bits_.contains(parameter.name)) {
+      four_bits_.read_values(parameter, first, into);
+    } else {
+      base_.read(parameter.name, static_cast<std::uint64_t>(first), DType::f32, std::as_writable_bytes(into));
+    }
     const std::string module = parameter.name.substr(0, parameter.name.rfind('.'));
     const auto a = adapters_.find(module + ".lora_A.weight"), b = adapters_.find(module + ".lora_B.weight");
     if (!parameter.name.ends_with(".weight") || a == adapters_.end()) return;
@@ -87,6 +100,8 @@ class Result {
   }
 
   model::Pretrained base_;
+  model::Nf4Source four_bits_;
+  std::set<std::string> in_four_bits_;
   const io::Checkpoint& checkpoint_;
   std::optional<model::LoraSettings> lora_;
   std::map<std::string, sharding::Parameter> adapters_;
@@ -115,6 +130,12 @@ int export_run(const Words& words) {
     train::write_model_folder(folder, job.base_model, result.spec(), options,
                               [&](const sharding::Parameter& parameter, std::int64_t first,
                                   std::span<float> into) { result.read(parameter, first, into); });
+    if (result.lora() && result.lora()->four_bit_base)
+      log::warning(
+          "the adapters were trained beside weights of 4 bits and are merged into those, which differ from "
+          "{} by {:.1f} % (root mean square); written as {} the sum is rounded once, and quantised to 4 bits "
+          "again it would lose most of what was learnt",
+          job.base_model, 100 * result.four_bit_error(), words.dtype);
   }
   fmt::print("{} of {} is in {}\n", words.to == "peft" ? "the adapter" : "the model",
              checkpoint.folder().filename().string(), folder.string());

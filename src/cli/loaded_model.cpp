@@ -11,6 +11,7 @@
 #include "cli/lora.h"
 #include "core/log.h"
 #include "model/build.h"
+#include "model/nf4.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
 
@@ -38,6 +39,8 @@ std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job
   optim::AdamWSettings settings;
   settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
   settings.weight_decay = optim::decay_all(job.weight_decay);
+  if (job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit")
+    return std::make_unique<optim::AdamW8>(settings);
   return std::make_unique<optim::AdamW>(settings);
 }
 
@@ -46,6 +49,7 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job) {
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   options.unit_major = job.schedule.order == "unit_major";
+  options.host_threads = at::get_num_threads();
   return options;
 }
 
@@ -89,7 +93,9 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
       engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
               jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job)) {
   watch.slow_phase("load");
+  model::Nf4Source in_four_bits(pretrained_);
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);
     if (!model::is_lora_a(parameter.name) && !model::is_lora_b(parameter.name))
       return pretrained_.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
                               std::as_writable_bytes(into));

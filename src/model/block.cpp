@@ -2,7 +2,10 @@
 
 #include "model/attention.h"
 #include "model/linear.h"
+#include "model/nf4.h"
 #include "model/norm.h"
+#include "model/plain.h"
+#include "model/swiglu.h"
 #include "model/units.h"
 
 namespace trireme::model {
@@ -32,14 +35,27 @@ BlockUnit::BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_pt
     : NamedUnit("layers." + std::to_string(layer), std::move(groups), std::move(shared)),
       layout_(block_layout(spec(), layer)),
       adapters_(this->shared().lora ? lora_layout(spec(), *this->shared().lora, layer) : LoraLayout{}),
+      four_bit_(this->shared().lora && this->shared().lora->four_bit_base ? linear_weights(layout_)
+                                                                          : std::vector<char>{}),
       layer_(layer),
       window_(spec().windows[static_cast<std::size_t>(layer)]) {}
 
+sharding::Weights BlockUnit::in_order(const sharding::Weights& weights) const {
+  if (four_bit_.empty()) return weights;
+  sharding::Weights ordered{{}, weights[1]};
+  std::size_t coded = 0, vectors = 0;
+  for (const char in_four_bits : four_bit_)
+    ordered[0].push_back(in_four_bits ? weights[0][coded++] : weights[2][vectors++]);
+  return ordered;
+}
+
 at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
                             const sharding::Weights& weights) const {
-  const at::Tensor y =
-      linear(x, at_index(weights[0], affine.weight), at_index(weights[0], affine.bias), spec().transposed);
+  const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
   const auto index = static_cast<std::size_t>(affine.weight);
+  const at::Tensor y = weight.scalar_type() == at::kByte
+                           ? nf4_linear(x, weight, layout_.parameters[index].shape, bias, spec().transposed)
+                           : linear(x, weight, bias, spec().transposed, context.gradients);
   if (adapters_.of_weight.empty() || adapters_.of_weight[index].a < 0) return y;
   const Adapter& adapter = adapters_.of_weight[index];
   constexpr std::uint64_t sites_a_layer = 256;
@@ -47,10 +63,11 @@ at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sha
                          context, static_cast<std::uint64_t>(layer_) * sites_a_layer + index + 1);
 }
 
-at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x,
+at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
                            const sharding::Weights& weights) const {
-  return normalize(spec().norm, x, at_index(weights[0], affine.weight), at_index(weights[0], affine.bias),
-                   spec().norm_epsilon);
+  const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
+  if (!shared().fused && spec().norm == NormKind::rms) return plain::rms_norm(x, weight, spec().norm_epsilon);
+  return normalize(spec().norm, x, weight, bias, spec().norm_epsilon, context.gradients);
 }
 
 at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& context,
@@ -72,13 +89,14 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
     value = by_head(apply(layout_.value, x, context, weights));
   }
   if (spec().query_key_norm) {
-    query = norm(layout_.query_norm, query, weights);
-    key = norm(layout_.key_norm, key, weights);
+    query = norm(layout_.query_norm, query, context, weights);
+    key = norm(layout_.key_norm, key, context, weights);
   }
   if (shared().rope) {
     const RopeTable::Rows rows = shared().rope->at_least(length, x.device());
-    query = rotate(query, context.positions, rows);
-    key = rotate(key, context.positions, rows);
+    const auto turn = shared().fused ? &rotate : &plain::rotate;
+    query = turn(query, context.positions, rows);
+    key = turn(key, context.positions, rows);
   }
   const at::Tensor mixed = attend(query, key, value, context, window_, spec().attention_scale);
   return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), context, weights);
@@ -88,7 +106,10 @@ at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
                           const sharding::Weights& weights) const {
   at::Tensor inner = apply(layout_.up, x, context, weights);
   if (spec().gated) {
-    inner = activate(spec().nonlinearity, apply(layout_.gate, x, context, weights)) * inner;
+    const at::Tensor gate = apply(layout_.gate, x, context, weights);
+    inner = shared().fused && spec().nonlinearity == Nonlinearity::silu
+                ? swiglu(gate, inner)
+                : activate(spec().nonlinearity, gate) * inner;
   } else {
     inner = activate(spec().nonlinearity, inner);
   }
@@ -96,10 +117,20 @@ at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
 }
 
 sharding::Activation BlockUnit::forward(const sharding::Activation& input, const sharding::Context& context,
-                                        const sharding::Weights& weights) const {
-  at::Tensor hidden = input.hidden;
-  hidden = hidden + attention(norm(layout_.attention_norm, hidden, weights), context, weights);
-  hidden = hidden + mlp(norm(layout_.mlp_norm, hidden, weights), context, weights);
+                                        const sharding::Weights& given) const {
+  const sharding::Weights weights = in_order(given);
+  const at::Tensor mixed =
+      attention(norm(layout_.attention_norm, input.hidden, context, weights), context, weights);
+  SumAndNorm between;
+  if (shared().fused) {
+    between =
+        add_normalize(spec().norm, input.hidden, mixed, at_index(weights[0], layout_.mlp_norm.weight),
+                      at_index(weights[0], layout_.mlp_norm.bias), spec().norm_epsilon, context.gradients);
+  } else {
+    between.sum = input.hidden + mixed;
+    between.norm = norm(layout_.mlp_norm, between.sum, context, weights);
+  }
+  at::Tensor hidden = between.sum + mlp(between.norm, context, weights);
   return {.hidden = hidden, .more = {}, .loss = {}};
 }
 

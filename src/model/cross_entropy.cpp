@@ -3,7 +3,13 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "core/error.h"
+#include "model/kernels/kernel_type.h"
+#include "model/kernels/softmax_rows.h"
+#include "model/weight_gradient.h"
 
 namespace trireme::model {
 namespace {
@@ -19,63 +25,112 @@ std::int64_t rows_per_chunk(std::int64_t vocabulary) {
   return std::max<std::int64_t>(64, chunk_elements / vocabulary);
 }
 
+/// Logits become gradients in place; the sum of the losses, not weighted.
+double with_kernel(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients,
+                   DType type) {
+  const std::int64_t rows = logits.size(0);
+  const at::Tensor losses = at::empty({rows}, at::kDouble), label = labels.contiguous();
+  const kernels::SoftmaxLoss args{
+      logits.data_ptr(),         logits.size(1), label.data_ptr<std::int64_t>(), static_cast<float>(weight),
+      losses.data_ptr<double>(), gradients};
+  at::parallel_for(0, rows, 1 + kernels::elements_a_thread / logits.size(1),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernels::softmax_loss_rows(args, begin, end - begin, type);
+                   });
+  double total = 0;
+  for (std::int64_t row = 0; row < rows; ++row) total += losses.data_ptr<double>()[row];
+  return total;
+}
+
+struct ChunkResult {
+  at::Tensor gradient;
+  double loss = 0;
+};
+
+ChunkResult with_tensors(const at::Tensor& narrow, const at::Tensor& label, double weight, bool gradients) {
+  const at::Tensor scored = label.ne(not_scored).unsqueeze(1);
+  const at::Tensor target = label.clamp_min(0).unsqueeze(1);
+  const at::Tensor logits = narrow.to(at::kFloat), normalizer = logits.logsumexp(1, true);
+  ChunkResult made;
+  made.loss = (normalizer - logits.gather(1, target)).mul_(scored).sum(at::kDouble).item<double>();
+  if (!gradients) return made;
+  at::Tensor gradient = logits.sub_(normalizer).exp_();
+  gradient.scatter_add_(1, target, at::full({label.size(0), 1}, -1.0, gradient.options()));
+  made.gradient = gradient.mul_(scored.to(at::kFloat).mul_(weight)).to(narrow.scalar_type());
+  return made;
+}
+
+ChunkResult loss_of(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients) {
+  if (const auto type = kernels::kernel_type(logits))
+    return {logits, with_kernel(logits, labels, weight, gradients, *type)};
+  return with_tensors(logits, labels, weight, gradients);
+}
+
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden, const at::Tensor& stored,
                             const at::Tensor& labels, double weight, bool hidden_gradient,
-                            bool weight_gradient) {
+                            bool weight_gradient, const sharding::GradientSinkPtr& sink) {
     const at::Tensor matrix = stored.to(hidden.scalar_type());
-    at::Tensor dx = hidden_gradient ? at::empty_like(hidden) : at::Tensor();
-    at::Tensor dw =
-        weight_gradient ? at::zeros(stored.sizes(), stored.options().dtype(at::kFloat)) : at::Tensor();
-    at::Tensor total = at::zeros({}, hidden.options().dtype(at::kDouble));
+    sharding::GradientSink::Slot* slot = sink && weight_gradient ? sink->find(stored) : nullptr;
+    at::Tensor dx = hidden_gradient ? at::empty_like(hidden) : at::Tensor(), dw;
+    if (weight_gradient && !slot) dw = at::zeros(stored.sizes(), stored.options().dtype(at::kFloat));
     const std::int64_t rows = hidden.size(0), step = rows_per_chunk(stored.size(0));
+    double total = 0;
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
-      const at::Tensor x = hidden.narrow(0, begin, count), label = labels.narrow(0, begin, count);
-      const at::Tensor scored = label.ne(not_scored).unsqueeze(1);
-      const at::Tensor target = label.clamp_min(0).unsqueeze(1).where(scored, at::zeros({}, label.options()));
-      const at::Tensor logits = at::linear(x, matrix).to(at::kFloat);
-      const at::Tensor normalizer = logits.logsumexp(1, true);
-      total += (normalizer - logits.gather(1, target)).mul_(scored).sum(at::kDouble);
-      if (!hidden_gradient && !weight_gradient) continue;
-      at::Tensor gradient = logits.sub_(normalizer).exp_();
-      gradient.scatter_add_(1, target, at::full({count, 1}, -1.0, gradient.options()));
-      gradient.mul_(scored.to(at::kFloat).mul_(weight));
-      const at::Tensor narrow = gradient.to(hidden.scalar_type());
+      const at::Tensor x = hidden.narrow(0, begin, count);
+      const ChunkResult chunk = loss_of(at::linear(x, matrix), labels.narrow(0, begin, count), weight,
+                                        hidden_gradient || weight_gradient);
+      total += chunk.loss;
       if (hidden_gradient) {
         at::Tensor part = dx.narrow(0, begin, count);
-        at::mm_out(part, narrow, matrix);
+        at::mm_out(part, chunk.gradient, matrix);
       }
       if (weight_gradient) {
-        if (hidden.scalar_type() == at::kFloat) {
-          dw.addmm_(narrow.t(), x);
-        } else {
-          dw.add_(at::mm(narrow.t(), x));
-        }
+        add_product(chunk.gradient, x, slot ? slot->into : dw, slot ? slot->add : true);
+        if (slot) slot->add = slot->written = true;
       }
     }
-    if (weight_gradient) dw = dw.to(stored.scalar_type());
     context->saved_data["dx"] = dx;
-    context->saved_data["dw"] = dw;
-    return total.mul_(weight).to(at::kFloat);
+    context->saved_data["dw"] = dw.defined() ? dw.to(stored.scalar_type()) : dw;
+    context->saved_data["in_slot"] = slot != nullptr;
+    return at::full({}, total * weight, hidden.options().dtype(at::kFloat));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    if (context->saved_data["in_slot"].toBool())
+      require(gradients[0].item<double>() == 1.0,
+              "the gradient of a loss whose weight's gradient is in its slot already is {}, not 1",
+              gradients[0].item<double>());
     const auto scaled = [&](const char* name) {
       const at::Tensor made = context->saved_data[name].toTensor();
       return made.defined() ? made * gradients[0].to(made.scalar_type()) : made;
     };
-    return {scaled("dx"), scaled("dw"), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {scaled("dx"), scaled("dw"), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& output_weight,
-                                const at::Tensor& labels, double weight) {
+                                const at::Tensor& labels, double weight,
+                                const sharding::GradientSinkPtr& sink) {
   const bool recording = at::GradMode::is_enabled();
   return LinearCrossEntropy::apply(hidden, output_weight, labels, weight, recording && hidden.requires_grad(),
-                                   recording && output_weight.requires_grad());
+                                   recording && output_weight.requires_grad(), sink);
+}
+
+std::int64_t count_hits(const at::Tensor& hidden, const at::Tensor& output_weight, const at::Tensor& labels) {
+  const at::NoGradGuard guard;
+  const at::Tensor matrix = output_weight.to(hidden.scalar_type());
+  const std::int64_t rows = hidden.size(0), step = rows_per_chunk(matrix.size(0));
+  std::int64_t hits = 0;
+  for (std::int64_t begin = 0; begin < rows; begin += step) {
+    const std::int64_t count = std::min(step, rows - begin);
+    const at::Tensor likely = at::linear(hidden.narrow(0, begin, count), matrix).argmax(1);
+    hits += likely.eq(labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+  }
+  return hits;
 }
 
 }  // namespace trireme::model

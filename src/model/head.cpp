@@ -3,6 +3,7 @@
 #include "model/cross_entropy.h"
 #include "model/linear.h"
 #include "model/norm.h"
+#include "model/plain.h"
 #include "model/units.h"
 
 namespace trireme::model {
@@ -15,12 +16,18 @@ sharding::Activation HeadUnit::forward(const sharding::Activation& input, const 
   const auto own = [&](int index) {
     return index < 0 ? at::Tensor() : weights[0][static_cast<std::size_t>(index)];
   };
-  const at::Tensor hidden = normalize(spec().norm, input.hidden, own(layout_.norm.weight),
-                                      own(layout_.norm.bias), spec().norm_epsilon);
+  const at::Tensor norm_weight = own(layout_.norm.weight), norm_bias = own(layout_.norm.bias);
+  const at::Tensor hidden = !shared().fused && spec().norm == NormKind::rms
+                                ? plain::rms_norm(input.hidden, norm_weight, spec().norm_epsilon)
+                                : normalize(spec().norm, input.hidden, norm_weight, norm_bias,
+                                            spec().norm_epsilon, context.gradients);
   const at::Tensor output = spec().tied ? weights[1][0] : own(layout_.output.weight);
   if (!context.labels.defined()) return {.hidden = linear(hidden, output, {}, false), .more = {}, .loss = {}};
-  at::Tensor loss = linear_cross_entropy(hidden.reshape({-1, hidden.size(-1)}), output,
-                                         context.labels.reshape({-1}), context.loss_weight);
+  const at::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), labels = context.labels.reshape({-1});
+  // A gradient that is made in a forward pass alone has no slot yet.
+  const sharding::GradientSinkPtr sink = context.in_backward ? context.gradients : nullptr;
+  at::Tensor loss = shared().fused ? linear_cross_entropy(rows, output, labels, context.loss_weight, sink)
+                                   : plain::linear_cross_entropy(rows, output, labels, context.loss_weight);
   return {.hidden = {}, .more = {}, .loss = loss};
 }
 

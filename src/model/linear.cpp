@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/weight_gradient.h"
+
 namespace trireme::model {
 namespace {
 
@@ -20,10 +22,15 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tens
 /// Saves x and the weight as it is stored; autograd alone would save the cast copy.
 struct CastLinear : torch::autograd::Function<CastLinear> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            const std::optional<at::Tensor>& bias, bool transposed) {
-    context->save_for_backward({x, weight});
+                            const std::optional<at::Tensor>& bias, bool transposed,
+                            const sharding::GradientSinkPtr& sink) {
+    // What a frozen weight is multiplied with is not needed again.
+    variable_list kept{weight.requires_grad() ? x : at::Tensor(), weight};
+    if (bias) kept.push_back(*bias);
+    context->save_for_backward(kept);
     context->saved_data["transposed"] = transposed;
-    context->saved_data["bias_type"] = bias ? static_cast<int>(bias->scalar_type()) : -1;
+    context->saved_data["type"] = x.scalar_type();
+    context->saved_data["sink"] = sharding::kept(sink);
     const at::Tensor cast_bias = bias ? bias->to(x.scalar_type()) : at::Tensor();
     return product(x, weight.to(x.scalar_type()), cast_bias, transposed);
   }
@@ -32,29 +39,31 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &gradient = gradients[0];
     const bool transposed = context->saved_data["transposed"].toBool();
-    const int bias_type = static_cast<int>(context->saved_data["bias_type"].toInt());
+    const sharding::GradientSinkPtr sink = sharding::sink_in(context->saved_data["sink"]);
     const at::Tensor rows = gradient.reshape({-1, gradient.size(-1)});
     at::Tensor dx, dw, db;
     if (context->needs_input_grad(0)) {
-      const at::Tensor cast = weight.to(x.scalar_type());
+      const at::Tensor cast = weight.to(context->saved_data["type"].toScalarType());
       dx = at::matmul(gradient, transposed ? cast.t() : cast);
     }
     if (context->needs_input_grad(1)) {
       const at::Tensor inputs = x.reshape({-1, x.size(-1)});
-      dw = (transposed ? at::mm(inputs.t(), rows) : at::mm(rows.t(), inputs)).to(weight.scalar_type());
+      dw = transposed ? product_gradient(sink, weight, inputs, rows)
+                      : product_gradient(sink, weight, rows, inputs);
     }
-    if (bias_type >= 0 && context->needs_input_grad(2))
-      db = rows.sum(0, false, at::kFloat).to(static_cast<at::ScalarType>(bias_type));
-    return {dx, dw, db, at::Tensor()};
+    if (saved.size() > 2 && context->needs_input_grad(2))
+      db = hand_over(sink, saved[2], rows.sum(0, false, at::kFloat));
+    return {dx, dw, db, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
-  if (x.scalar_type() == weight.scalar_type()) return product(x, weight, bias, transposed);
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
+                  const sharding::GradientSinkPtr& sink) {
+  if (x.scalar_type() == weight.scalar_type() && !sink) return product(x, weight, bias, transposed);
   const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
-  return CastLinear::apply(x, weight, present, transposed);
+  return CastLinear::apply(x, weight, present, transposed, sink);
 }
 
 }  // namespace trireme::model

@@ -1,11 +1,15 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include "sharding/gradient_sink.h"
+
 namespace trireme::model {
 
 /// x W^T + bias, or x W where the weight is stored [in, out]. The weight may be of another floating type than
 /// x: it is cast for the product, and again in backward, so that nothing derived from a weight outlives the
-/// call. `bias` may be undefined.
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed);
+/// call. `bias` may be undefined. Gradients of weight and bias go into their slots of `sink`, where it has
+/// them.
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
+                  const sharding::GradientSinkPtr& sink = {});
 
 }  // namespace trireme::model

@@ -97,6 +97,13 @@ LoraLayout lora_layout(const ModelSpec& spec, const LoraSettings& lora, std::int
   return layout;
 }
 
+std::vector<char> linear_weights(const BlockLayout& block) {
+  std::vector<char> is(block.parameters.size(), 0);
+  for (const Affine& affine : linears_of(block))
+    if (affine.weight >= 0) is[static_cast<std::size_t>(affine.weight)] = 1;
+  return is;
+}
+
 void check_targets(const ModelSpec& spec, const LoraSettings& lora) {
   const BlockLayout block = block_layout(spec, 0);
   std::vector<std::string> known;
@@ -131,7 +138,8 @@ at::Tensor lora_output(const at::Tensor& x, const at::Tensor& a, const at::Tenso
                        const LoraSettings& lora, const sharding::Context& context, std::uint64_t site) {
   const bool drops = lora.dropout > 0 && context.training;
   const at::Tensor input = drops ? x * dropout_mask(x, lora.dropout, context, site) : x;
-  return linear(linear(input, a, {}, false), b, {}, false) * lora.scale();
+  return linear(linear(input, a, {}, false, context.gradients), b, {}, false, context.gradients) *
+         lora.scale();
 }
 
 }  // namespace trireme::model

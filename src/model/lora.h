@@ -21,6 +21,8 @@ struct LoraSettings {
   bool rank_stabilized = false;
   /// Last parts of the names of the layers that get one ("q_proj"); empty: every linear layer of the blocks.
   std::vector<std::string> targets;
+  /// The frozen linear layers of the blocks are kept in 4 bits (QLoRA).
+  bool four_bit_base = false;
 
   double scale() const;
   friend bool operator==(const LoraSettings&, const LoraSettings&) = default;
@@ -39,6 +41,8 @@ struct LoraLayout {
 
 /// The adapters of one block, named like peft's without "base_model.model.": "….q_proj.lora_A.weight".
 LoraLayout lora_layout(const ModelSpec& spec, const LoraSettings& lora, std::int64_t layer);
+/// Whether each of the block's parameters is the weight of a linear layer.
+std::vector<char> linear_weights(const BlockLayout& block);
 /// Throws an Error (configuration) where a target names no linear layer of the model.
 void check_targets(const ModelSpec& spec, const LoraSettings& lora);
 

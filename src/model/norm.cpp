@@ -1,51 +1,162 @@
 #include "model/norm.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "model/kernels/kernel_type.h"
+#include "model/kernels/norm_rows.h"
 
 namespace trireme::model {
 namespace {
 
+using kernels::kernel_type;
+using sharding::GradientSinkPtr;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Keeps x, the weight and one number a row; plain autograd would keep three float copies of x.
+/// The weight's gradient is added up in chunks of so many rows, whatever the number of threads.
+constexpr std::int64_t rows_a_chunk = 64;
+
+struct Forward {
+  at::Tensor sum, norm, scale;
+};
+
+Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const at::Tensor& weight,
+                    double epsilon, DType type) {
+  const at::Tensor x = given.contiguous(), wide_weight = weight.to(at::kFloat).contiguous();
+  const at::Tensor other = residual.defined() ? residual.contiguous() : residual;
+  const std::int64_t size = x.size(-1), rows = x.numel() / size;
+  Forward made{residual.defined() ? at::empty_like(x) : x, at::empty_like(x),
+               at::empty({rows}, x.options().dtype(at::kFloat))};
+  kernels::NormForward args;
+  args.x = x.data_ptr(), args.weight = wide_weight.data_ptr<float>(), args.epsilon = epsilon;
+  args.out = made.norm.data_ptr(), args.scale = made.scale.data_ptr<float>(), args.size = size;
+  if (residual.defined()) args.residual = other.data_ptr(), args.sum = made.sum.data_ptr();
+  at::parallel_for(0, rows, 1 + kernels::elements_a_thread / size, [&](std::int64_t begin, std::int64_t end) {
+    kernels::norm_rows(args, begin, end - begin, type);
+  });
+  return made;
+}
+
+Forward with_tensors(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight,
+                     double epsilon) {
+  Forward made;
+  made.sum = residual.defined() ? residual + x : x;
+  const at::Tensor wide = made.sum.to(at::kFloat);
+  made.scale = wide.square().mean(-1, true).add_(epsilon).rsqrt_();
+  made.norm = (wide * made.scale).mul_(weight).to(x.scalar_type());
+  return made;
+}
+
+struct Gradients {
+  at::Tensor dx, dw;
+};
+
+Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gradient, const at::Tensor& x,
+                           const at::Tensor& weight, const at::Tensor& scale, bool wants_dx, bool wants_dw,
+                           DType type) {
+  const at::Tensor g = gradient.contiguous(), wide_weight = weight.to(at::kFloat).contiguous();
+  const at::Tensor more = sum_gradient.defined() ? sum_gradient.contiguous() : sum_gradient;
+  const std::int64_t size = x.size(-1), rows = x.numel() / size;
+  const std::int64_t chunks = (rows + rows_a_chunk - 1) / rows_a_chunk;
+  Gradients made;
+  if (wants_dx) made.dx = at::empty_like(x);
+  at::Tensor partial;
+  if (wants_dw) partial = at::zeros({chunks, size}, x.options().dtype(at::kFloat));
+  kernels::NormBackward args;
+  args.gradient = g.data_ptr(), args.x = x.data_ptr(), args.weight = wide_weight.data_ptr<float>();
+  args.scale = scale.data_ptr<float>(), args.size = size;
+  if (more.defined()) args.sum_gradient = more.data_ptr();
+  if (wants_dx) args.dx = made.dx.data_ptr();
+  at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+      kernels::NormBackward mine = args;
+      if (wants_dw) mine.dw = partial.data_ptr<float>() + chunk * size;
+      const std::int64_t first = chunk * rows_a_chunk;
+      kernels::norm_rows_backward(mine, first, std::min(rows_a_chunk, rows - first), type);
+    }
+  });
+  if (wants_dw) made.dw = partial.sum(0);
+  return made;
+}
+
+Gradients back_with_tensors(const at::Tensor& gradient, const at::Tensor& sum_gradient, const at::Tensor& x,
+                            const at::Tensor& weight, const at::Tensor& scale, bool wants_dx, bool wants_dw) {
+  const at::Tensor wide = gradient.to(at::kFloat), normal = x.to(at::kFloat) * scale;
+  Gradients made;
+  if (wants_dx) {
+    const at::Tensor scaled = wide * weight;
+    const at::Tensor mean = (scaled * normal).mean(-1, true);
+    at::Tensor dx = scaled.addcmul_(normal, mean, -1).mul_(scale);
+    if (sum_gradient.defined()) dx.add_(sum_gradient);
+    made.dx = dx.to(x.scalar_type());
+  }
+  if (wants_dw) made.dw = (wide * normal).reshape({-1, weight.size(0)}).sum(0);
+  return made;
+}
+
+/// Keeps the sum, the weight and one number a row; plain autograd would keep three float copies of x.
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
-                            double epsilon) {
-    const at::Tensor wide = x.to(at::kFloat);
-    const at::Tensor scale = wide.square().mean(-1, true).add_(epsilon).rsqrt_();
-    context->save_for_backward({x, weight, scale});
-    return (wide * scale).mul_(weight).to(x.scalar_type());
+  static variable_list forward(AutogradContext* context, const at::Tensor& x,
+                               const std::optional<at::Tensor>& residual, const at::Tensor& weight,
+                               double epsilon, const GradientSinkPtr& sink) {
+    const at::Tensor other = residual.value_or(at::Tensor());
+    const auto type = kernel_type(x);
+    const Forward made =
+        type ? with_kernel(x, other, weight, epsilon, *type) : with_tensors(x, other, weight, epsilon);
+    context->save_for_backward({made.sum, weight, made.scale});
+    context->saved_data["sink"] = sharding::kept(sink);
+    context->set_materialize_grads(false);
+    if (!residual) return {made.norm};
+    return {made.norm, made.sum};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &scale = saved[2];
-    const at::Tensor gradient = gradients[0].to(at::kFloat);
-    const at::Tensor normal = x.to(at::kFloat) * scale;
-    at::Tensor dx, dw;
-    if (context->needs_input_grad(0)) {
-      const at::Tensor scaled = gradient * weight;
-      const at::Tensor mean = (scaled * normal).mean(-1, true);
-      dx = scaled.addcmul_(normal, mean, -1).mul_(scale).to(x.scalar_type());
+    const at::Tensor through_sum = gradients.size() > 1 ? gradients[1] : at::Tensor();
+    // Inputs are counted without those that were not given.
+    const bool summed = gradients.size() > 1;
+    const bool wants_dx = context->needs_input_grad(0) || (summed && context->needs_input_grad(1)),
+               wants_dw = context->needs_input_grad(summed ? 2 : 1);
+    Gradients made{through_sum, {}};
+    if (gradients[0].defined()) {
+      const auto type = kernel_type(x);
+      made = type ? back_with_kernel(gradients[0], through_sum, x, weight, scale, wants_dx, wants_dw, *type)
+                  : back_with_tensors(gradients[0], through_sum, x, weight, scale, wants_dx, wants_dw);
     }
-    if (context->needs_input_grad(1))
-      dw = (gradient * normal).reshape({-1, weight.size(0)}).sum(0).to(weight.scalar_type());
-    return {dx, dw, at::Tensor()};
+    if (made.dw.defined())
+      made.dw = hand_over(sharding::sink_in(context->saved_data["sink"]), weight, made.dw);
+    return {made.dx, summed ? made.dx : at::Tensor(), made.dw, at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
-  return RmsNorm::apply(x, weight, epsilon);
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
+                    const GradientSinkPtr& sink) {
+  return RmsNorm::apply(x, std::optional<at::Tensor>(), weight, epsilon, sink)[0];
+}
+
+SumAndNorm add_rms_norm(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
+                        double epsilon, const GradientSinkPtr& sink) {
+  const variable_list made = RmsNorm::apply(x, std::optional(residual), weight, epsilon, sink);
+  return {made[1], made[0]};
 }
 
 at::Tensor normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double epsilon) {
-  if (kind == NormKind::rms) return rms_norm(x, weight, epsilon);
+                     double epsilon, const GradientSinkPtr& sink) {
+  if (kind == NormKind::rms) return rms_norm(x, weight, epsilon, sink);
   return at::layer_norm(x, {x.size(-1)}, weight.to(x.scalar_type()), bias.to(x.scalar_type()), epsilon);
+}
+
+SumAndNorm add_normalize(NormKind kind, const at::Tensor& residual, const at::Tensor& x,
+                         const at::Tensor& weight, const at::Tensor& bias, double epsilon,
+                         const GradientSinkPtr& sink) {
+  if (kind == NormKind::rms) return add_rms_norm(residual, x, weight, epsilon, sink);
+  const at::Tensor sum = residual + x;
+  return {sum, normalize(kind, sum, weight, bias, epsilon)};
 }
 
 }  // namespace trireme::model

@@ -2,13 +2,26 @@
 #include <ATen/core/Tensor.h>
 
 #include "model/spec.h"
+#include "sharding/gradient_sink.h"
 
 namespace trireme::model {
 
 /// x / rms(x) * weight over the last dimension, computed in float, returned in x's type.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
+                    const sharding::GradientSinkPtr& sink = {});
+
+struct SumAndNorm {
+  at::Tensor sum, norm;
+};
+/// residual + x, and its norm, in one pass over memory.
+SumAndNorm add_rms_norm(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
+                        double epsilon, const sharding::GradientSinkPtr& sink = {});
+
 /// The norm that `kind` names; `bias` is used by the layer norm alone.
 at::Tensor normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double epsilon);
+                     double epsilon, const sharding::GradientSinkPtr& sink = {});
+SumAndNorm add_normalize(NormKind kind, const at::Tensor& residual, const at::Tensor& x,
+                         const at::Tensor& weight, const at::Tensor& bias, double epsilon,
+                         const sharding::GradientSinkPtr& sink = {});
 
 }  // namespace trireme::model

@@ -59,6 +59,12 @@ Pretrained::Pretrained(const std::filesystem::path& folder)
       files_(folder),
       stored_names_(match_tensors(parameter_groups(spec_), spec_, files_.tensors(), folder.string())) {}
 
+std::int64_t Pretrained::elements(const std::string& parameter) const {
+  const auto stored = stored_names_.find(parameter);
+  require(stored != stored_names_.end(), "the model has no parameter {}", parameter);
+  return static_cast<std::int64_t>(files_.find(stored->second)->elements());
+}
+
 void Pretrained::read(const std::string& parameter, std::uint64_t first, DType target,
                       std::span<std::byte> out) const {
   const auto stored = stored_names_.find(parameter);

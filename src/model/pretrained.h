@@ -26,6 +26,7 @@ class Pretrained {
  public:
   explicit Pretrained(const std::filesystem::path& folder);
   const ModelSpec& spec() const { return spec_; }
+  std::int64_t elements(const std::string& parameter) const;
   /// Elements [first, first + out.size() / size_of(target)) of the flattened parameter, converted to
   /// `target`.
   void read(const std::string& parameter, std::uint64_t first, DType target, std::span<std::byte> out) const;

@@ -4,7 +4,11 @@
 #include <numbers>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "model/kernels/kernel_type.h"
+#include "model/kernels/rotate_rows.h"
 
 namespace trireme::model {
 namespace {
@@ -22,8 +26,31 @@ double llama3_frequency(const RopeSpec& rope, double frequency) {
   return (1 - blend) * frequency / rope.factor + blend * frequency;
 }
 
+/// Rows may lie apart, as they do in a slice of a fused projection; heads may not.
+bool heads_are_dense(const at::Tensor& x) {
+  return x.stride(3) == 1 && x.stride(2) == x.size(3) && x.stride(0) == x.size(1) * x.stride(1);
+}
+
+at::Tensor turn_with_kernel(const at::Tensor& given, const at::Tensor& positions, const RopeTable::Rows& rows,
+                            double direction, DType type) {
+  const at::Tensor x = heads_are_dense(given) ? given : given.contiguous(), where = positions.contiguous();
+  const std::int64_t count = x.size(0) * x.size(1);
+  at::Tensor turned = at::empty(x.sizes(), x.options());
+  kernels::Rotation args;
+  args.x = x.data_ptr(), args.stride = x.stride(1), args.out = turned.data_ptr();
+  args.positions = where.data_ptr<std::int64_t>();
+  args.cosine = rows.cosine.data_ptr<float>(), args.sine = rows.sine.data_ptr<float>();
+  args.heads = x.size(2), args.head_size = x.size(3), args.direction = static_cast<float>(direction);
+  at::parallel_for(
+      0, count, 1 + kernels::elements_a_thread / (x.size(2) * x.size(3)),
+      [&](std::int64_t begin, std::int64_t end) { kernels::rotate_rows(args, begin, end - begin, type); });
+  return turned;
+}
+
 at::Tensor turn(const at::Tensor& x, const at::Tensor& positions, const RopeTable::Rows& rows,
                 double direction) {
+  if (const auto type = kernels::kernel_type(x))
+    return turn_with_kernel(x, positions.expand({x.size(0), x.size(1)}), rows, direction, *type);
   const auto pick = [&](const at::Tensor& table) {
     return table.index_select(0, positions.reshape({-1})).view({positions.size(0), positions.size(1), 1, -1});
   };

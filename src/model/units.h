@@ -20,6 +20,8 @@ struct Shared {
   at::ScalarType compute = at::kFloat;
   std::unique_ptr<RopeTable> rope;
   std::optional<LoraSettings> lora;
+  /// False: operations of LibTorch alone, as a reference.
+  bool fused = true;
 };
 
 /// A unit's name and groups; what it computes is its own.
@@ -54,22 +56,28 @@ class EmbeddingUnit : public NamedUnit {
 /// Norm, attention, norm, MLP; which of them and how, the spec says.
 class BlockUnit : public NamedUnit {
  public:
-  /// `groups`: its own, and that of its adapters where the model has them.
+  /// `groups`: its own, that of its adapters where the model has them, and that of its vectors where its own
+  /// is in 4 bits.
   BlockUnit(std::int64_t layer, std::vector<int> groups, std::shared_ptr<const Shared> shared);
   sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
                                const sharding::Weights& weights) const override;
 
  private:
+  /// Weights in the order of the layout, whichever group they are in.
+  sharding::Weights in_order(const sharding::Weights& weights) const;
   at::Tensor attention(const at::Tensor& x, const sharding::Context& context,
                        const sharding::Weights& weights) const;
   at::Tensor mlp(const at::Tensor& x, const sharding::Context& context,
                  const sharding::Weights& weights) const;
   at::Tensor apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
                    const sharding::Weights& weights) const;
-  at::Tensor norm(const Affine& affine, const at::Tensor& x, const sharding::Weights& weights) const;
+  at::Tensor norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+                  const sharding::Weights& weights) const;
 
   BlockLayout layout_;
   LoraLayout adapters_;
+  /// Where the block's own group is in 4 bits: which of its parameters are.
+  std::vector<char> four_bit_;
   std::int64_t layer_;
   std::int64_t window_;
 };

@@ -1,0 +1,118 @@
+#include "model/nf4.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "model/linear.h"
+#include "sharding/codecs/nf4.h"
+#include "sharding/layout.h"
+
+namespace trireme::model {
+namespace {
+
+using sharding::Nf4Shape;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr std::string_view suffix = ".nf4";
+/// Blocks that a thread takes at once.
+constexpr std::int64_t blocks_a_turn = 64;
+
+at::Tensor dequantised(const at::Tensor& bytes, at::IntArrayRef shape, at::ScalarType type) {
+  const at::Tensor host = bytes.to(at::kCPU).contiguous();
+  const bool narrow = type == at::kBFloat16;
+  at::Tensor weight = at::empty(shape, at::TensorOptions().dtype(narrow ? at::kBFloat16 : at::kFloat));
+  const Nf4Shape layout(weight.numel());
+  const std::uint8_t* from = host.const_data_ptr<std::uint8_t>();
+  at::parallel_for(0, layout.blocks(), blocks_a_turn, [&](std::int64_t first, std::int64_t last) {
+    const std::int64_t begin = first * Nf4Shape::block,
+                       count = std::min(last * Nf4Shape::block, layout.elements()) - begin;
+    if (narrow) {
+      dequantise_nf4_bf16(layout, from, begin, count,
+                          reinterpret_cast<std::uint16_t*>(weight.data_ptr<at::BFloat16>()) + begin);
+    } else {
+      dequantise_nf4(layout, from, begin, count, weight.data_ptr<float>() + begin);
+    }
+  });
+  return weight.to(bytes.device(), type);
+}
+
+struct Nf4Linear : torch::autograd::Function<Nf4Linear> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& bytes,
+                            const std::vector<std::int64_t>& shape, const std::optional<at::Tensor>& bias,
+                            bool transposed) {
+    context->save_for_backward({bytes});
+    context->saved_data["shape"] = shape;
+    context->saved_data["transposed"] = transposed;
+    const at::Tensor weight = dequantised(bytes, shape, x.scalar_type());
+    return linear(x, weight, bias ? bias->to(x.scalar_type()) : at::Tensor(), transposed);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const at::Tensor bytes = context->get_saved_variables()[0], &gradient = gradients[0];
+    const auto shape = context->saved_data["shape"].toIntVector();
+    at::Tensor dx;
+    if (context->needs_input_grad(0)) {
+      const at::Tensor weight = dequantised(bytes, shape, gradient.scalar_type());
+      dx = at::matmul(gradient, context->saved_data["transposed"].toBool() ? weight.t() : weight);
+    }
+    return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+sharding::Parameter nf4_parameter(const sharding::Parameter& weight) {
+  return {weight.name + std::string(suffix), {Nf4Shape(sharding::element_count(weight)).bytes()}};
+}
+
+bool is_nf4(std::string_view parameter) {
+  return parameter.ends_with(suffix);
+}
+
+std::string name_without_nf4(const std::string& parameter) {
+  return parameter.substr(0, parameter.size() - suffix.size());
+}
+
+void Nf4Source::take(const std::string& name, std::int64_t elements) {
+  if (name == taken_) return;
+  values_.resize(static_cast<std::size_t>(elements));
+  base_.read(name, 0, DType::f32, std::as_writable_bytes(std::span(values_)));
+  const Nf4Shape shape(elements);
+  bytes_.resize(static_cast<std::size_t>(shape.bytes()));
+  sharding::quantise_nf4(values_, bytes_.data());
+  std::vector<float> original = values_;
+  sharding::dequantise_nf4(shape, bytes_.data(), 0, elements, values_.data());
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    const double value = original[i], apart = value - static_cast<double>(values_[i]);
+    squares_ += value * value, error_squares_ += apart * apart;
+  }
+  taken_ = name;
+}
+
+void Nf4Source::read(const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+  const std::string name = name_without_nf4(parameter.name);
+  take(name, base_.elements(name));
+  for (std::size_t i = 0; i < into.size(); ++i)
+    into[i] = static_cast<float>(bytes_[static_cast<std::size_t>(begin) + i]);
+}
+
+void Nf4Source::read_values(const sharding::Parameter& weight, std::int64_t begin, std::span<float> into) {
+  take(weight.name, sharding::element_count(weight));
+  std::copy_n(values_.begin() + begin, into.size(), into.begin());
+}
+
+double Nf4Source::error() const {
+  return squares_ > 0 ? std::sqrt(error_squares_ / squares_) : 0.0;
+}
+
+at::Tensor nf4_linear(const at::Tensor& x, const at::Tensor& bytes, at::IntArrayRef shape,
+                      const at::Tensor& bias, bool transposed) {
+  const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
+  return Nf4Linear::apply(x, bytes, shape.vec(), present, transposed);
+}
+
+}  // namespace trireme::model

@@ -1,0 +1,52 @@
+#include "model/swiglu.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "model/kernels/kernel_type.h"
+#include "model/kernels/swiglu.h"
+
+namespace trireme::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct SwiGlu : torch::autograd::Function<SwiGlu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& given_gate,
+                            const at::Tensor& given_up) {
+    const at::Tensor gate = given_gate.contiguous(), up = given_up.contiguous();
+    context->save_for_backward({gate, up});
+    const auto type = kernels::kernel_type(gate);
+    if (!type) return at::silu(gate).mul_(up);
+    at::Tensor out = at::empty_like(gate);
+    const kernels::SwiGlu args{gate.data_ptr(), up.data_ptr(), out.data_ptr()};
+    at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
+      kernels::swiglu(args, begin, end - begin, *type);
+    });
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &gate = saved[0], &up = saved[1], gradient = gradients[0].contiguous();
+    const auto type = kernels::kernel_type(gate);
+    if (!type) return {at::silu_backward(gradient * up, gate), at::silu(gate).mul_(gradient)};
+    at::Tensor dgate = at::empty_like(gate), dup = at::empty_like(up);
+    const kernels::SwiGluBackward args{gradient.data_ptr(), gate.data_ptr(), up.data_ptr(), dgate.data_ptr(),
+                                       dup.data_ptr()};
+    at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
+      kernels::swiglu_backward(args, begin, end - begin, *type);
+    });
+    return {dgate, dup};
+  }
+};
+
+}  // namespace
+
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
+  return SwiGlu::apply(gate, up);
+}
+
+}  // namespace trireme::model
