@@ -61,7 +61,7 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       units_(model_, views_),
       executor_(
           {blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_, landing_},
-                options_.host_threads) {}
+          options_.host_threads) {}
 
 Allocate Engine::allocator() {
   return [this](std::size_t bytes) {
@@ -156,6 +156,18 @@ double Engine::evaluate(const std::vector<Context>& micro_batches) {
   outcome.result.loss = totals[0];
   outcome.failed_ranks = static_cast<int>(totals[1]);
   return agreed(outcome).loss;
+}
+
+Activation Engine::infer(const Context& context) {
+  Prepared& pass = prepared(ScheduleOptions::Purpose::evaluate, 1);
+  StepInput input;
+  input.micro_batches = {context};
+  Outcome outcome = executor_.run(pass.schedule, pass.channels, input);
+  double failed = outcome.failed_ranks;
+  if (!outcome.cut_off) control_->all_reduce(&failed, &failed, 1, DType::f64, comm::Reduction::sum);
+  outcome.failed_ranks = static_cast<int>(failed);
+  agreed(outcome);
+  return units_.output(0);
 }
 
 StepResult Engine::agreed(const Outcome& outcome) {

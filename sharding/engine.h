@@ -54,6 +54,8 @@ class Engine {
   StepResult train(const StepInput& input);
   /// The loss summed over all ranks, as the contexts weigh it.
   double evaluate(const std::vector<Context>& micro_batches);
+  /// What the last unit hands on for a micro-batch that all ranks are given alike.
+  Activation infer(const Context& context);
   /// Runs a schedule that was made elsewhere, for this model and placement.
   StepResult run(const Schedule& schedule, const StepInput& input);
 

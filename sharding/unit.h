@@ -34,6 +34,13 @@ struct Activation {
   at::Tensor loss;
 };
 
+/// What units remember from one forward pass to the next while a text is generated; only they know what it
+/// is.
+class UnitMemory {
+ public:
+  virtual ~UnitMemory() = default;
+};
+
 /// What all units of a micro-batch share.
 struct Context {
   at::Tensor tokens;     ///< int64 [batch, sequence]
@@ -56,6 +63,8 @@ struct Context {
   GradientSinkPtr gradients;
   /// Set where backward follows at once, so that a forward pass may make gradients too.
   bool in_backward = false;
+  /// Null where every pass stands alone.
+  std::shared_ptr<UnitMemory> memory;
 };
 
 /// The full parameters of a unit's groups, as views of their slots: weights[g][p] is parameter p of the

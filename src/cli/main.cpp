@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   cli::add_job(app, chosen);
   cli::add_train(app, chosen);
   cli::add_eval(app, chosen);
+  cli::add_generate(app, chosen);
   cli::add_export(app, chosen);
   cli::add_launch(app, chosen);
   cli::add_submit(app, chosen);

@@ -80,4 +80,20 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
   return result.transpose(1, 2).reshape(query.sizes());
 }
 
+at::Tensor attend_to_past(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                          std::int64_t window, double scale) {
+  const std::int64_t copies = query.size(2) / key.size(2), all = key.size(1), fresh = query.size(1);
+  const auto arrange = [](const at::Tensor& tensor, std::int64_t repeat) {
+    return (repeat > 1 ? tensor.repeat_interleave(repeat, 2) : tensor).transpose(1, 2);
+  };
+  const auto options = at::TensorOptions().dtype(at::kLong).device(query.device());
+  const at::Tensor distance =
+      at::arange(all - fresh, all, options).unsqueeze(1) - at::arange(0, all, options);
+  at::Tensor visible = distance >= 0;
+  if (window > 0) visible = visible.logical_and(distance < window);
+  return at::scaled_dot_product_attention(arrange(query, 1), arrange(key, copies), arrange(value, copies),
+                                          visible, 0.0, false, scale)
+      .transpose(1, 2);
+}
+
 }  // namespace trireme::model

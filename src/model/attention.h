@@ -11,4 +11,8 @@ namespace trireme::model {
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale);
 
+/// The same for the last positions of a text against keys and values of all of it, each row one document.
+at::Tensor attend_to_past(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                          std::int64_t window, double scale);
+
 }  // namespace trireme::model

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "model/attention.h"
+#include "model/key_value_cache.h"
 #include "model/linear.h"
 #include "model/nf4.h"
 #include "model/norm.h"
@@ -92,13 +93,20 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
     query = norm(layout_.query_norm, query, context, weights);
     key = norm(layout_.key_norm, key, context, weights);
   }
+  auto* cache = dynamic_cast<KeyValueCache*>(context.memory.get());
+  const std::int64_t past = cache ? cache->length(layer_) : 0;
   if (shared().rope) {
-    const RopeTable::Rows rows = shared().rope->at_least(length, x.device());
+    const RopeTable::Rows rows = shared().rope->at_least(past + length, x.device());
     const auto turn = shared().fused ? &rotate : &plain::rotate;
     query = turn(query, context.positions, rows);
     key = turn(key, context.positions, rows);
   }
-  const at::Tensor mixed = attend(query, key, value, context, window_, spec().attention_scale);
+  at::Tensor mixed;
+  if (cache) {
+    const KeyValueCache::Entries all = cache->append(layer_, key, value);
+    if (past > 0) mixed = attend_to_past(query, all.key, all.value, window_, spec().attention_scale);
+  }
+  if (!mixed.defined()) mixed = attend(query, key, value, context, window_, spec().attention_scale);
   return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), context, weights);
 }
 

@@ -102,8 +102,11 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
            Bad{"weight_decay: nan\n", "weight_decay must be between"},
            Bad{"gradient_checkpointing: yes please\n", "gradient_checkpointing must be true or false"},
            Bad{"optimizer: adamv_torch\n",
-               "must be one of adamw_torch, adamw_torch_fused, sgd, not \"adamv_torch\", did you mean"},
-           Bad{"optimizer: adamw_bnb_8bit\n", "optimizer: adamw_bnb_8bit is refused: 8-bit optimizer states"},
+               "must be one of adamw_torch, adamw_torch_fused, adamw_bnb_8bit, adamw_8bit, sgd, not "
+               "\"adamv_torch\", did you mean"},
+           Bad{"optimizer: paged_adamw_8bit\n",
+               "optimizer: paged_adamw_8bit is refused: states are not paged"},
+           Bad{"load_in_4bit: true\n", "add adapter: qlora"},
            Bad{"optimizer: [adamw_torch]\n", "optimizer must be one word or text, not a list"},
            Bad{"adapter: lora\nlora_target_linear: true\nlora_target_modules: [q_proj]\n", "keep one"},
            Bad{"wandb_project: x\n", "line 5: wandb_project is refused"},

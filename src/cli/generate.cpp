@@ -1,0 +1,91 @@
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/loaded_model.h"
+#include "comm/mpi/mpi_world.h"
+#include "comm/watchdog/watched_world.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "io/data/documents.h"
+#include "io/tokenizer/tokenizer.h"
+#include "jobs/read_job.h"
+#include "sharding/tensor_memory.h"
+#include "train/checkpoints.h"
+#include "train/generator.h"
+
+namespace trireme::cli {
+namespace {
+
+struct Words {
+  std::string file, prompt;
+  std::vector<std::string> overrides;
+  train::GenerationSettings settings;
+  bool base = false, no_end = false;
+};
+
+int generate_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const Words& words) {
+  const std::filesystem::path folder(job.base_model);
+  const auto tokenizer = io::Tokenizer::from_file((folder / "tokenizer.json").string());
+  LoadedModel model(job, world, watch);
+  if (!words.base) {
+    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(), {});
+    watch.slow_phase("restore");
+    if (!checkpoints.load() && world.rank() == 0)
+      log::warning("{} holds no checkpoint; this is the base model", job.output_dir);
+  }
+  watch.phase("generate");
+  std::vector<std::int32_t> prompt;
+  for (const auto& token : tokenizer.encode(words.prompt)) prompt.push_back(token.id);
+  train::GenerationSettings settings = words.settings;
+  if (!words.no_end) settings.end_token = io::end_token_of(folder, tokenizer);
+  const auto made = train::generate(model.engine(), model.spec().layers, prompt, settings);
+  if (world.rank() != 0) return 0;
+  prompt.insert(prompt.end(), made.begin(), made.end());
+  fmt::print("{}\n", tokenizer.decode(prompt));
+  return 0;
+}
+
+int generate_job(const Words& words) {
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
+  share_cores(world);
+  sharding::keep_tensor_memory();
+  Watch watch(job, world);
+  if (!watch) return generate_on(world, watch, job, words);
+  comm::WatchedWorld watched(world, *watch);
+  return (*watch).guard([&] { return generate_on(watched, watch, job, words); });
+}
+
+}  // namespace
+
+void add_generate(CLI::App& app, Run& chosen) {
+  CLI::App* command = app.add_subcommand("generate", "Go on with a text by a run's model, or its base's");
+  auto words = std::make_shared<Words>();
+  command->add_option("job.yaml", words->file, "The job file")->required();
+  command->add_option("key=value", words->overrides, "Changes to it");
+  command->add_option("--prompt", words->prompt, "The text to go on with")->required();
+  command->add_option("--max-new-tokens", words->settings.most_tokens, "No more than this")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--temperature", words->settings.sampling.temperature, "0: always the likeliest token")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command
+      ->add_option("--top-p", words->settings.sampling.top_p, "Draw from the likeliest tokens of this share")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", words->settings.sampling.seed, "Of what is drawn")->capture_default_str();
+  command->add_flag("--base", words->base, "The base model, even where the run has a checkpoint");
+  command->add_flag("--no-end", words->no_end, "Go on past the end token");
+  command->footer("Example: trireme generate job.yaml --prompt \"Once upon\" --temperature 0.8 --top-p 0.95");
+  command->callback([&chosen, words] { chosen = [words] { return generate_job(*words); }; });
+}
+
+}  // namespace trireme::cli
