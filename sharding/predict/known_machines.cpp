@@ -1,0 +1,93 @@
+#include <array>
+
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "sharding/predict/machine.h"
+
+namespace trireme::sharding {
+namespace {
+
+constexpr double giga = 1e9, tera = 1e12, micro = 1e-6;
+
+/// Data sheets: dense bf16 products with fp32 sums, and what NVLink or PCIe carries one way.
+struct Device {
+  std::string_view name;
+  double matrix_tflops, fp32_tflops, memory_gb_s, memory_gb;
+  double inside_gb_s;  ///< one way, of one device
+  double nics_gb_s;    ///< one way, of a node of eight, where nothing else is said
+  double host_link_gb_s;
+};
+constexpr std::array devices{
+    Device{"a100-40g", 312, 19.5, 1555, 40, 300, 200, 25},
+    Device{"a100-80g", 312, 19.5, 2039, 80, 300, 200, 25},
+    Device{"h100-80g", 989, 67, 3350, 80, 450, 400, 55},
+    Device{"h100-96g-hbm2e", 989, 67, 2400, 96, 450, 400, 55},
+    Device{"h200", 989, 67, 4800, 141, 450, 400, 55},
+    Device{"b200", 2250, 80, 8000, 192, 900, 400, 55},
+    Device{"l40s", 362, 91.6, 864, 48, 25, 50, 25},
+    Device{"a6000-ada", 364, 91.1, 960, 48, 25, 25, 25},
+    Device{"a5000", 111, 27.8, 768, 24, 25, 25, 25},
+    Device{"rtx3090", 71, 35.6, 936, 24, 12, 12, 25},
+    Device{"rtx4090", 165, 82.6, 1008, 24, 20, 25, 25},
+    Device{"rtx5090", 209, 105, 1792, 32, 40, 50, 50},
+    Device{"cpu", 0.4, 0.2, 20, 16, 8, 1.25, 8},
+};
+
+/// What programs reach on a device. Fitted to published runs (docs/performance.md), one row for each device
+/// and class of software and none for a single run; devices without a row of their own take that of "".
+struct Reached {
+  std::string_view device, software;
+  double matrix_share, small_dimension, attention_share, memory_share;
+  double kernel_us, step_us, inside_us, across_us, link_share, beside_collective;
+};
+constexpr std::array reached{
+    Reached{"", "eager", 0.72, 100, 0.45, 0.7, 4, 5000, 3, 6, 0.75, 0.05},
+    Reached{"", "compiled", 0.75, 100, 0.5, 1.2, 3, 3000, 3, 6, 0.75, 0.05},
+    Reached{"", "trireme", 0.72, 100, 0.45, 0.7, 4, 2000, 3, 6, 0.75, 0.05},
+    Reached{"cpu", "trireme", 0.7, 16, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
+};
+
+const Reached* find_reached(std::string_view device, std::string_view software) {
+  for (const Reached& row : reached)
+    if (row.device == device && row.software == software) return &row;
+  return nullptr;
+}
+
+}  // namespace
+
+Machine known_machine(std::string_view device, std::string_view software) {
+  for (const Device& row : devices) {
+    if (row.name != device) continue;
+    const Reached* share = find_reached(device, software);
+    if (!share) share = find_reached("", software);
+    if (!share)
+      fail(ExitCode::configuration, "there is no class of software '{}'; known are trireme, eager, compiled",
+           software);
+    Machine machine;
+    machine.device = row.name, machine.software = software;
+    machine.matrix_flops = row.matrix_tflops * tera, machine.matrix_flops_fp32 = row.fp32_tflops * tera;
+    machine.memory_bytes_per_s = row.memory_gb_s * giga, machine.memory_bytes = row.memory_gb * giga;
+    machine.inside = {share->inside_us * micro, row.inside_gb_s * giga};
+    machine.across = {share->across_us * micro, row.nics_gb_s * giga};
+    machine.host_link_bytes_per_s = row.host_link_gb_s * giga;
+    machine.nvme_bytes_per_s = 5 * giga, machine.host_memory_bytes = 1000 * giga;
+    machine.host_update_bytes_per_s = 100 * giga;
+    machine.matrix_share = share->matrix_share, machine.small_dimension = share->small_dimension;
+    machine.attention_share = share->attention_share, machine.memory_share = share->memory_share;
+    machine.kernel_s = share->kernel_us * micro, machine.step_s = share->step_us * micro;
+    machine.link_share = share->link_share;
+    machine.compute_beside_collective = share->beside_collective;
+    return machine;
+  }
+  fail(ExitCode::configuration, "there is no device '{}' in the table; known are {}", device,
+       fmt::join(known_devices(), ", "));
+}
+
+std::vector<std::string_view> known_devices() {
+  std::vector<std::string_view> names;
+  for (const Device& row : devices) names.push_back(row.name);
+  return names;
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,59 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sharding/predict/simulate.h"
+
+namespace trireme::sharding {
+
+/// Sending in steps between ranks: each step has a delay, and a rank moves so many bytes a second.
+struct Link {
+  double delay_s = 0;
+  double bytes_per_s = 1;
+};
+
+/// What one device and its surroundings can do, and what share of it programs of a class reach. Rates are
+/// per device but for `across`, which all devices of a node have together.
+struct Machine {
+  std::string device = "?", software = "?";
+  double matrix_flops = 1, matrix_flops_fp32 = 1;
+  double memory_bytes_per_s = 1, memory_bytes = 1;
+  Link inside, across;
+  double host_link_bytes_per_s = 1;
+  double nvme_bytes_per_s = 1;
+  double host_memory_bytes = 0;  ///< of a node
+  double host_update_bytes_per_s = 1;
+  double price_per_hour = 0;
+
+  /// Of the peak rate, for large square products.
+  double matrix_share = 0.7;
+  /// A dimension of this size halves a product's share.
+  double small_dimension = 64;
+  double attention_share = 0.4;
+  /// Of the memory's rate, for memory-bound operations; they may pass over memory more often than counted.
+  double memory_share = 0.8;
+  double kernel_s = 5e-6;
+  double step_s = 1e-3;
+  double link_share = 0.8;
+  double compute_beside_collective = 0.05;
+  /// What the libraries themselves keep on the device.
+  double reserved_bytes = 0;
+
+  Sharing sharing() const { return {compute_beside_collective}; }
+};
+
+/// Published figures of known devices ("h100", "a100-40g", …) with the shares that programs of a class
+/// ("trireme", "eager", "compiled") reach. Throws a configuration error that lists the names.
+Machine known_machine(std::string_view device, std::string_view software = "eager");
+std::vector<std::string_view> known_devices();
+
+/// Changes one figure, named as in `figures_of`. False: there is none of this name.
+bool set_figure(Machine& machine, std::string_view name, double value);
+struct Figure {
+  std::string_view name;
+  double value;
+};
+std::vector<Figure> figures_of(const Machine& machine);
+
+}  // namespace trireme::sharding

@@ -1,0 +1,146 @@
+#include "sharding/predict/memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace trireme::sharding {
+namespace {
+
+constexpr std::uint64_t float_bytes = sizeof(float);
+
+/// One group's buffers as `GroupState` makes them.
+class GroupSizes {
+ public:
+  GroupSizes(const Blueprint& blueprint, int group)
+      : facts_(blueprint.group(group)),
+        layout_(blueprint.layouts[static_cast<std::size_t>(group)]),
+        stored_(size_of(blueprint.stored[static_cast<std::size_t>(group)])),
+        plain_(blueprint.stored[static_cast<std::size_t>(group)] == DType::f32) {}
+
+  std::uint64_t home() const { return slice(facts_.parameters) * stored_; }
+  std::uint64_t secondary() const { return facts_.secondary > 1 ? slice(facts_.secondary) * stored_ : 0; }
+  std::uint64_t gradient() const { return trained(slice(facts_.gradients) * float_bytes); }
+  std::uint64_t reduced() const {
+    return facts_.optimizer > facts_.gradients ? trained(slice(facts_.optimizer) * float_bytes) : 0;
+  }
+  std::uint64_t master() const {
+    return !plain_ || moves() ? trained(slice(facts_.optimizer) * float_bytes) : 0;
+  }
+  std::uint64_t staging() const {
+    return !plain_ && moves() ? trained(slice(facts_.optimizer) * stored_) : 0;
+  }
+  std::uint64_t state(const StateKind& kind) const {
+    const auto each = static_cast<std::uint64_t>(kind.elements_each);
+    return trained((slice(facts_.optimizer) + each - 1) / each * size_of(kind.dtype));
+  }
+
+ private:
+  bool moves() const { return facts_.optimizer != facts_.parameters; }
+  std::uint64_t slice(int span) const { return static_cast<std::uint64_t>(layout_.slice_elements(span)); }
+  std::uint64_t trained(std::uint64_t bytes) const { return facts_.trainable ? bytes : 0; }
+
+  const GroupFacts& facts_;
+  const Layout& layout_;
+  std::uint64_t stored_;
+  bool plain_;
+};
+
+std::uint64_t sum(const std::vector<std::uint64_t>& bytes) {
+  return std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
+}
+
+}  // namespace
+
+TierBytes MemoryForecast::totals() const {
+  TierBytes totals{};
+  for (const auto* lines : {&standing, &passing})
+    for (const MemoryLine& line : *lines) totals[static_cast<std::size_t>(line.tier)] += line.bytes;
+  return totals;
+}
+
+std::uint64_t MemoryForecast::of(std::string_view what) const {
+  std::uint64_t bytes = 0;
+  for (const auto* lines : {&standing, &passing})
+    for (const MemoryLine& line : *lines)
+      if (line.what == what) bytes += line.bytes;
+  return bytes;
+}
+
+MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& placement,
+                               const Schedule& schedule, const std::vector<StateKind>& states,
+                               const ModelWork& work) {
+  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, master = 0, moments = 0, staging = 0,
+                landing = float_bytes;
+  for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
+    const GroupSizes sizes(blueprint, group);
+    (blueprint.group(group).trainable ? trained : frozen) += sizes.home();
+    secondary += sizes.secondary();
+    gradients += sizes.gradient() + sizes.reduced();
+    master += sizes.master();
+    staging += sizes.staging();
+    for (const StateKind& kind : states) moments += sizes.state(kind);
+    landing = std::max(landing, sizes.gradient());
+  }
+  MemoryForecast forecast;
+  const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {
+    if (bytes > 0) forecast.standing.push_back({what, tier, bytes});
+  };
+  stands("parameters", placement.parameters.tier, trained);
+  stands("frozen parameters", placement.of_parameters(false).tier, frozen);
+  if (placement.secondary) stands("secondary copy", placement.secondary->tier, secondary);
+  stands("gradients", placement.gradients.tier, gradients);
+  stands("master weights", placement.optimizer.tier, master);
+  stands("optimizer state", placement.optimizer.tier, moments);
+  stands("updated parameters", placement.optimizer.tier, staging);
+  stands("parameter slots", Tier::device, sum(schedule.parameter_slots.bytes));
+  stands("gradient slots", Tier::device, sum(schedule.gradient_slots.bytes));
+  stands("landing", placement.gradients.tier, landing);
+
+  if (work.units.empty()) return forecast;
+  const ActivationPeak peak = activation_peak(schedule, work);
+  forecast.peak_op = peak.op;
+  const auto passes = [&](const char* what, Tier tier, std::uint64_t bytes) {
+    if (bytes > 0) forecast.passing.push_back({what, tier, bytes});
+  };
+  passes("unit inputs", placement.activation_tier, peak.boundaries);
+  passes("kept activations", Tier::device, peak.kept);
+  passes("working memory", Tier::device, peak.working);
+  return forecast;
+}
+
+ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) {
+  const bool train = schedule.options.purpose == ScheduleOptions::Purpose::train;
+  const std::size_t micro_batches = static_cast<std::size_t>(schedule.options.micro_batches);
+  std::vector<char> has_graph(work.units.size() * micro_batches, 0);
+  ActivationPeak now, most;
+  const auto look = [&](int op, std::uint64_t boundaries, std::uint64_t kept, std::uint64_t working) {
+    const ActivationPeak here{now.boundaries + boundaries, now.kept + kept, working, op};
+    if (here.bytes() > most.bytes()) most = here;
+  };
+  for (int index = 0; index < static_cast<int>(schedule.ops.size()); ++index) {
+    const Op& op = schedule.ops[static_cast<std::size_t>(index)];
+    if (op.kind != OpKind::forward && op.kind != OpKind::backward) continue;
+    const UnitWork& unit = work.units[static_cast<std::size_t>(op.target)];
+    char& graph = has_graph[static_cast<std::size_t>(op.target) * micro_batches +
+                            static_cast<std::size_t>(op.micro_batch)];
+    const std::uint64_t kept = graph || op.keep ? unit.kept_bytes : 0;
+    if (op.kind == OpKind::forward) {
+      graph = op.keep;
+      look(index, unit.output_bytes, kept, unit.forward_bytes);
+      now.boundaries += unit.output_bytes;
+      now.kept += kept;
+      if (!train) now.boundaries -= unit.input_bytes;
+    } else {
+      // The gradient of the output is there, and that of the input comes into being.
+      const bool again = !graph;
+      look(index, unit.output_bytes + unit.input_bytes + (again ? unit.output_bytes : 0),
+           again ? unit.kept_bytes : 0, unit.backward_bytes);
+      now.boundaries -= unit.output_bytes;
+      now.kept -= kept;
+      graph = 0;
+    }
+  }
+  return most;
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,159 @@
+#include "model/work.h"
+
+#include <algorithm>
+
+#include "model/layout.h"
+#include "sharding/layout.h"
+
+namespace trireme::model {
+namespace {
+
+using sharding::Product;
+using sharding::UnitWork;
+
+/// As cross_entropy.cpp cuts the logits.
+constexpr std::int64_t logits_at_once = std::int64_t{1} << 24;
+constexpr std::int64_t least_rows_at_once = 64;
+
+class Worker {
+ public:
+  Worker(const ModelSpec& spec, const WorkShape& shape, const std::optional<LoraSettings>& lora)
+      : spec_(spec),
+        shape_(shape),
+        lora_(lora),
+        tokens_(static_cast<double>(shape.rows) * static_cast<double>(shape.sequence)),
+        element_(static_cast<double>(size_of(shape.compute))),
+        hidden_(static_cast<double>(spec.hidden)),
+        queries_(static_cast<double>(spec.heads * spec.head_size)),
+        keys_(static_cast<double>(spec.key_value_heads * spec.head_size)),
+        inner_(static_cast<double>(spec.intermediate)) {}
+
+  UnitWork embedding() const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.input_gradient = false;
+    work.elementwise_bytes = 2 * tokens_ * hidden_ * element_;
+    work.kernels = 2;
+    work.output_bytes = bytes(tokens_ * hidden_);
+    if (!lora_) work.backward_bytes = weight_bytes(embedding_layout(spec_).parameters);
+    return work;
+  }
+
+  UnitWork block(std::int64_t layer) const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.input_gradient = !(lora_ && layer == 0);
+    const BlockLayout layout = block_layout(spec_, layer);
+    add_products(work.products, layout.parameters, spec_.transposed);
+    double trained_bytes = lora_ ? 0 : static_cast<double>(weight_bytes(layout.parameters));
+    if (lora_) {
+      const LoraLayout adapters = lora_layout(spec_, *lora_, layer);
+      add_products(work.adapter_products, adapters.parameters, false);
+      trained_bytes = static_cast<double>(weight_bytes(adapters.parameters));
+    }
+    const double visible = visible_pairs(spec_.windows[static_cast<std::size_t>(layer)]);
+    work.attention_flops = 4 * visible * queries_;
+    work.elementwise_bytes = element_ * tokens_ * passes();
+    work.kernels = spec_.gated ? 18 : 12;
+    work.input_bytes = work.output_bytes = bytes(tokens_ * hidden_);
+
+    const double copies = keys_ < queries_ ? 2 * queries_ : 0;
+    // Norms' outputs and the sum between; queries, keys and values; attention's result and one float a row.
+    work.attention_bytes = bytes(tokens_ * queries_) +
+                           static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
+    work.kept_bytes = bytes(tokens_ * (3 * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
+                      bytes(tokens_ * inner_ * (spec_.gated ? 4 : 2)) + work.attention_bytes +
+                      static_cast<std::uint64_t>(8 * tokens_);
+    if (lora_)
+      work.kept_bytes += bytes(tokens_ * static_cast<double>(lora_->rank) *
+                               static_cast<double>(work.adapter_products.size()) / 2);
+    work.forward_bytes = bytes(tokens_ * inner_) + static_cast<std::uint64_t>(4 * tokens_ * hidden_);
+    work.backward_bytes = bytes(tokens_ * inner_ * (spec_.gated ? 3 : 2)) +
+                          static_cast<std::uint64_t>(4 * tokens_ * hidden_ + trained_bytes);
+    return work;
+  }
+
+  /// Loss and gradients are made in one pass over pieces of the rows, so backward finds them made.
+  UnitWork head() const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.products = {{tokens_, static_cast<double>(spec_.vocabulary), hidden_}};
+    const double vocabulary = static_cast<double>(spec_.vocabulary);
+    const double rows = std::min(
+        tokens_, static_cast<double>(std::max(least_rows_at_once, logits_at_once / spec_.vocabulary)));
+    const double matrix = vocabulary * hidden_;
+    work.elementwise_bytes = 2 * tokens_ * hidden_ * element_ + tokens_ * vocabulary * (6 * 4 + 2 * element_);
+    work.kernels = static_cast<int>(12 * std::max(1.0, tokens_ / rows));
+    work.input_bytes = bytes(tokens_ * hidden_);
+    work.kept_bytes = bytes(2 * tokens_ * hidden_) + static_cast<std::uint64_t>(4 * tokens_);
+    if (!lora_) work.kept_bytes += bytes(matrix);
+    const double logits = rows * vocabulary * (4 + 2 * element_);
+    work.forward_bytes = static_cast<std::uint64_t>(logits + (lora_ ? 0 : 4 * matrix));
+    work.backward_bytes = bytes(tokens_ * hidden_) + (lora_ ? 0 : bytes(matrix));
+    return work;
+  }
+
+  double flops_per_token() const {
+    double weights = static_cast<double>(spec_.hidden) * static_cast<double>(spec_.vocabulary), pairs = 0;
+    for (std::int64_t layer = 0; layer < spec_.layers; ++layer) {
+      for (const sharding::Parameter& parameter : block_layout(spec_, layer).parameters)
+        if (parameter.shape.size() == 2) weights += static_cast<double>(sharding::element_count(parameter));
+      pairs += queries_ * static_cast<double>(shape_.sequence);
+    }
+    return 6 * weights + 12 * pairs;
+  }
+
+ private:
+  std::uint64_t bytes(double elements) const { return static_cast<std::uint64_t>(elements * element_); }
+  /// Gradients come in the type in which the weights are stored.
+  std::uint64_t weight_bytes(const std::vector<sharding::Parameter>& parameters) const {
+    double elements = 0;
+    for (const sharding::Parameter& parameter : parameters)
+      elements += static_cast<double>(sharding::element_count(parameter));
+    return bytes(elements);
+  }
+  void add_products(std::vector<Product>& products, const std::vector<sharding::Parameter>& parameters,
+                    bool transposed) const {
+    for (const sharding::Parameter& parameter : parameters) {
+      if (parameter.shape.size() != 2) continue;
+      const auto rows = static_cast<double>(parameter.shape[0]);
+      const auto columns = static_cast<double>(parameter.shape[1]);
+      products.push_back({tokens_, transposed ? columns : rows, transposed ? rows : columns});
+    }
+  }
+  /// How many keys all queries of the micro-batch see.
+  double visible_pairs(std::int64_t window) const {
+    const auto length = static_cast<double>(shape_.sequence), rows = static_cast<double>(shape_.rows);
+    if (window <= 0 || window >= shape_.sequence) return rows * length * length / 2;
+    const auto width = static_cast<double>(window);
+    return rows * (length * width - width * width / 2);
+  }
+  /// Elements that memory-bound operations of a block read or write for each token.
+  double passes() const {
+    const double norms = 2 * 2 * hidden_, residuals = 2 * 3 * hidden_;
+    const double turns = spec_.rope.kind == RopeKind::none ? 0 : 4 * (queries_ + keys_);
+    const double copies = keys_ < queries_ ? 2 * (queries_ + keys_) : 0;
+    return norms + residuals + turns + copies + (spec_.gated ? 5 : 2) * inner_;
+  }
+
+  const ModelSpec& spec_;
+  const WorkShape& shape_;
+  const std::optional<LoraSettings>& lora_;
+  double tokens_, element_, hidden_, queries_, keys_, inner_;
+};
+
+}  // namespace
+
+sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,
+                            const std::optional<LoraSettings>& lora) {
+  const Worker worker(spec, shape, lora);
+  sharding::ModelWork work;
+  work.tokens = shape.rows * shape.sequence;
+  work.model_flops_per_token = worker.flops_per_token();
+  work.units.push_back(worker.embedding());
+  for (std::int64_t layer = 0; layer < spec.layers; ++layer) work.units.push_back(worker.block(layer));
+  work.units.push_back(worker.head());
+  return work;
+}
+
+}  // namespace trireme::model

@@ -1,0 +1,23 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "core/dtype.h"
+#include "model/lora.h"
+#include "model/spec.h"
+#include "sharding/predict/work.h"
+
+namespace trireme::model {
+
+/// What one micro-batch is like.
+struct WorkShape {
+  std::int64_t rows = 1;
+  std::int64_t sequence = 2048;
+  DType compute = DType::bf16;
+};
+
+/// What a model's units compute and keep, in the order of `build_model`, from its form alone.
+sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,
+                            const std::optional<LoraSettings>& lora = {});
+
+}  // namespace trireme::model
