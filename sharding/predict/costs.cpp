@@ -119,7 +119,7 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
       case OpKind::backward:
         cost.work_s = backward[target];
         if (!kept[static_cast<std::size_t>(op.micro_batch) * work.units.size() + target])
-          cost.work_s += forward[target];
+          cost.work_s += forward[target] * work.recomputed_share;
         break;
       case OpKind::gather:
       case OpKind::reduce:

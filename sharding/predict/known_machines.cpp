@@ -8,12 +8,16 @@
 namespace trireme::sharding {
 namespace {
 
-constexpr double giga = 1e9, tera = 1e12, micro = 1e-6;
+constexpr double giga = 1e9, tera = 1e12, micro = 1e-6, gibi = 1024.0 * 1024 * 1024;
+/// A context of CUDA and its libraries, and the channels of one NCCL communicator.
+constexpr double context_bytes = 0.6 * gibi, channel_bytes = 0.1 * gibi;
+
+constexpr std::string_view cpu = "cpu";
 
 /// Data sheets: dense bf16 products with fp32 sums, and what NVLink or PCIe carries one way.
 struct Device {
   std::string_view name;
-  double matrix_tflops, fp32_tflops, memory_gb_s, memory_gb;
+  double matrix_tflops, fp32_tflops, memory_gb_s, memory_gib;
   double inside_gb_s;  ///< one way, of one device
   double nics_gb_s;    ///< one way, of a node of eight, where nothing else is said
   double host_link_gb_s;
@@ -31,7 +35,7 @@ constexpr std::array devices{
     Device{"rtx3090", 71, 35.6, 936, 24, 12, 12, 25},
     Device{"rtx4090", 165, 82.6, 1008, 24, 20, 25, 25},
     Device{"rtx5090", 209, 105, 1792, 32, 40, 50, 50},
-    Device{"cpu", 0.4, 0.2, 20, 16, 8, 1.25, 8},
+    Device{cpu, 0.4, 0.2, 20, 16, 8, 1.25, 8},
 };
 
 /// What programs reach on a device. Fitted to published runs (docs/performance.md), one row for each device
@@ -45,7 +49,7 @@ constexpr std::array reached{
     Reached{"", "eager", 0.72, 100, 0.45, 0.7, 4, 5000, 3, 6, 0.75, 0.05},
     Reached{"", "compiled", 0.75, 100, 0.5, 1.2, 3, 3000, 3, 6, 0.75, 0.05},
     Reached{"", "trireme", 0.72, 100, 0.45, 0.7, 4, 2000, 3, 6, 0.75, 0.05},
-    Reached{"cpu", "trireme", 0.7, 16, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
+    Reached{cpu, "trireme", 0.7, 16, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
 };
 
 const Reached* find_reached(std::string_view device, std::string_view software) {
@@ -67,12 +71,13 @@ Machine known_machine(std::string_view device, std::string_view software) {
     Machine machine;
     machine.device = row.name, machine.software = software;
     machine.matrix_flops = row.matrix_tflops * tera, machine.matrix_flops_fp32 = row.fp32_tflops * tera;
-    machine.memory_bytes_per_s = row.memory_gb_s * giga, machine.memory_bytes = row.memory_gb * giga;
+    machine.memory_bytes_per_s = row.memory_gb_s * giga, machine.memory_bytes = row.memory_gib * gibi;
     machine.inside = {share->inside_us * micro, row.inside_gb_s * giga};
     machine.across = {share->across_us * micro, row.nics_gb_s * giga};
     machine.host_link_bytes_per_s = row.host_link_gb_s * giga;
     machine.nvme_bytes_per_s = 5 * giga, machine.host_memory_bytes = 1000 * giga;
     machine.host_update_bytes_per_s = 100 * giga;
+    if (device != cpu) machine.reserved_bytes = context_bytes, machine.communicator_bytes = channel_bytes;
     machine.matrix_share = share->matrix_share, machine.small_dimension = share->small_dimension;
     machine.attention_share = share->attention_share, machine.memory_share = share->memory_share;
     machine.kernel_s = share->kernel_us * micro, machine.step_s = share->step_us * micro;

@@ -24,6 +24,7 @@ const std::array fields{
     Field{"memory_gb_s", [](Machine& m) -> double& { return m.memory_bytes_per_s; }, giga},
     Field{"memory_gb", [](Machine& m) -> double& { return m.memory_bytes; }, giga},
     Field{"reserved_gb", [](Machine& m) -> double& { return m.reserved_bytes; }, giga},
+    Field{"communicator_gb", [](Machine& m) -> double& { return m.communicator_bytes; }, giga},
     Field{"inside_gb_s", [](Machine& m) -> double& { return m.inside.bytes_per_s; }, giga},
     Field{"inside_us", [](Machine& m) -> double& { return m.inside.delay_s; }, micro},
     Field{"across_gb_s", [](Machine& m) -> double& { return m.across.bytes_per_s; }, giga},

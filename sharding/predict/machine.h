@@ -37,8 +37,8 @@ struct Machine {
   double step_s = 1e-3;
   double link_share = 0.8;
   double compute_beside_collective = 0.05;
-  /// What the libraries themselves keep on the device.
-  double reserved_bytes = 0;
+  /// What the libraries themselves keep on the device, at once and for each communicator.
+  double reserved_bytes = 0, communicator_bytes = 0;
 
   Sharing sharing() const { return {compute_beside_collective}; }
 };

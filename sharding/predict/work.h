@@ -38,6 +38,9 @@ struct UnitWork {
 struct ModelWork {
   std::vector<UnitWork> units;
   std::int64_t tokens = 0;
+  /// The part of forward that is computed again where activations are recomputed: systems that keep every
+  /// other product compute less.
+  double recomputed_share = 1;
   /// Multiplications and additions that the model's function needs for one token, forward and backward: what
   /// MFU counts.
   double model_flops_per_token = 0;

@@ -19,6 +19,7 @@ void add_train(CLI::App& app, Run& chosen);
 void add_eval(CLI::App& app, Run& chosen);
 void add_generate(CLI::App& app, Run& chosen);
 void add_export(CLI::App& app, Run& chosen);
+void add_plan(CLI::App& app, Run& chosen);
 void add_launch(CLI::App& app, Run& chosen);
 void add_submit(CLI::App& app, Run& chosen);
 void add_status(CLI::App& app, Run& chosen);

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   cli::add_eval(app, chosen);
   cli::add_generate(app, chosen);
   cli::add_export(app, chosen);
+  cli::add_plan(app, chosen);
   cli::add_launch(app, chosen);
   cli::add_submit(app, chosen);
   cli::add_status(app, chosen);

@@ -1,0 +1,138 @@
+#include "sharding/predict/forecast.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "core/bytes.h"
+#include "core/error.h"
+
+namespace trireme::sharding {
+namespace {
+
+/// Longer accumulation repeats the same micro-batches: two schedules that differ by one tell the rest.
+constexpr int micro_batches_walked = 4;
+
+const Model& model_of(const Subject& subject, const Placement& placement) {
+  const bool quantised = placement.of_parameters(false).codec == Codec::nf4;
+  return quantised && subject.quantised ? *subject.quantised : *subject.model;
+}
+
+/// The largest contributions, in words.
+std::string largest_lines(const MemoryForecast& memory, Tier tier) {
+  std::vector<MemoryLine> lines;
+  for (const auto* part : {&memory.standing, &memory.passing})
+    for (const MemoryLine& line : *part)
+      if (line.tier == tier) lines.push_back(line);
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const MemoryLine& a, const MemoryLine& b) { return a.bytes > b.bytes; });
+  std::string text;
+  for (std::size_t i = 0; i < lines.size() && i < 3; ++i)
+    text += fmt::format("{}{} {}", i == 0 ? "" : ", ", lines[i].what,
+                        human_bytes(static_cast<double>(lines[i].bytes)));
+  return text;
+}
+
+std::string shortage(const MemoryForecast& memory, const Machine& machine, const Extent& extent) {
+  const TierBytes totals = memory.totals();
+  const auto needs = [&](Tier tier) { return static_cast<double>(totals[static_cast<std::size_t>(tier)]); };
+  const double device = needs(Tier::device) + machine.reserved_bytes;
+  if (device > machine.memory_bytes)
+    return fmt::format("needs {} of the device's {}: {}", human_bytes(device),
+                       human_bytes(machine.memory_bytes), largest_lines(memory, Tier::device));
+  const double host = needs(Tier::host) * extent.node;
+  if (machine.host_memory_bytes > 0 && host > machine.host_memory_bytes)
+    return fmt::format("the node's {} ranks need {} of its {} of memory: {} each", extent.node,
+                       human_bytes(host), human_bytes(machine.host_memory_bytes),
+                       largest_lines(memory, Tier::host));
+  return {};
+}
+
+/// What a schedule takes: time, lanes, traffic.
+struct Takes {
+  double step_s = 0, exposed_s = 0;
+  std::array<double, lane_count> occupied_s{};
+  comm::Traffic traffic;
+};
+
+Takes walk(const Schedule& schedule, const Setting& setting, const ModelWork& work, const Machine& machine) {
+  const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent);
+  const Timeline timeline = simulate(schedule, costs, machine.sharing());
+  const TrafficCounter traffic(schedule, 0, even_nodes(setting.extent.world, setting.extent.node));
+  return {timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline),
+          traffic.total()};
+}
+
+/// One more micro-batch adds what the last one added.
+Takes continued(Takes takes, const Takes& one_less, int more) {
+  takes.step_s += more * (takes.step_s - one_less.step_s);
+  takes.exposed_s += more * (takes.exposed_s - one_less.exposed_s);
+  for (std::size_t lane = 0; lane < takes.occupied_s.size(); ++lane)
+    takes.occupied_s[lane] += more * (takes.occupied_s[lane] - one_less.occupied_s[lane]);
+  const auto times = static_cast<std::uint64_t>(more);
+  takes.traffic.inside_node += times * (takes.traffic.inside_node - one_less.traffic.inside_node);
+  takes.traffic.across_nodes += times * (takes.traffic.across_nodes - one_less.traffic.across_nodes);
+  return takes;
+}
+
+void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork& work,
+                   const Machine& machine, const Schedule& walked) {
+  const Setting& setting = result.setting;
+  const int wanted = setting.options.micro_batches, done = walked.options.micro_batches;
+  Takes takes = walk(walked, setting, work, machine);
+  if (wanted > done) {
+    ScheduleOptions shorter = walked.options;
+    shorter.micro_batches = done - 1;
+    takes = continued(takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine),
+                      wanted - done);
+  }
+  result.step_s = takes.step_s, result.exposed_s = takes.exposed_s;
+  result.occupied_s = takes.occupied_s, result.traffic = takes.traffic;
+  const double tokens = static_cast<double>(work.tokens) * wanted;
+  result.tokens_per_s_per_gpu = tokens / result.step_s;
+  const double peak =
+      setting.placement.parameters.codec == Codec::fp32 ? machine.matrix_flops_fp32 : machine.matrix_flops;
+  result.mfu = result.tokens_per_s_per_gpu * work.model_flops_per_token / peak;
+}
+
+}  // namespace
+
+Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting, bool always_time) {
+  Forecast result;
+  result.setting = setting;
+  const auto found = misfits(setting.placement, setting.extent);
+  if (!found.empty()) {
+    result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);
+    return result;
+  }
+  const Blueprint blueprint =
+      draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  const ModelWork work = subject.work(setting.rows);
+  ScheduleOptions walked = setting.options;
+  walked.micro_batches = std::min(walked.micro_batches, micro_batches_walked);
+  // Kept graphs of a unit-major order grow with every micro-batch, so those are all walked.
+  if (walked.unit_major) walked.micro_batches = setting.options.micro_batches;
+  const Schedule schedule = build_schedule(blueprint.facts, walked);
+  result.memory = forecast_memory(blueprint, setting.placement, schedule, subject.states, work);
+  if (machine.communicator_bytes > 0 && !schedule.circles.empty())
+    result.memory.standing.push_back(
+        {"communicators", Tier::device,
+         static_cast<std::uint64_t>(machine.communicator_bytes) * schedule.circles.size()});
+  result.reason = shortage(result.memory, machine, setting.extent);
+  result.fits = result.reason.empty();
+  if (result.fits || always_time) foretell_time(result, blueprint, work, machine, schedule);
+  return result;
+}
+
+Preview preview(const Subject& subject, const Machine& machine, const Setting& setting) {
+  const Blueprint blueprint =
+      draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  Preview view;
+  view.schedule = build_schedule(blueprint.facts, setting.options);
+  view.costs =
+      costs_of(view.schedule, setting.placement, subject.work(setting.rows), machine, setting.extent);
+  view.timeline = simulate(view.schedule, view.costs, machine.sharing());
+  return view;
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,55 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sharding/predict/costs.h"
+#include "sharding/predict/memory.h"
+#include "sharding/unit.h"
+
+namespace trireme::sharding {
+
+/// What is planned: a model whose weights nobody needs, and what its units do for a micro-batch of `rows`.
+struct Subject {
+  const Model* model = nullptr;
+  /// The same with its frozen groups as the bytes of a 4-bit codec; used where a placement says so.
+  const Model* quantised = nullptr;
+  std::function<ModelWork(std::int64_t rows)> work;
+  std::vector<StateKind> states;
+  Granule granule;
+};
+
+/// One way to run it.
+struct Setting {
+  Placement placement;
+  Extent extent;
+  ScheduleOptions options;
+  std::int64_t rows = 1;  ///< of a micro-batch
+};
+
+struct Forecast {
+  Setting setting;
+  MemoryForecast memory;
+  bool fits = false;
+  /// Why it does not fit, in one sentence.
+  std::string reason;
+
+  double step_s = 0, exposed_s = 0, tokens_per_s_per_gpu = 0, mfu = 0;
+  std::array<double, lane_count> occupied_s{};
+  comm::Traffic traffic;
+};
+
+/// A schedule with its costs and the moments at which its ops run.
+struct Preview {
+  Schedule schedule;
+  std::vector<OpCost> costs;
+  Timeline timeline;
+};
+
+/// The forecast of one setting. Time is foretold only for what fits, unless `always_time`.
+Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting,
+                  bool always_time = false);
+Preview preview(const Subject& subject, const Machine& machine, const Setting& setting);
+
+}  // namespace trireme::sharding

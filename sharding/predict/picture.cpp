@@ -1,0 +1,132 @@
+#include "sharding/predict/picture.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace trireme::sharding {
+namespace {
+
+constexpr double micro = 1e6;
+constexpr int picture_width = 1200, label_width = 130, row_height = 22, gap = 6;
+
+/// "forward layers.3": an op in few words.
+std::string title(const Schedule& schedule, const Op& op) {
+  std::string text(name_of(op.kind));
+  if (op.target < 0) return text;
+  const bool of_unit = op.kind == OpKind::forward || op.kind == OpKind::backward;
+  const auto target = static_cast<std::size_t>(op.target);
+  return text + " " + (of_unit ? schedule.facts.units[target].name : schedule.facts.groups[target].name);
+}
+
+std::string escaped(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') safe += '\\';
+    if (static_cast<unsigned char>(c) >= ' ') safe += c;
+  }
+  return safe;
+}
+std::string for_xml(std::string_view text) {
+  std::string safe;
+  for (const char c : text) c == '<' ? safe += "&lt;" : c == '&' ? safe += "&amp;" : safe += c;
+  return safe;
+}
+
+std::string_view colour(OpKind kind) {
+  switch (kind) {
+    case OpKind::forward:
+      return "#4e79a7";
+    case OpKind::backward:
+      return "#f28e2b";
+    case OpKind::gather:
+    case OpKind::fetch:
+      return "#59a14f";
+    case OpKind::reduce:
+    case OpKind::spill:
+      return "#e15759";
+    default:
+      return "#b07aa1";
+  }
+}
+
+std::vector<OpLane> lanes_used(const Schedule& schedule) {
+  std::vector<OpLane> lanes;
+  for (int lane = 0; lane < lane_count; ++lane)
+    if (std::any_of(schedule.ops.begin(), schedule.ops.end(),
+                    [&](const Op& op) { return static_cast<int>(op.lane) == lane; }))
+      lanes.push_back(static_cast<OpLane>(lane));
+  return lanes;
+}
+
+void add_metadata(std::string& json, const Track& track, int process) {
+  json +=
+      fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"tid":0,"args":{{"name":"{} rank {}"}}}},)",
+                  process, escaped(track.name), track.rank);
+  json += '\n';
+  for (const OpLane lane : lanes_used(*track.schedule)) {
+    json += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)",
+                        process, static_cast<int>(lane), name_of(lane));
+    json += '\n';
+  }
+}
+
+}  // namespace
+
+std::string chrome_trace(const std::vector<Track>& tracks) {
+  std::string json = "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n";
+  int process = 0;
+  for (const Track& track : tracks) {
+    add_metadata(json, track, process);
+    for (std::size_t i = 0; i < track.schedule->ops.size(); ++i) {
+      const Op& op = track.schedule->ops[i];
+      const Interval& when = track.timeline->ops[i];
+      if (op.kind == OpKind::drop) continue;
+      json += fmt::format(
+          R"({{"name":"{}","cat":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"op":{},"micro_batch":{},"route":"{}","bytes":{}}}}},)",
+          escaped(title(*track.schedule, op)), name_of(op.kind), process, static_cast<int>(op.lane),
+          when.begin_s * micro, when.seconds() * micro, i, op.micro_batch, name_of(op.route), op.bytes);
+      json += '\n';
+    }
+    ++process;
+  }
+  if (json.ends_with(",\n")) json.erase(json.size() - 2, 1);
+  return json + "]}\n";
+}
+
+std::string gantt_svg(const std::vector<Track>& tracks) {
+  double longest = 1e-9;
+  int rows = 0;
+  for (const Track& track : tracks) {
+    longest = std::max(longest, track.timeline->step_s());
+    rows += static_cast<int>(lanes_used(*track.schedule).size()) + 1;
+  }
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" font-family=\"sans-serif\" "
+      "font-size=\"11\">\n",
+      picture_width + label_width + 10, rows * (row_height + gap) + 20);
+  int y = 0;
+  for (const Track& track : tracks) {
+    svg += fmt::format("<text x=\"0\" y=\"{}\" font-weight=\"bold\">{} rank {}: {:.4g} s</text>\n", y + 15,
+                       for_xml(track.name), track.rank, track.timeline->step_s());
+    y += row_height + gap;
+    for (const OpLane lane : lanes_used(*track.schedule)) {
+      svg += fmt::format("<text x=\"0\" y=\"{}\">{}</text>\n", y + 15, name_of(lane));
+      for (std::size_t i = 0; i < track.schedule->ops.size(); ++i) {
+        const Op& op = track.schedule->ops[i];
+        const Interval& when = track.timeline->ops[i];
+        if (op.lane != lane || when.seconds() <= 0) continue;
+        svg += fmt::format(
+            "<rect x=\"{:.2f}\" y=\"{}\" width=\"{:.2f}\" height=\"{}\" fill=\"{}\"><title>{}, {:.6g} "
+            "s</title></rect>\n",
+            label_width + when.begin_s / longest * picture_width, y,
+            std::max(0.3, when.seconds() / longest * picture_width), row_height, colour(op.kind),
+            for_xml(title(*track.schedule, op)), when.seconds());
+      }
+      y += row_height + gap;
+    }
+  }
+  return svg + "</svg>\n";
+}
+
+}  // namespace trireme::sharding

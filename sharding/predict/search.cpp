@@ -1,0 +1,86 @@
+#include "sharding/predict/search.h"
+
+#include <algorithm>
+
+#include "sharding/presets.h"
+
+namespace trireme::sharding {
+namespace {
+
+std::uint64_t device_bytes(const Forecast& forecast) {
+  return forecast.memory.totals()[static_cast<std::size_t>(Tier::device)];
+}
+
+/// The best of one placement: the fastest that fits, or else what needs least of the device.
+class Best {
+ public:
+  void offer(Forecast&& candidate) {
+    ++tried_;
+    if (!best_ || better(candidate, *best_)) best_ = std::move(candidate);
+  }
+  const std::optional<Forecast>& best() const { return best_; }
+  int tried() const { return tried_; }
+
+ private:
+  static bool better(const Forecast& a, const Forecast& b) {
+    if (a.fits != b.fits) return a.fits;
+    if (!a.fits) return device_bytes(a) < device_bytes(b);
+    return a.step_s < b.step_s * (1 - 1e-9);
+  }
+  std::optional<Forecast> best_;
+  int tried_ = 0;
+};
+
+std::vector<std::int64_t> divisors(std::int64_t number) {
+  std::vector<std::int64_t> found;
+  for (std::int64_t divisor = 1; divisor <= number; ++divisor)
+    if (number % divisor == 0) found.push_back(divisor);
+  return found;
+}
+
+void try_placement(Best& best, const Subject& subject, const Machine& machine, const Extent& extent,
+                   Placement placement, const Choices& choices) {
+  for (const std::int64_t rows : divisors(choices.rows_per_step)) {
+    Setting setting{placement, extent, {}, rows};
+    setting.options.micro_batches = static_cast<int>(choices.rows_per_step / rows);
+    for (const Activations activations : choices.activations) {
+      setting.placement.activations = setting.options.activations = activations;
+      for (const bool unit_major : {false, true}) {
+        if (unit_major && setting.options.micro_batches == 1) continue;
+        setting.options.unit_major = unit_major;
+        for (const int depth : choices.depths) {
+          setting.options.prefetch_depth = setting.options.reduce_depth = depth;
+          best.offer(forecast(subject, machine, setting));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Ranking search(const Subject& subject, const Machine& machine, const Extent& extent, const Choices& choices) {
+  Ranking ranking;
+  for (const std::string& name : choices.presets) {
+    Best best;
+    try_placement(best, subject, machine, extent, preset(name, choices.compute), choices);
+    ranking.settings_tried += best.tried();
+    if (!best.best()) continue;
+    (best.best()->fits ? ranking.fitting : ranking.lacking).push_back(*best.best());
+  }
+  std::stable_sort(ranking.fitting.begin(), ranking.fitting.end(),
+                   [](const Forecast& a, const Forecast& b) { return a.step_s < b.step_s; });
+  return ranking;
+}
+
+std::optional<Forecast> nearest_that_fits(const Subject& subject, const Machine& machine,
+                                          const Setting& setting, const Choices& choices) {
+  Best same;
+  try_placement(same, subject, machine, setting.extent, setting.placement, choices);
+  if (same.best() && same.best()->fits) return same.best();
+  Ranking others = search(subject, machine, setting.extent, choices);
+  if (others.fitting.empty()) return std::nullopt;
+  return others.fitting.front();
+}
+
+}  // namespace trireme::sharding

@@ -1,0 +1,194 @@
+#include "cli/plan.h"
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "core/bytes.h"
+#include "core/error.h"
+#include "jobs/read_job.h"
+#include "jobs/write_job.h"
+#include "sharding/predict/picture.h"
+#include "sharding/presets.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Words {
+  std::string subject;
+  std::vector<std::string> overrides;
+  MachineWords machine;
+  bool search = false, json = false, deepspeed = false;
+  std::string presets, trace, gantt, write_job, validate;
+  double tokens = 0;
+};
+
+/// A job file, or a model alone with the defaults of a job.
+jobs::JobSpec job_of(const Words& words) {
+  const std::string extension = fs::path(words.subject).extension();
+  if (extension == ".yaml" || extension == ".yml") return jobs::load_job(words.subject, words.overrides);
+  const std::string text = fmt::format(
+      "base_model: \"{}\"\ndatasets: [{{path: none, type: tokens}}]\nlearning_rate: 1e-4\n", words.subject);
+  return jobs::parse_job(text, words.subject, words.overrides, fs::current_path());
+}
+
+sharding::Choices choices_of(const Words& words, const jobs::JobSpec& job, sharding::Codec compute) {
+  sharding::Choices choices;
+  choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
+  choices.compute = compute;
+  std::string name;
+  for (const char c : words.presets + ",") {
+    if (c != ',') {
+      name += c;
+    } else if (!name.empty()) {
+      sharding::preset(name);
+      choices.presets.push_back(std::exchange(name, {}));
+    }
+  }
+  if (!choices.presets.empty()) return choices;
+  const bool adapters = job.adapter != "none";
+  for (const std::string_view preset : sharding::preset_names())
+    if (preset != "qlora_fsdp" || adapters) choices.presets.emplace_back(preset);
+  return choices;
+}
+
+void write(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  if (!file.flush()) fail(ExitCode::configuration, "{}: cannot be written", path);
+}
+
+void write_pictures(const Words& words, const sharding::Subject& subject, const sharding::Machine& machine,
+                    const sharding::Setting& setting) {
+  if (words.trace.empty() && words.gantt.empty()) return;
+  const sharding::Preview view = sharding::preview(subject, machine, setting);
+  const std::vector<sharding::Track> tracks{{"planned", 0, &view.schedule, &view.timeline}};
+  if (!words.trace.empty()) write(words.trace, sharding::chrome_trace(tracks));
+  if (!words.gantt.empty()) write(words.gantt, sharding::gantt_svg(tracks));
+}
+
+void write_chosen_job(const std::string& path, jobs::JobSpec job, const sharding::Forecast& best) {
+  const sharding::ScheduleOptions& options = best.setting.options;
+  job.placement = {best.setting.placement.name, {}};
+  job.micro_batch_size = best.setting.rows;
+  job.gradient_accumulation_steps = options.micro_batches;
+  job.gradient_checkpointing = options.activations != sharding::Activations::kept;
+  job.schedule.order = options.unit_major ? "unit_major" : "micro_batch_major";
+  job.schedule.prefetch_depth = options.prefetch_depth, job.schedule.reduce_depth = options.reduce_depth;
+  write(path, jobs::to_yaml(std::move(job)));
+}
+
+void print_end(const Words& words, const jobs::JobSpec& job, const sharding::Forecast& forecast,
+               const sharding::Machine& machine) {
+  const double ranks = forecast.setting.extent.world;
+  const double step_tokens = static_cast<double>(job.sequence_len * forecast.setting.rows) *
+                             forecast.setting.options.micro_batches * ranks;
+  const double tokens = words.tokens > 0 ? words.tokens : step_tokens * static_cast<double>(job.max_steps);
+  if (!(tokens > 0) || !(forecast.step_s > 0)) return;
+  const double hours = tokens / step_tokens * forecast.step_s / 3600;
+  fmt::print("\n{:.4g} tokens take {:.4g} hours", tokens, hours);
+  if (machine.price_per_hour > 0) fmt::print(" and cost {:.2f}", hours * ranks * machine.price_per_hour);
+  fmt::print("\n");
+}
+
+int plan(const Words& words) {
+  if (!words.validate.empty()) return validate_plan(words.validate, words.machine.figures, words.json);
+  if (words.subject.empty())
+    fail(ExitCode::usage, "name what to plan: a job.yaml, a model's folder, its config.json or a known name");
+  const jobs::JobSpec job = job_of(words);
+  const sharding::Machine machine = machine_of(words.machine);
+  const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && words.machine.gpu != "cpu");
+  const sharding::Codec compute = bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32;
+  const sharding::Extent extent{words.machine.nodes * words.machine.gpus_per_node,
+                                words.machine.gpus_per_node};
+  const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute);
+  const sharding::Choices choices = choices_of(words, job, compute);
+
+  if (words.search) {
+    const sharding::Ranking ranking = sharding::search(planned.subject(), machine, extent, choices);
+    if (words.json) {
+      for (const auto* part : {&ranking.fitting, &ranking.lacking})
+        for (const sharding::Forecast& each : *part) fmt::print("{}\n", json_of(each));
+    } else {
+      print_ranking(ranking);
+    }
+    if (ranking.fitting.empty())
+      fail(ExitCode::configuration, "nothing fits on {} ranks of {}: {}", extent.world, machine.device,
+           ranking.lacking.empty() ? "no placement was tried" : ranking.lacking.front().reason);
+    const sharding::Forecast& best = ranking.fitting.front();
+    if (!words.json) {
+      fmt::print("\nthe fastest that fits: {}\n\n", best.setting.placement.name);
+      print_forecast(best, machine);
+      print_end(words, job, best, machine);
+    }
+    if (!words.write_job.empty()) write_chosen_job(words.write_job, job, best);
+    write_pictures(words, planned.subject(), machine, best.setting);
+    return 0;
+  }
+
+  const sharding::Setting setting = setting_of(job, extent, compute);
+  const sharding::Forecast forecast = sharding::forecast(planned.subject(), machine, setting);
+  if (words.json) {
+    fmt::print("{}\n", json_of(forecast));
+  } else {
+    print_forecast(forecast, machine);
+    print_end(words, job, forecast, machine);
+    if (words.deepspeed)
+      print_deepspeed_estimates(*planned.subject().model, words.machine.nodes, words.machine.gpus_per_node);
+  }
+  if (forecast.fits) {
+    write_pictures(words, planned.subject(), machine, setting);
+    return 0;
+  }
+  if (!words.json) {
+    const auto nearest = sharding::nearest_that_fits(planned.subject(), machine, setting, choices);
+    fmt::print("\n{}\n", nearest ? "the nearest that fits:" : "no placement of this job fits these ranks");
+    if (nearest) print_forecast(*nearest, machine);
+  }
+  return static_cast<int>(ExitCode::configuration);
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Run& chosen) {
+  CLI::App* command =
+      app.add_subcommand("plan", "Foretell memory and time of a job on a machine, without running it");
+  auto words = std::make_shared<Words>();
+  command->add_option("subject", words->subject,
+                      "A job.yaml, a model's folder, its config.json, or a known model such as llama-3-70b");
+  command->add_option("key=value", words->overrides, "Changes to the job: placement=zero3 sequence_len=4096");
+  command->add_option("--nodes", words->machine.nodes, "Nodes")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--gpus-per-node", words->machine.gpus_per_node, "Ranks of each node, one a device")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--gpu", words->machine.gpu, "The device: h100-80g, a100-40g, cpu, …");
+  command->add_option("--software", words->machine.software,
+                      "Whose shares of the peak: trireme, eager (FSDP), compiled");
+  command->add_option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");
+  command->add_option("--machine", words->machine.file, "A JSON object of figures that replace the table's");
+  command->add_option("--calibrate", words->machine.calibrate,
+                      "Links as `trireme bench comm --json` found them");
+  command->add_option("--set", words->machine.figures, "One figure: matrix_share=0.6");
+  command->add_flag("--search", words->search,
+                    "Rank all placements, micro-batches, activation policies, orders and depths");
+  command->add_option("--presets", words->presets, "Search only these, separated by commas");
+  command->add_option("--write-job", words->write_job, "Write the job file of the search's best");
+  command->add_option("--trace", words->trace, "Write the planned step in Chrome's trace format");
+  command->add_option("--gantt", words->gantt, "Write the planned step as a picture (SVG)");
+  command->add_option("--tokens", words->tokens, "Tokens in all, for the time and cost to finish");
+  command->add_flag("--deepspeed", words->deepspeed, "Print DeepSpeed's own estimates beside ours");
+  command->add_option("--validate", words->validate, "Compare with published runs in this CSV file");
+  command->add_flag("--json", words->json, "One object a line");
+  command->footer(
+      "Examples:\n"
+      "  trireme plan job.yaml --nodes 4 --gpus-per-node 8 --gpu h100-80g --link 400g\n"
+      "  trireme plan llama-3-70b --nodes 32 --gpus-per-node 8 --gpu h100-80g --search sequence_len=8192\n"
+      "  trireme plan --validate throughput-train.csv");
+  command->callback([&chosen, words] { chosen = [words] { return plan(*words); }; });
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,46 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/job_spec.h"
+#include "model/spec.h"
+#include "sharding/predict/search.h"
+
+namespace trireme::cli {
+
+/// The machine that a plan is for, as the command line tells it.
+struct MachineWords {
+  int nodes = 1, gpus_per_node = 1;
+  std::string gpu = "cpu", software = "trireme", link;
+  std::string file, calibrate;
+  std::vector<std::string> figures;
+};
+sharding::Machine machine_of(const MachineWords& words);
+/// "400g": 400 Gbit/s for each device. Bytes a second.
+double link_bytes_per_s(const std::string& text);
+
+/// What is planned of a job: its model, from a folder, a config.json or a known name, without weights.
+class Planned {
+ public:
+  Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute);
+  const sharding::Subject& subject() const { return subject_; }
+
+ private:
+  sharding::Model model_, quantised_;
+  sharding::Subject subject_;
+};
+model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions);
+sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
+                             sharding::Codec compute);
+
+void print_forecast(const sharding::Forecast& forecast, const sharding::Machine& machine);
+void print_ranking(const sharding::Ranking& ranking);
+std::string json_of(const sharding::Forecast& forecast);
+/// DeepSpeed's own two tables for ZeRO-2 and ZeRO-3.
+void print_deepspeed_estimates(const sharding::Model& model, int nodes, int gpus_per_node);
+
+/// Predicted against published throughput, from a CSV of published runs.
+int validate_plan(const std::string& file, const std::vector<std::string>& figures, bool json);
+
+}  // namespace trireme::cli

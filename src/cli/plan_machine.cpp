@@ -1,0 +1,130 @@
+#include <boost/json.hpp>
+#include <charconv>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "cli/plan.h"
+#include "comm/bench/fit.h"
+#include "core/error.h"
+#include "io/strict_json.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace json = boost::json;
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) fail(ExitCode::configuration, "{}: cannot be opened", path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void set(sharding::Machine& machine, const std::string& name, double value, const std::string& where) {
+  if (sharding::set_figure(machine, name, value)) return;
+  std::string known;
+  for (const auto& figure : sharding::figures_of(machine))
+    known += (known.empty() ? "" : ", ") + std::string(figure.name);
+  fail(ExitCode::configuration, "{}: a machine has no figure \"{}\"; it has {}", where, name, known);
+}
+
+void set_from_words(sharding::Machine& machine, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const std::size_t equals = word.find('=');
+    double value = 0;
+    const char* end = word.data() + word.size();
+    if (equals == std::string::npos || std::from_chars(word.data() + equals + 1, end, value).ptr != end ||
+        !(value >= 0))
+      fail(ExitCode::usage, "\"{}\" is not of the form figure=number, such as matrix_share=0.7", word);
+    set(machine, word.substr(0, equals), value, word);
+  }
+}
+
+void set_from_file(sharding::Machine& machine, const std::string& path) {
+  const json::value root = io::parse_strict_json(contents(path), path);
+  if (!root.is_object()) fail(ExitCode::configuration, "{}: is not a JSON object of figures", path);
+  for (const auto& [name, value] : root.get_object()) {
+    if (!value.is_number()) fail(ExitCode::configuration, "{}: {} is not a number", path, std::string(name));
+    set(machine, std::string(name), value.to_number<double>(), path);
+  }
+}
+
+/// A line of `bench comm --json` says how long one collective took; the cost model wants the delay of a step
+/// of a ring and the rate at which a rank sends.
+struct Measured {
+  std::vector<comm::bench::Sample> samples;
+  double ranks = 1;
+};
+
+void calibrate(sharding::Machine& machine, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) fail(ExitCode::configuration, "{}: cannot be opened", path);
+  std::map<std::pair<bool, std::string>, Measured> collectives;
+  int number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    const json::value root = io::parse_strict_json(line, fmt::format("{}:{}", path, number));
+    const auto* object = root.if_object();
+    const auto* collective = object ? object->if_contains("collective") : nullptr;
+    const auto* time = object ? object->if_contains("time_us") : nullptr;
+    if (!collective || !time || !collective->is_string())
+      fail(ExitCode::configuration, "{}:{}: is not a line of `trireme bench comm --json`", path, number);
+    const std::string name(collective->get_string());
+    if (name != "all_gather" && name != "reduce_scatter") continue;
+    const double ranks = object->at("ranks").to_number<double>();
+    const bool across = object->at("nodes").to_number<double>() > 1;
+    if (ranks < 2) continue;
+    Measured& into = collectives[{across, name}];
+    into.ranks = ranks;
+    into.samples.push_back(
+        {object->at("bytes").to_number<double>() * (ranks - 1) / ranks, time->to_number<double>() * 1e-6});
+  }
+  for (const bool across : {false, true}) {
+    double delay = 0, seconds_per_byte = 0;
+    int fitted = 0;
+    for (const char* name : {"all_gather", "reduce_scatter"}) {
+      const auto found = collectives.find({across, name});
+      if (found == collectives.end()) continue;
+      const auto fit = comm::bench::fit_alpha_beta(found->second.samples);
+      if (!fit) continue;
+      delay += std::max(0.0, fit->alpha_s) / (found->second.ranks - 1);
+      seconds_per_byte += 1 / fit->bytes_per_second;
+      ++fitted;
+    }
+    if (fitted == 0) continue;
+    (across ? machine.across : machine.inside) = {delay / fitted, fitted / seconds_per_byte};
+    machine.link_share = 1;
+  }
+  if (collectives.empty())
+    fail(ExitCode::configuration, "{}: has no all_gather or reduce_scatter of two ranks or more", path);
+}
+
+}  // namespace
+
+double link_bytes_per_s(const std::string& text) {
+  double gigabits = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, status] = std::from_chars(text.data(), end, gigabits);
+  const bool unit = rest == end || ((*rest == 'g' || *rest == 'G') && rest + 1 == end);
+  if (status != std::errc() || !unit || !(gigabits > 0))
+    fail(ExitCode::usage, "--link \"{}\" is not a rate in Gbit/s for each device, such as 400g", text);
+  constexpr double bytes_per_gigabit = 1e9 / 8;
+  return gigabits * bytes_per_gigabit;
+}
+
+sharding::Machine machine_of(const MachineWords& words) {
+  sharding::Machine machine = sharding::known_machine(words.gpu, words.software);
+  // The table says what a node of eight has.
+  constexpr int devices_of_the_table = 8;
+  if (words.gpu != "cpu")
+    machine.across.bytes_per_s *= static_cast<double>(words.gpus_per_node) / devices_of_the_table;
+  if (!words.link.empty()) machine.across.bytes_per_s = link_bytes_per_s(words.link) * words.gpus_per_node;
+  if (!words.file.empty()) set_from_file(machine, words.file);
+  if (!words.calibrate.empty()) calibrate(machine, words.calibrate);
+  set_from_words(machine, words.figures);
+  return machine;
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,73 @@
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/ranges.h>
+
+#include "cli/lora.h"
+#include "cli/plan.h"
+#include "core/error.h"
+#include "model/build.h"
+#include "model/config.h"
+#include "model/known_models.h"
+#include "model/quantised_groups.h"
+#include "model/work.h"
+#include "optim/adamw.h"
+#include "optim/sgd.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+sharding::Model build(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute) {
+  return model::build_model(spec, compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
+                            lora_of(job));
+}
+
+std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {
+  if (job.optimizer == "sgd") return optim::Sgd({}).states();
+  return optim::AdamW({}).states();
+}
+
+}  // namespace
+
+Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute)
+    : model_(build(job, spec, compute)), quantised_(build(job, spec, compute)) {
+  model::shrink_to_nf4(quantised_);
+  subject_.model = &model_;
+  subject_.quantised = &quantised_;
+  subject_.states = states_of(job);
+  const DType dtype = sharding::dtype_of(compute);
+  subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len](std::int64_t rows) {
+    return model::work_of(spec, {rows, sequence, dtype}, lora);
+  };
+}
+
+model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) {
+  const fs::path path(base_model);
+  const fs::path config = fs::is_directory(path) ? path / "config.json" : path;
+  if (fs::is_regular_file(config)) {
+    std::ifstream file(config);
+    std::stringstream text;
+    text << file.rdbuf();
+    return model::parse_config(text.str(), config.string());
+  }
+  if (auto known = model::known_model(base_model, positions)) return *known;
+  fail(ExitCode::configuration,
+       "{}: is neither a folder with a config.json nor a model of the table; known are {}", base_model,
+       fmt::join(model::known_model_names(), ", "));
+}
+
+sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
+                             sharding::Codec compute) {
+  sharding::Setting setting{jobs::placement_of(job, compute), extent, {}, job.micro_batch_size};
+  setting.options.micro_batches = static_cast<int>(job.gradient_accumulation_steps);
+  setting.options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
+  setting.options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  setting.options.unit_major = job.schedule.order == "unit_major";
+  setting.options.activations = setting.placement.activations;
+  return setting;
+}
+
+}  // namespace trireme::cli
