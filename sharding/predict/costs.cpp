@@ -36,9 +36,10 @@ double wire_factor(const Op& op, const Placement& placement, const GroupFacts& g
 }
 
 double product_seconds(const Product& product, const Machine& machine, bool fp32) {
-  const auto share = [&](double size) { return size / (size + machine.small_dimension); };
+  const auto share = [](double size, double half) { return size / (size + half); };
+  const double widths = share(product.n, machine.small_dimension) * share(product.k, machine.small_dimension);
   const double rate = (fp32 ? machine.matrix_flops_fp32 : machine.matrix_flops) * machine.matrix_share *
-                      share(product.m) * share(product.n) * share(product.k);
+                      share(product.m, machine.small_rows) * widths;
   const double element = fp32 ? 4 : 2;
   const double bytes =
       element * product.count * (product.m * product.n + product.n * product.k + product.m * product.k);
@@ -97,7 +98,9 @@ OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per
 
 std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
                              const Machine& machine, const Extent& extent) {
-  const TrafficCounter traffic(schedule, 0, even_nodes(extent.world, extent.node));
+  std::vector<Reach> reaches;
+  for (const Circle& circle : schedule.circles) reaches.push_back(reach_of(circle, extent.node));
+  const auto reach = [&](const Op& op) { return reaches[static_cast<std::size_t>(op.communicator)]; };
   const bool fp32 = placement.parameters.codec == Codec::fp32;
   const bool host_update = placement.optimizer.tier != Tier::device;
   std::vector<double> forward, backward;
@@ -119,13 +122,13 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
       case OpKind::backward:
         cost.work_s = backward[target];
         if (!kept[static_cast<std::size_t>(op.micro_batch) * work.units.size() + target])
-          cost.work_s += forward[target] * work.recomputed_share;
+          cost.work_s += forward[target] * work.recomputed_share * machine.recompute_share;
         break;
       case OpKind::gather:
       case OpKind::reduce:
         if (op.communicator >= 0)
           cost = collective_cost(
-              machine, traffic.reach(op.communicator), extent.node,
+              machine, reach(op), extent.node,
               static_cast<double>(op.bytes) * wire_factor(op, placement, schedule.facts.groups[target]),
               op.route == Route::replicas ? 2 : 1);
         break;
@@ -133,8 +136,7 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
         cost.work_s = elementwise_seconds(2.0 * static_cast<double>(op.bytes), machine);
         break;
       case OpKind::norm:
-        if (op.communicator >= 0)
-          cost = collective_cost(machine, traffic.reach(op.communicator), extent.node, 0, 2);
+        if (op.communicator >= 0) cost = collective_cost(machine, reach(op), extent.node, 0, 2);
         cost.delay_s += machine.step_s;
         break;
       case OpKind::update: {

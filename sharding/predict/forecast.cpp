@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "sharding/support.h"
 
 namespace trireme::sharding {
 namespace {
@@ -16,6 +17,15 @@ constexpr int micro_batches_walked = 4;
 const Model& model_of(const Subject& subject, const Placement& placement) {
   const bool quantised = placement.of_parameters(false).codec == Codec::nf4;
   return quantised && subject.quantised ? *subject.quantised : *subject.model;
+}
+
+std::string missing_support(const Placement& placement) {
+  try {
+    require_supported(placement);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
 /// The largest contributions, in words.
@@ -55,12 +65,16 @@ struct Takes {
   comm::Traffic traffic;
 };
 
-Takes walk(const Schedule& schedule, const Setting& setting, const ModelWork& work, const Machine& machine) {
+Takes walk(const Schedule& schedule, const Setting& setting, const ModelWork& work, const Machine& machine,
+           bool with_traffic) {
   const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent);
   const Timeline timeline = simulate(schedule, costs, machine.sharing());
-  const TrafficCounter traffic(schedule, 0, even_nodes(setting.extent.world, setting.extent.node));
-  return {timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline),
-          traffic.total()};
+  Takes takes{
+      timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline), {}};
+  if (with_traffic)
+    takes.traffic =
+        TrafficCounter(schedule, 0, even_nodes(setting.extent.world, setting.extent.node)).total();
+  return takes;
 }
 
 /// One more micro-batch adds what the last one added.
@@ -76,14 +90,14 @@ Takes continued(Takes takes, const Takes& one_less, int more) {
 }
 
 void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork& work,
-                   const Machine& machine, const Schedule& walked) {
+                   const Machine& machine, const Schedule& walked, bool traffic) {
   const Setting& setting = result.setting;
   const int wanted = setting.options.micro_batches, done = walked.options.micro_batches;
-  Takes takes = walk(walked, setting, work, machine);
+  Takes takes = walk(walked, setting, work, machine, traffic);
   if (wanted > done) {
     ScheduleOptions shorter = walked.options;
     shorter.micro_batches = done - 1;
-    takes = continued(takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine),
+    takes = continued(takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine, traffic),
                       wanted - done);
   }
   result.step_s = takes.step_s, result.exposed_s = takes.exposed_s;
@@ -97,9 +111,11 @@ void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork
 
 }  // namespace
 
-Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting, bool always_time) {
+Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting,
+                  const ForecastOptions& options) {
   Forecast result;
   result.setting = setting;
+  result.not_yet = missing_support(setting.placement);
   const auto found = misfits(setting.placement, setting.extent);
   if (!found.empty()) {
     result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);
@@ -120,7 +136,8 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
          static_cast<std::uint64_t>(machine.communicator_bytes) * schedule.circles.size()});
   result.reason = shortage(result.memory, machine, setting.extent);
   result.fits = result.reason.empty();
-  if (result.fits || always_time) foretell_time(result, blueprint, work, machine, schedule);
+  if (result.fits || options.always_time)
+    foretell_time(result, blueprint, work, machine, schedule, options.traffic);
   return result;
 }
 

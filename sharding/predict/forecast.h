@@ -34,6 +34,8 @@ struct Forecast {
   bool fits = false;
   /// Why it does not fit, in one sentence.
   std::string reason;
+  /// What of the placement the engine does not carry out yet; empty: nothing.
+  std::string not_yet;
 
   double step_s = 0, exposed_s = 0, tokens_per_s_per_gpu = 0, mfu = 0;
   std::array<double, lane_count> occupied_s{};
@@ -47,9 +49,14 @@ struct Preview {
   Timeline timeline;
 };
 
-/// The forecast of one setting. Time is foretold only for what fits, unless `always_time`.
+struct ForecastOptions {
+  /// Foretell time also of what does not fit.
+  bool always_time = false;
+  /// Count what each rank sends; takes a while on many thousands of ranks.
+  bool traffic = true;
+};
 Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting,
-                  bool always_time = false);
+                  const ForecastOptions& options = {});
 Preview preview(const Subject& subject, const Machine& machine, const Setting& setting);
 
 }  // namespace trireme::sharding

@@ -38,23 +38,32 @@ constexpr std::array devices{
     Device{cpu, 0.4, 0.2, 20, 16, 8, 1.25, 8},
 };
 
-/// What programs reach on a device. Fitted to published runs (docs/performance.md), one row for each device
-/// and class of software and none for a single run; devices without a row of their own take that of "".
+/// What programs of a class reach on a device, fitted to published runs (docs/performance.md): one row for
+/// each family of devices and class of software, none for a single run. Families without a row of their own
+/// take that of "". Nothing of trireme's own is measured on a GPU yet: it is taken for eager.
 struct Reached {
-  std::string_view device, software;
-  double matrix_share, small_dimension, attention_share, memory_share;
+  std::string_view family, software;
+  double matrix_share, small_dimension, small_rows, recompute_share, attention_share, memory_share;
   double kernel_us, step_us, inside_us, across_us, link_share, beside_collective;
 };
 constexpr std::array reached{
-    Reached{"", "eager", 0.72, 100, 0.45, 0.7, 4, 5000, 3, 6, 0.75, 0.05},
-    Reached{"", "compiled", 0.75, 100, 0.5, 1.2, 3, 3000, 3, 6, 0.75, 0.05},
-    Reached{"", "trireme", 0.72, 100, 0.45, 0.7, 4, 2000, 3, 6, 0.75, 0.05},
-    Reached{cpu, "trireme", 0.7, 16, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
+    Reached{"a100", "eager", 0.744, 77, 340, 0.958, 0.326, 1.33, 3.7, 16900, 3, 2.8, 0.506, 0.171},
+    Reached{"h100", "eager", 0.612, 62, 786, 0.698, 0.178, 0.667, 2.6, 21000, 3, 1.6, 0.432, 0.106},
+    Reached{"", "eager", 0.65, 70, 500, 0.9, 0.25, 0.8, 3.5, 20000, 3, 3, 0.5, 0.15},
+    Reached{"h100", "compiled", 0.612, 62, 786, 0.698, 0.178, 1, 2.6, 10000, 3, 1.6, 0.432, 0.106},
+    Reached{"", "compiled", 0.65, 70, 500, 0.9, 0.25, 1.2, 3, 10000, 3, 3, 0.5, 0.15},
+    Reached{cpu, "trireme", 0.7, 16, 16, 1, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
 };
 
-const Reached* find_reached(std::string_view device, std::string_view software) {
+std::string_view family_of(std::string_view device) {
+  if (device.starts_with("a100")) return "a100";
+  if (device.starts_with("h100") || device == "h200") return "h100";
+  return device;
+}
+
+const Reached* find_reached(std::string_view family, std::string_view software) {
   for (const Reached& row : reached)
-    if (row.device == device && row.software == software) return &row;
+    if (row.family == family && row.software == software) return &row;
   return nullptr;
 }
 
@@ -63,8 +72,9 @@ const Reached* find_reached(std::string_view device, std::string_view software) 
 Machine known_machine(std::string_view device, std::string_view software) {
   for (const Device& row : devices) {
     if (row.name != device) continue;
-    const Reached* share = find_reached(device, software);
-    if (!share) share = find_reached("", software);
+    const std::string_view as = software == "trireme" && device != cpu ? "eager" : software;
+    const Reached* share = find_reached(family_of(device), as);
+    if (!share) share = find_reached("", as);
     if (!share)
       fail(ExitCode::configuration, "there is no class of software '{}'; known are trireme, eager, compiled",
            software);
@@ -79,6 +89,7 @@ Machine known_machine(std::string_view device, std::string_view software) {
     machine.host_update_bytes_per_s = 100 * giga;
     if (device != cpu) machine.reserved_bytes = context_bytes, machine.communicator_bytes = channel_bytes;
     machine.matrix_share = share->matrix_share, machine.small_dimension = share->small_dimension;
+    machine.small_rows = share->small_rows, machine.recompute_share = share->recompute_share;
     machine.attention_share = share->attention_share, machine.memory_share = share->memory_share;
     machine.kernel_s = share->kernel_us * micro, machine.step_s = share->step_us * micro;
     machine.link_share = share->link_share;

@@ -36,6 +36,8 @@ const std::array fields{
     Field{"price_per_hour", [](Machine& m) -> double& { return m.price_per_hour; }, 1},
     Field{"matrix_share", [](Machine& m) -> double& { return m.matrix_share; }, 1},
     Field{"small_dimension", [](Machine& m) -> double& { return m.small_dimension; }, 1},
+    Field{"small_rows", [](Machine& m) -> double& { return m.small_rows; }, 1},
+    Field{"recompute_share", [](Machine& m) -> double& { return m.recompute_share; }, 1},
     Field{"attention_share", [](Machine& m) -> double& { return m.attention_share; }, 1},
     Field{"memory_share", [](Machine& m) -> double& { return m.memory_share; }, 1},
     Field{"kernel_us", [](Machine& m) -> double& { return m.kernel_s; }, micro},

@@ -28,8 +28,10 @@ struct Machine {
 
   /// Of the peak rate, for large square products.
   double matrix_share = 0.7;
-  /// A dimension of this size halves a product's share.
-  double small_dimension = 64;
+  /// A width of a weight, or a number of rows, of this size halves a product's share.
+  double small_dimension = 64, small_rows = 64;
+  /// What computing forward again for backward takes, of forward.
+  double recompute_share = 1;
   double attention_share = 0.4;
   /// Of the memory's rate, for memory-bound operations; they may pass over memory more often than counted.
   double memory_share = 0.8;

@@ -50,7 +50,7 @@ void try_placement(Best& best, const Subject& subject, const Machine& machine, c
         setting.options.unit_major = unit_major;
         for (const int depth : choices.depths) {
           setting.options.prefetch_depth = setting.options.reduce_depth = depth;
-          best.offer(forecast(subject, machine, setting));
+          best.offer(forecast(subject, machine, setting, {.traffic = false}));
         }
       }
     }
@@ -66,11 +66,18 @@ Ranking search(const Subject& subject, const Machine& machine, const Extent& ext
     try_placement(best, subject, machine, extent, preset(name, choices.compute), choices);
     ranking.settings_tried += best.tried();
     if (!best.best()) continue;
-    (best.best()->fits ? ranking.fitting : ranking.lacking).push_back(*best.best());
+    Forecast whole = forecast(subject, machine, best.best()->setting);
+    (whole.fits ? ranking.fitting : ranking.lacking).push_back(std::move(whole));
   }
   std::stable_sort(ranking.fitting.begin(), ranking.fitting.end(),
                    [](const Forecast& a, const Forecast& b) { return a.step_s < b.step_s; });
   return ranking;
+}
+
+std::optional<Forecast> Ranking::best() const {
+  for (const Forecast& each : fitting)
+    if (each.not_yet.empty()) return each;
+  return std::nullopt;
 }
 
 std::optional<Forecast> nearest_that_fits(const Subject& subject, const Machine& machine,
@@ -79,8 +86,7 @@ std::optional<Forecast> nearest_that_fits(const Subject& subject, const Machine&
   try_placement(same, subject, machine, setting.extent, setting.placement, choices);
   if (same.best() && same.best()->fits) return same.best();
   Ranking others = search(subject, machine, setting.extent, choices);
-  if (others.fitting.empty()) return std::nullopt;
-  return others.fitting.front();
+  return others.best();
 }
 
 }  // namespace trireme::sharding

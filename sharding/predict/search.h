@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Ranking {
   /// For each other preset the setting that needs least, with the reason why it does not fit.
   std::vector<Forecast> lacking;
   int settings_tried = 0;
+  /// The fastest that fits and that the engine carries out.
+  std::optional<Forecast> best() const;
 };
 
 /// Tries all presets, micro-batches, activation policies, orders and depths on a machine.

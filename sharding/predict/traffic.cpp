@@ -30,6 +30,11 @@ comm::Call call_of(const Op& op, int ranks) {
 
 }  // namespace
 
+Reach reach_of(const Circle& circle, int ranks_per_node) {
+  const int near = std::min(circle.outer(), ranks_per_node);
+  return {circle.outer() / circle.inner(), (near + circle.inner() - 1) / circle.inner()};
+}
+
 TrafficCounter::TrafficCounter(const Schedule& schedule, int position,
                                const std::vector<int>& node_of_position)
     : schedule_(schedule) {

@@ -13,6 +13,9 @@ struct Reach {
   bool inside_node() const { return ranks == beside; }
 };
 
+/// Of the first rank, where nodes are blocks of consecutive ranks.
+Reach reach_of(const Circle& circle, int ranks_per_node);
+
 /// What a schedule puts on its way, counted without running it: the payload bytes that one rank sends, as the
 /// `shm` and `mpi` backends count them.
 class TrafficCounter {
@@ -25,9 +28,6 @@ class TrafficCounter {
   comm::Traffic total() const;
   /// Of what an engine does once it has loaded, so that all slices hold the values: the refreshes alone.
   comm::Traffic publishing() const;
-  const Reach& reach(int communicator) const {
-    return circles_[static_cast<std::size_t>(communicator)].reach;
-  }
 
  private:
   struct Members {

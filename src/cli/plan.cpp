@@ -117,17 +117,18 @@ int plan(const Words& words) {
     } else {
       print_ranking(ranking);
     }
-    if (ranking.fitting.empty())
-      fail(ExitCode::configuration, "nothing fits on {} ranks of {}: {}", extent.world, machine.device,
-           ranking.lacking.empty() ? "no placement was tried" : ranking.lacking.front().reason);
-    const sharding::Forecast& best = ranking.fitting.front();
+    const auto best = ranking.best();
+    if (!best)
+      fail(ExitCode::configuration, "nothing that the engine carries out fits on {} ranks of {}: {}",
+           extent.world, machine.device,
+           ranking.lacking.empty() ? "name other --presets" : ranking.lacking.front().reason);
     if (!words.json) {
-      fmt::print("\nthe fastest that fits: {}\n\n", best.setting.placement.name);
-      print_forecast(best, machine);
-      print_end(words, job, best, machine);
+      fmt::print("\nthe fastest that fits and runs: {}\n\n", best->setting.placement.name);
+      print_forecast(*best, machine);
+      print_end(words, job, *best, machine);
     }
-    if (!words.write_job.empty()) write_chosen_job(words.write_job, job, best);
-    write_pictures(words, planned.subject(), machine, best.setting);
+    if (!words.write_job.empty()) write_chosen_job(words.write_job, job, *best);
+    write_pictures(words, planned.subject(), machine, best->setting);
     return 0;
   }
 

@@ -30,8 +30,9 @@ void print_row(const Forecast& forecast) {
              options.unit_major ? "unit_major" : "micro_batch_major", options.prefetch_depth,
              human(bytes_in(forecast, Tier::device)), human(bytes_in(forecast, Tier::host)));
   if (forecast.fits) {
-    fmt::print("  {:>8.4g} {:>10.1f} {:>5.1f}% {:>7.1f}%\n", forecast.step_s, forecast.tokens_per_s_per_gpu,
-               100 * forecast.mfu, 100 * forecast.exposed_s / forecast.step_s);
+    fmt::print("  {:>8.4g} {:>10.1f} {:>5.1f}% {:>7.1f}%{}\n", forecast.step_s, forecast.tokens_per_s_per_gpu,
+               100 * forecast.mfu, 100 * forecast.exposed_s / forecast.step_s,
+               forecast.not_yet.empty() ? "" : "  foretold only");
   } else {
     fmt::print("  does not fit: {}\n", forecast.reason);
   }
@@ -50,6 +51,8 @@ void print_ranking(const sharding::Ranking& ranking) {
   print_head();
   for (const Forecast& forecast : ranking.fitting) print_row(forecast);
   for (const Forecast& forecast : ranking.lacking) print_row(forecast);
+  for (const Forecast& forecast : ranking.fitting)
+    if (!forecast.not_yet.empty()) fmt::print("foretold only: {}\n", forecast.not_yet);
 }
 
 void print_forecast(const Forecast& forecast, const sharding::Machine& machine) {
@@ -84,6 +87,7 @@ std::string json_of(const Forecast& forecast) {
   line["prefetch_depth"] = forecast.setting.options.prefetch_depth;
   line["fits"] = forecast.fits;
   if (!forecast.reason.empty()) line["reason"] = forecast.reason;
+  if (!forecast.not_yet.empty()) line["foretold_only"] = forecast.not_yet;
   line["peak_bytes"] = {{"device", bytes_in(forecast, Tier::device)},
                         {"host", bytes_in(forecast, Tier::host)},
                         {"nvme", bytes_in(forecast, Tier::nvme)}};

@@ -61,7 +61,7 @@ sharding::Forecast forecast_of(const PublishedRun& run, const std::vector<std::s
     work.recomputed_share = run.recomputed_share;
     return work;
   };
-  return sharding::forecast(subject, machine, run.setting, true);
+  return sharding::forecast(subject, machine, run.setting, {.always_time = true, .traffic = false});
 }
 
 void print_distribution(const std::string& name, const std::vector<Compared>& all,

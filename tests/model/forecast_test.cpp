@@ -1,0 +1,190 @@
+#include <chrono>
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "model/build.h"
+#include "model/known_models.h"
+#include "model/quantised_groups.h"
+#include "model/work.h"
+#include "optim/adamw.h"
+#include "sharding/predict/search.h"
+#include "sharding/presets.h"
+
+namespace trireme::model {
+namespace {
+
+using namespace sharding;
+
+constexpr double gibi = 1024.0 * 1024 * 1024;
+
+/// A known model as something to plan.
+struct Planning {
+  explicit Planning(const char* name, std::int64_t sequence, std::optional<LoraSettings> lora = {})
+      : spec(*known_model(name, sequence)),
+        plain(build_model(spec, at::kBFloat16, lora)),
+        small(build_model(spec, at::kBFloat16, lora)) {
+    shrink_to_nf4(small);
+    subject.model = &plain, subject.quantised = &small;
+    subject.states = optim::AdamW({}).states();
+    subject.work = [this, sequence, lora](std::int64_t rows) {
+      return work_of(spec, {rows, sequence, DType::bf16}, lora);
+    };
+  }
+  ModelSpec spec;
+  Model plain, small;
+  Subject subject;
+};
+
+Setting setting_of(const char* name, Extent extent, int micro_batches = 1) {
+  Setting setting{preset(name), extent, {}, 1};
+  setting.placement.activations = setting.options.activations = Activations::recomputed;
+  setting.options.micro_batches = micro_batches;
+  return setting;
+}
+
+std::uint64_t device_bytes(const Forecast& forecast) {
+  return forecast.memory.totals()[static_cast<std::size_t>(Tier::device)];
+}
+std::uint64_t sent(const Forecast& forecast) {
+  return forecast.traffic.inside_node + forecast.traffic.across_nodes;
+}
+
+TEST(KnownModels, HaveTheirPublishedNumbersOfParameters) {
+  const std::vector<std::pair<const char*, double>> published{
+      {"llama-2-7b", 6.74},   {"llama-3-8b", 8.03}, {"llama-3-70b", 70.55},  {"llama-3-405b", 405.9},
+      {"llama-3-13b", 14.84}, {"yi-34b", 34.4},     {"qwen2.5-0.5b", 0.494}, {"qwen2.5-7b", 7.62},
+      {"qwen2.5-32b", 32.8},  {"mpt-125m", 0.125},  {"mpt-1b", 1.316},       {"mpt-7b", 6.659},
+      {"mpt-30b", 29.975},    {"mpt-70b", 64.862},  {"qwen3-8b", 8.2},       {"qwen3-32b", 32.8}};
+  for (const auto& [name, billions] : published)
+    EXPECT_NEAR(static_cast<double>(parameter_count(*known_model(name))) / 1e9 / billions, 1.0, 0.006)
+        << name;
+}
+
+TEST(Forecast, ThePublishedFloatingPointOperationsOfALayer) {
+  const ModelSpec spec = *known_model("mpt-7b");
+  const ModelWork work = work_of(spec, {1, 2048, DType::bf16});
+  double products = 0;
+  for (const UnitWork& unit : work.units)
+    for (const Product& product : unit.products) products += product.flops();
+  // 2 operations a weight and token; the embedding's lookup has none, the tied head has.
+  const double weights = 12.0 * 4096 * 4096 * 32 + 50368.0 * 4096;
+  EXPECT_DOUBLE_EQ(products, 2 * weights * 2048);
+  EXPECT_NEAR(work.model_flops_per_token, 6 * weights + 12.0 * 32 * 4096 * 2048, 1);
+}
+
+TEST(Forecast, SeventyBillionParametersFitTwoDevicesOf24GiBWithQLoRA) {
+  const Planning planning("llama-3-70b", 512, LoraSettings{});
+  Setting setting = setting_of("qlora_fsdp", {2, 2});
+  setting.options.prefetch_depth = setting.options.reduce_depth = 0;
+  const Machine machine = known_machine("rtx4090");
+  const Forecast forecast = sharding::forecast(planning.subject, machine, setting);
+  EXPECT_TRUE(forecast.fits) << forecast.reason;
+  // 68.5 billion weights of blocks at 4.127 bits and 2.1 billion more in bf16, half of each a rank.
+  EXPECT_NEAR(static_cast<double>(forecast.memory.of("frozen parameters")) / gibi,
+              (68.45e9 * 4.127 / 8 + 2.1e9 * 2) / 2 / gibi, 0.1);
+
+  setting.placement.frozen->codec = Codec::bf16;
+  const Forecast whole = sharding::forecast(planning.subject, machine, setting);
+  EXPECT_FALSE(whole.fits);
+  EXPECT_THAT(whole.reason, testing::AllOf(testing::HasSubstr("24 GiB"), testing::HasSubstr("frozen")));
+}
+
+TEST(Forecast, StateFallsWithTheNumberOfRanksAsThePlacementSays) {
+  const Planning planning("llama-3-8b", 1024);
+  const auto state = [&](const char* name, int ranks) {
+    const Forecast forecast =
+        sharding::forecast(planning.subject, known_machine("h100-80g"), setting_of(name, {ranks, ranks}));
+    return static_cast<double>(forecast.memory.of("parameters") + forecast.memory.of("gradients") +
+                               forecast.memory.of("master weights") + forecast.memory.of("optimizer state"));
+  };
+  EXPECT_NEAR(state("zero3", 8) / state("zero3", 1), 1.0 / 8, 1e-3);
+  EXPECT_NEAR(state("ddp", 8) / state("ddp", 1), 1.0, 1e-3);
+  // Parameters in bf16 and gradients in fp32 stay whole; master weights and moments are an eighth.
+  EXPECT_NEAR(state("zero2", 8) / state("ddp", 8), (2.0 + (4 + 4 + 8) / 8.0) / (2 + 4 + 4 + 8), 1e-3);
+}
+
+TEST(Forecast, VolumesFollowTheFormulas) {
+  const Planning planning("llama-3-70b", 1024);
+  const auto parameters = static_cast<double>(parameter_count(planning.spec));
+  const auto bytes = [&](const char* name, Extent extent, int micro_batches = 1, bool unit_major = false) {
+    Setting setting = setting_of(name, extent, micro_batches);
+    setting.placement.parameters.codec = setting.placement.gradients.codec = Codec::fp32;
+    setting.options.unit_major = unit_major;
+    return sharding::forecast(planning.subject, known_machine("h100-80g"), setting, {.always_time = true});
+  };
+  // Embedding, head and the last two blocks are still in their slots when backward comes to them.
+  const auto block = static_cast<double>(parameter_count(*known_model("llama-3-70b"))) / 80 * 0.9702;
+  const double stays = (2 * 128256.0 * 8192 + 2 * block) / parameters;
+  for (const int ranks : {2, 4, 8}) {
+    const double psi = parameters * 4 * (ranks - 1) / ranks;
+    const Extent extent{ranks, ranks};
+    EXPECT_NEAR(static_cast<double>(sent(bytes("ddp", extent))) / psi, 2, 0.001) << ranks;
+    EXPECT_NEAR(static_cast<double>(sent(bytes("zero1", extent))) / psi, 2, 0.001) << ranks;
+    EXPECT_NEAR(static_cast<double>(sent(bytes("zero2", extent))) / psi, 2, 0.001) << ranks;
+    EXPECT_NEAR(static_cast<double>(sent(bytes("zero3", extent))) / psi, 3 - stays, 0.001) << ranks;
+  }
+  // hpZ gathers for backward inside the node: across nodes go one gather and one reduction.
+  const double whole = static_cast<double>(bytes("zero3", {16, 8}).traffic.across_nodes);
+  const double less = static_cast<double>(bytes("hpz", {16, 8}).traffic.across_nodes);
+  EXPECT_NEAR(less / whole, 2 / (3 - stays), 0.001);
+
+  // Four micro-batches reduce four times in one order and once in the other.
+  const double reduction = parameters * 4 * 7 / 8;
+  const double apart = static_cast<double>(sent(bytes("zero3", {8, 8}, 4, false))) - 4 * reduction;
+  const double together = static_cast<double>(sent(bytes("zero3", {8, 8}, 4, true))) - reduction;
+  EXPECT_LE(together / apart, 0.27);
+}
+
+TEST(Forecast, SixteenThousandRanksInSeconds) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Planning planning("llama-3-70b", 4096);
+  const Forecast forecast =
+      sharding::forecast(planning.subject, known_machine("h100-80g"), setting_of("zero3", {16384, 8}, 2));
+  EXPECT_TRUE(forecast.fits) << forecast.reason;
+  EXPECT_GT(forecast.tokens_per_s_per_gpu, 0);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  EXPECT_LT(took.count(), 5) << "seconds on a loaded machine";
+}
+
+TEST(Search, NamesTheFastestThatFitsAndWhyOthersDoNot) {
+  const Planning planning("llama-3-8b", 2048);
+  Choices choices;
+  choices.rows_per_step = 4;
+  for (const std::string_view name : preset_names()) choices.presets.emplace_back(name);
+  const Machine machine = known_machine("a100-40g");
+  const Ranking ranking = search(planning.subject, machine, {8, 8}, choices);
+  ASSERT_TRUE(ranking.best());
+  for (const Forecast& each : ranking.fitting) {
+    EXPECT_LE(static_cast<double>(device_bytes(each)), machine.memory_bytes);
+    EXPECT_GE(each.step_s, ranking.fitting.front().step_s);
+  }
+  EXPECT_TRUE(ranking.best()->not_yet.empty());
+  const auto ddp = std::find_if(ranking.lacking.begin(), ranking.lacking.end(),
+                                [](const Forecast& each) { return each.setting.placement.name == "ddp"; });
+  ASSERT_NE(ddp, ranking.lacking.end());
+  EXPECT_THAT(ddp->reason, testing::HasSubstr("optimizer state"));
+
+  const auto nearest = nearest_that_fits(planning.subject, machine, setting_of("ddp", {8, 8}, 4), choices);
+  ASSERT_TRUE(nearest);
+  EXPECT_TRUE(nearest->fits);
+}
+
+TEST(Machine, FiguresCanBeChangedByTheirNames) {
+  Machine machine = known_machine("h100-80g", "compiled");
+  for (const Figure& figure : figures_of(machine)) {
+    ASSERT_TRUE(set_figure(machine, figure.name, figure.value * 2)) << figure.name;
+    const auto changed = figures_of(machine);
+    const auto found = std::find_if(changed.begin(), changed.end(),
+                                    [&](const Figure& each) { return each.name == figure.name; });
+    EXPECT_NEAR(found->value, figure.value * 2, 1e-9 * figure.value);
+  }
+  EXPECT_FALSE(set_figure(machine, "horsepower", 1));
+  EXPECT_THROW(known_machine("h1000"), Error);
+  EXPECT_THROW(known_machine("h100-80g", "interpreted"), Error);
+}
+
+}  // namespace
+}  // namespace trireme::model
