@@ -58,14 +58,25 @@ void Executor::execute(Run& run, int index) {
   if (collective ? run.cut_off.load() : run.failed.load() && op.kind != OpKind::norm) return;
   try {
     if (before_) before_(run.schedule, index);
-    carry_out(run, op);
+    carry_out(run, index);
+    if (after_) after_(run.schedule, index);
   } catch (...) {
     if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());
   }
 }
 
-void Executor::carry_out(Run& run, const Op& op) {
+void Executor::compute_in_rehearsal(Run& run, int index) {
+  const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
+  if (op.kind != OpKind::update) check_slots(run, op);
+  rehearsal_.compute(run.schedule, index);
+}
+
+void Executor::carry_out(Run& run, int index) {
+  const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
+  const bool computes =
+      op.kind == OpKind::forward || op.kind == OpKind::backward || op.kind == OpKind::update;
+  if (computes && rehearsal_.compute) return compute_in_rehearsal(run, index);
   switch (op.kind) {
     case OpKind::gather:
       return gather(run, op);
@@ -103,6 +114,10 @@ void Executor::check_slots(const Run& run, const Op& op) const {
 void Executor::gather(Run& run, const Op& op) {
   Channel& channel = *run.channels[static_cast<std::size_t>(op.communicator)];
   const GroupState& from = state(op.target);
+  if (rehearsal_.without_collectives) {
+    if (op.route != Route::refresh) place_.parameter_slots.filled(op.target, generation_);
+    return;
+  }
   if (op.route == Route::refresh)
     return channel.gather(from.updated(), from.home(), from.optimizer_elements(), from.stored());
   void* slot = place_.parameter_slots.data(op.target);
@@ -122,6 +137,7 @@ void Executor::stash(const Op& op) {
 }
 
 void Executor::reduce(Run& run, const Op& op) {
+  if (rehearsal_.without_collectives) return;
   Channel& channel = *run.channels[static_cast<std::size_t>(op.communicator)];
   const GroupState& group = state(op.target);
   switch (op.route) {
@@ -148,12 +164,13 @@ void Executor::norm(Run& run, const Op& op) {
   // another group left in the slot.
   std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
   for (const GroupState& group : place_.states)
-    if (group.optimizer_replica() == 0)
+    if (group.optimizer_replica() == 0 && !rehearsal_.compute)
       for (const Piece& piece : group.optimizer_pieces())
         totals[0] += crew_.sum(piece.count, [&](std::int64_t begin, std::int64_t count) {
           return sum_of_squares(group.reduced() + piece.at + begin, count);
         });
-  if (op.communicator >= 0) run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
+  if (op.communicator >= 0 && !rehearsal_.without_collectives)
+    run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);
   const double scale = 1.0 / run.input.loss_scale;
   run.result.loss = totals[1] * scale;

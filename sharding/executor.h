@@ -63,6 +63,14 @@ struct Workplace {
 /// Called on an op's lane right before it runs; tests stall lanes with it, traces take the time.
 using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
 
+/// A step of which parts are left out, to see what the others take.
+struct Rehearsal {
+  /// Called on an op's lane instead of what it computes; empty: it computes.
+  BeforeOp compute;
+  /// Nothing is sent: what collectives would fill holds what it held.
+  bool without_collectives = false;
+};
+
 /// Runs schedules op by op on lanes that are threads. It decides nothing: order, waits and buffers are the
 /// schedule's.
 ///
@@ -77,6 +85,8 @@ class Executor {
   /// `channels`: one for each circle of the schedule. Returns when every op is done.
   Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
   void before_each(BeforeOp before) { before_ = std::move(before); }
+  void after_each(BeforeOp after) { after_ = std::move(after); }
+  void rehearse(Rehearsal rehearsal) { rehearsal_ = std::move(rehearsal); }
   /// How often parameters have been updated: the generation that slots must hold.
   std::uint64_t generation() const { return generation_; }
   /// Takes what the optimizer's slice holds to all slices of the parameters: after loading, as after an
@@ -97,7 +107,8 @@ class Executor {
     void fail_with(std::exception_ptr error);
   };
   void execute(Run& run, int index);
-  void carry_out(Run& run, const Op& op);
+  void carry_out(Run& run, int index);
+  void compute_in_rehearsal(Run& run, int index);
   void gather(Run& run, const Op& op);
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
@@ -108,7 +119,8 @@ class Executor {
   Lane& lane(OpLane which);
 
   Workplace place_;
-  BeforeOp before_;
+  BeforeOp before_, after_;
+  Rehearsal rehearsal_;
   std::uint64_t generation_ = 0;
   std::array<std::unique_ptr<Lane>, lane_count> lanes_;
   Crew crew_;

@@ -8,8 +8,6 @@ namespace {
 
 /// Scales of a block of 256 elements beside its int8 or int4 codes.
 constexpr double scale_bytes = 4.0 / 256;
-/// AdamW reads and writes value, gradient and two moments, and writes the value again as it is stored.
-constexpr double update_bytes_per_element = 30;
 constexpr double backward_attention = 2.5, backward_elementwise = 2;
 
 /// Bytes on the wire for each byte of the op.
@@ -72,11 +70,12 @@ double forward_seconds(const UnitWork& work, const Machine& machine, bool fp32) 
 double backward_seconds(const UnitWork& work, const Machine& machine, bool fp32) {
   if (!work.input_gradient && !work.weights_trained && work.adapter_products.empty()) return 0;
   const double passes = (work.input_gradient ? 1 : 0) + (work.weights_trained ? 1 : 0);
-  return passes * products_seconds(work.products, machine, fp32) +
-         2 * products_seconds(work.adapter_products, machine, fp32) +
-         backward_attention * attention_seconds(work.attention_flops, machine, fp32) +
-         backward_elementwise *
-             (elementwise_seconds(work.elementwise_bytes, machine) + work.kernels * machine.kernel_s);
+  return machine.backward_factor *
+         (passes * products_seconds(work.products, machine, fp32) +
+          2 * products_seconds(work.adapter_products, machine, fp32) +
+          backward_attention * attention_seconds(work.attention_flops, machine, fp32) +
+          backward_elementwise *
+              (elementwise_seconds(work.elementwise_bytes, machine) + work.kernels * machine.kernel_s));
 }
 
 OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per_node, double bytes,
@@ -141,8 +140,10 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
         break;
       case OpKind::update: {
         const double elements = static_cast<double>(op.bytes) / sizeof(float);
-        const double rate = host_update ? machine.host_update_bytes_per_s / extent.node
-                                        : machine.memory_bytes_per_s * machine.memory_share;
+        const double on_device = machine.update_bytes_per_s > 0
+                                     ? machine.update_bytes_per_s
+                                     : machine.memory_bytes_per_s * machine.memory_share;
+        const double rate = host_update ? machine.host_update_bytes_per_s / extent.node : on_device;
         cost.work_s = elements * update_bytes_per_element / rate;
         if (host_update) cost.work_s += elements * 6 / machine.host_link_bytes_per_s;
         if (placement.optimizer.tier == Tier::nvme) cost.work_s += elements * 24 / machine.nvme_bytes_per_s;

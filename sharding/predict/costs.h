@@ -9,6 +9,9 @@
 
 namespace trireme::sharding {
 
+/// AdamW reads and writes value, gradient and two moments, and writes the value again as it is stored.
+constexpr double update_bytes_per_element = 30;
+
 /// How long each op of a schedule takes by itself on a machine.
 std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
                              const Machine& machine, const Extent& extent);

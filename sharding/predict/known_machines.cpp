@@ -50,14 +50,16 @@ constexpr std::array reached{
     Reached{"a100", "eager", 0.744, 77, 340, 0.958, 0.326, 1.33, 3.7, 16900, 3, 2.8, 0.506, 0.171},
     Reached{"h100", "eager", 0.612, 62, 786, 0.698, 0.178, 0.667, 2.6, 21000, 3, 1.6, 0.432, 0.106},
     Reached{"", "eager", 0.65, 70, 500, 0.9, 0.25, 0.8, 3.5, 20000, 3, 3, 0.5, 0.15},
-    Reached{"h100", "compiled", 0.612, 62, 786, 0.698, 0.178, 1, 2.6, 10000, 3, 1.6, 0.432, 0.106},
+    Reached{"h100", "compiled", 0.86, 62, 1410, 0.698, 0.178, 2.5, 2.6, 2600, 3, 1.6, 0.432, 0.106},
+    Reached{"h100-96g-hbm2e", "eager", 0.574, 62, 786, 0.698, 0.178, 0.667, 2.6, 21000, 3, 1.6, 0.432, 0.106},
+    Reached{"h100-96g-hbm2e", "compiled", 0.644, 62, 786, 0.698, 0.178, 1, 2.6, 10000, 3, 1.6, 0.432, 0.106},
     Reached{"", "compiled", 0.65, 70, 500, 0.9, 0.25, 1.2, 3, 10000, 3, 3, 0.5, 0.15},
     Reached{cpu, "trireme", 0.7, 16, 16, 1, 0.3, 0.5, 5, 500, 0.2, 30, 1, 0.3},
 };
 
 std::string_view family_of(std::string_view device) {
   if (device.starts_with("a100")) return "a100";
-  if (device.starts_with("h100") || device == "h200") return "h100";
+  if (device == "h100-80g" || device == "h200") return "h100";
   return device;
 }
 

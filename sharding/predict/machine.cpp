@@ -37,6 +37,8 @@ const std::array fields{
     Field{"matrix_share", [](Machine& m) -> double& { return m.matrix_share; }, 1},
     Field{"small_dimension", [](Machine& m) -> double& { return m.small_dimension; }, 1},
     Field{"small_rows", [](Machine& m) -> double& { return m.small_rows; }, 1},
+    Field{"backward_factor", [](Machine& m) -> double& { return m.backward_factor; }, 1},
+    Field{"update_gb_s", [](Machine& m) -> double& { return m.update_bytes_per_s; }, giga},
     Field{"recompute_share", [](Machine& m) -> double& { return m.recompute_share; }, 1},
     Field{"attention_share", [](Machine& m) -> double& { return m.attention_share; }, 1},
     Field{"memory_share", [](Machine& m) -> double& { return m.memory_share; }, 1},

@@ -30,6 +30,11 @@ struct Machine {
   double matrix_share = 0.7;
   /// A width of a weight, or a number of rows, of this size halves a product's share.
   double small_dimension = 64, small_rows = 64;
+  /// What backward takes, of what its products, attention and element-wise operations should.
+  double backward_factor = 1;
+  /// Bytes of values, gradients and moments that an update on the device passes over; 0: as memory-bound
+  /// operations do.
+  double update_bytes_per_s = 0;
   /// What computing forward again for backward takes, of forward.
   double recompute_share = 1;
   double attention_share = 0.4;

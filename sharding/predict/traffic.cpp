@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/traffic.h"
+#include "comm/two_level/shard_rounds.h"
 #include "sharding/partition.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding {
 namespace {
@@ -16,16 +19,58 @@ void add(comm::Traffic& sum, const comm::Traffic& more) {
   sum.across_nodes += more.across_nodes;
 }
 
-/// The same call that the executor makes, without its memory.
-comm::Call call_of(const Op& op, int ranks) {
+bool in_two_hops(Wire wire) {
+  return wire == Wire::int8_two_hop || wire == Wire::int4_two_hop;
+}
+
+/// The same call that the executor's channel makes, without its memory.
+comm::Call call_of(const Op& op, Wire wire, int ranks) {
   using comm::Call, comm::Shards;
   constexpr auto sum = comm::Reduction::sum;
   if (op.kind == OpKind::norm) return Call::all_reduce(nullptr, nullptr, norm_numbers, DType::f64, sum);
-  if (op.route == Route::replicas)
-    return Call::all_reduce(nullptr, nullptr, op.bytes / sizeof(float), DType::f32, sum);
+  if (op.route == Route::replicas) {
+    const DType dtype = wire == Wire::bf16 ? DType::bf16 : DType::f32;
+    return Call::all_reduce(nullptr, nullptr, op.bytes / size_of(dtype), dtype, sum);
+  }
   const Shards shards = Shards::even(op.bytes / static_cast<std::uint64_t>(ranks), ranks);
   if (op.kind == OpKind::reduce) return Call::reduce_scatter(nullptr, nullptr, shards, DType::u8, sum);
   return Call::all_gather(nullptr, nullptr, shards, DType::u8);
+}
+
+/// Elements to everybody but oneself.
+std::uint64_t to_others(const comm::Shards& sent, int self) {
+  return sent.total() - sent.count(self);
+}
+
+/// A two-hop reduction: encoded parts to the lanes of the node, encoded sums between nodes, sums to the
+/// ranks.
+comm::Traffic two_hops(std::uint64_t elements, Wire wire, const std::vector<int>& node_of_member, int place) {
+  comm::TwoHopOptions options;
+  if (wire == Wire::int8_two_hop) options.inside = options.across = comm::codec::int8_blocks;
+  comm::Group group;
+  for (int member = 0; member < static_cast<int>(node_of_member.size()); ++member)
+    group.ranks.push_back(member);
+  const comm::NodeLayout layout(group, node_of_member);
+  const auto lanes = static_cast<std::size_t>(layout.lanes()),
+             ranks = static_cast<std::size_t>(layout.ranks());
+  const comm::Shards shards = comm::Shards::even(elements / ranks, layout.ranks());
+  const comm::ShardRounds rounds(shards, layout, std::max(lanes * options.lane_elements, ranks));
+  const int node = layout.node_of(place), local = layout.local_of(place);
+  comm::Traffic traffic;
+  for (int round = 0; round < rounds.count(); ++round) {
+    for (int lane = 0; lane < layout.lanes(); ++lane) {
+      if (lane == local) continue;
+      const comm::Shards load = rounds.lane_load(lane, round);
+      for (int segment = 0; segment < layout.nodes(); ++segment)
+        traffic.inside_node += options.inside.bytes(load.count(segment));
+    }
+    if (!layout.in_a_lane(place)) continue;
+    const comm::Shards load = rounds.lane_load(local, round);
+    for (int segment = 0; segment < layout.nodes(); ++segment)
+      if (segment != node) traffic.across_nodes += options.across.bytes(load.count(segment));
+    traffic.inside_node += to_others(rounds.exchanged_by_lane(node, local, round), local) * sizeof(float);
+  }
+  return traffic;
 }
 
 }  // namespace
@@ -56,7 +101,11 @@ TrafficCounter::TrafficCounter(const Schedule& schedule, int position,
 comm::Traffic TrafficCounter::of(const Op& op) const {
   if (op.communicator < 0) return {};
   const Members& members = circles_[static_cast<std::size_t>(op.communicator)];
-  return comm::direct_traffic(call_of(op, members.reach.ranks), members.place, members.nodes);
+  const Wire wire = schedule_.circles[static_cast<std::size_t>(op.communicator)].wire;
+  if (op.kind == OpKind::reduce && in_two_hops(wire))
+    return two_hops(elements_moved(schedule_.facts.groups[static_cast<std::size_t>(op.target)], op), wire,
+                    members.nodes, members.place);
+  return comm::direct_traffic(call_of(op, wire, members.reach.ranks), members.place, members.nodes);
 }
 
 comm::Traffic TrafficCounter::total() const {

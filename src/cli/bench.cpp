@@ -8,6 +8,8 @@ void add_bench(CLI::App& app, Run& chosen) {
   bench->require_subcommand(1);
   add_bench_checkpoint(*bench, chosen);
   add_bench_comm(*bench, chosen);
+  add_bench_machine(*bench, chosen);
+  add_bench_schedule(*bench, chosen);
   add_bench_tokenizer(*bench, chosen);
 }
 

@@ -7,6 +7,8 @@ namespace trireme::cli {
 
 /// Each adds one benchmark to `trireme bench`.
 void add_bench_tokenizer(CLI::App& bench, Run& chosen);
+void add_bench_machine(CLI::App& bench, Run& chosen);
+void add_bench_schedule(CLI::App& bench, Run& chosen);
 void add_bench_comm(CLI::App& bench, Run& chosen);
 void add_bench_checkpoint(CLI::App& bench, Run& chosen);
 

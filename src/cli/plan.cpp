@@ -181,7 +181,7 @@ void add_plan(CLI::App& app, Run& chosen) {
   command->add_option("--trace", words->trace, "Write the planned step in Chrome's trace format");
   command->add_option("--gantt", words->gantt, "Write the planned step as a picture (SVG)");
   command->add_option("--tokens", words->tokens, "Tokens in all, for the time and cost to finish");
-  command->add_flag("--deepspeed", words->deepspeed, "Print DeepSpeed's own estimates beside ours");
+  command->add_flag("--deepspeed-estimates", words->deepspeed, "Print DeepSpeed's own estimates beside ours");
   command->add_option("--validate", words->validate, "Compare with published runs in this CSV file");
   command->add_flag("--json", words->json, "One object a line");
   command->footer(

@@ -30,6 +30,8 @@ class Planned {
   sharding::Model model_, quantised_;
   sharding::Subject subject_;
 };
+/// What the job's optimizer keeps.
+std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job);
 model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions);
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
                              sharding::Codec compute);

@@ -25,11 +25,6 @@ sharding::Model build(const jobs::JobSpec& job, const model::ModelSpec& spec, sh
                             lora_of(job));
 }
 
-std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {
-  if (job.optimizer == "sgd") return optim::Sgd({}).states();
-  return optim::AdamW({}).states();
-}
-
 }  // namespace
 
 Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute)
@@ -42,6 +37,11 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
   subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len](std::int64_t rows) {
     return model::work_of(spec, {rows, sequence, dtype}, lora);
   };
+}
+
+std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {
+  if (job.optimizer == "sgd") return optim::Sgd({}).states();
+  return optim::AdamW({}).states();
 }
 
 model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) {

@@ -11,6 +11,7 @@
 #include "cli/loaded_model.h"
 #include "cli/open_data.h"
 #include "cli/run_folder.h"
+#include "cli/traced_step.h"
 #include "cli/watch.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/watched_world.h"
@@ -59,7 +60,8 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   return settings;
 }
 
-int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data) {
+int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data,
+             const TraceWords& trace) {
   const bool first = world.rank() == 0;
   LoadedModel model(job, world, watch);
   sharding::Engine& engine = model.engine();
@@ -110,9 +112,13 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
     if (checkpoints.saved_step() != trainer.state().step && checkpoints.last_failure())
       throw Error(*checkpoints.last_failure());
   };
+  std::optional<TracedStep> traced;
+  if (!trace.file.empty()) traced.emplace(trace, job, model, world, shape);
   watch.phase("train");
   try {
+    if (traced) traced->between_steps();
     trainer.run([&](const train::StepMetrics& metrics) {
+      if (traced) traced->between_steps();
       losses += metrics.loss;
       checkpoints.advance();
       if (first) {
@@ -140,11 +146,16 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   return static_cast<int>(stopped ? ExitCode::requeue : ExitCode::done);
 }
 
-int train_job(const JobWords& words) {
+struct Words {
+  JobWords job;
+  TraceWords trace;
+};
+
+int train_job(const Words& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
   comm::MpiWorld world(runtime);
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
-  const jobs::JobSpec job = load(words);
+  const jobs::JobSpec job = load(words.job);
   keep_log(job.output_dir, world.rank());
   share_cores(world);
   sharding::keep_tensor_memory();
@@ -152,17 +163,22 @@ int train_job(const JobWords& words) {
   if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
   const train::RowBatches data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
-  if (!watch) return train_on(world, watch, job, data);
+  if (!watch) return train_on(world, watch, job, data, words.trace);
   comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return train_on(watched, watch, job, data); });
+  return (*watch).guard([&] { return train_on(watched, watch, job, data, words.trace); });
 }
 
 }  // namespace
 
 void add_train(CLI::App& app, Run& chosen) {
   CLI::App* command = app.add_subcommand("train", "Fine-tune or train a model as a job file says");
-  auto words = std::make_shared<JobWords>();
-  add_job_words(*command, *words);
+  auto words = std::make_shared<Words>();
+  add_job_words(*command, words->job);
+  command->add_option("--trace", words->trace.file,
+                      "Record one step of every rank: Chrome's trace format here, a picture beside it");
+  command->add_option("--trace-step", words->trace.step, "Which step, counted from the run's first")
+      ->check(CLI::Range(1, 1 << 30));
+  command->add_option("--machine", words->trace.machine, "Figures to foretell with, from `bench machine`");
   command->footer("Example: mpirun -n 2 trireme train job.yaml placement=zero3");
   command->callback([&chosen, words] { chosen = [words] { return train_job(*words); }; });
 }

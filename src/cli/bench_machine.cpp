@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "cli/bench_commands.h"
+#include "cli/job_words.h"
+#include "cli/loaded_model.h"
+#include "cli/lora.h"
+#include "cli/plan.h"
+#include "cli/step_report.h"
+#include "comm/bench/fit.h"
+#include "comm/mpi/mpi_world.h"
+#include "core/log.h"
+#include "model/build.h"
+#include "model/work.h"
+#include "optim/adamw.h"
+#include "sharding/predict/costs.h"
+#include "sharding/tensor_memory.h"
+
+namespace trireme::cli {
+namespace {
+
+/// Measures on all ranks at once, as they compute in a step, and takes the slowest.
+class Stopwatch {
+ public:
+  explicit Stopwatch(comm::Communicator& everyone) : everyone_(everyone) {}
+
+  /// The median of a few blocks of runs that take long enough to be timed.
+  double seconds(const std::function<void()>& work, double least_s = 0.05) const {
+    using clock = std::chrono::steady_clock;
+    work();
+    std::vector<double> blocks;
+    int runs = 1;
+    for (int block = 0; block < blocks_timed;) {
+      everyone_.barrier();
+      const auto begin = clock::now();
+      for (int run = 0; run < runs; ++run) work();
+      double took = std::chrono::duration<double>(clock::now() - begin).count();
+      everyone_.all_reduce(&took, &took, 1, DType::f64, comm::Reduction::max);
+      if (took < least_s && runs < most_runs) {
+        runs *= 2;
+        continue;
+      }
+      blocks.push_back(took / runs);
+      ++block;
+    }
+    std::sort(blocks.begin(), blocks.end());
+    return blocks[blocks.size() / 2];
+  }
+
+ private:
+  static constexpr int blocks_timed = 5, most_runs = 1 << 14;
+  comm::Communicator& everyone_;
+};
+
+/// A block of the job's model, with weights that nobody trained.
+class BlockUnderTest {
+ public:
+  BlockUnderTest(const jobs::JobSpec& job, const model::ModelSpec& spec, at::ScalarType compute)
+      : model_(model::build_model(spec, compute, lora_of(job))) {
+    const at::AutoGradMode no_grad(false);
+    for (const int group : unit().groups()) {
+      const sharding::ParamGroup& facts = model_.groups[static_cast<std::size_t>(group)];
+      weights_.emplace_back();
+      for (const sharding::Parameter& parameter : facts.parameters) {
+        weights_.back().push_back(at::randn(parameter.shape).mul_(0.02).to(compute));
+        weights_.back().back().requires_grad_(facts.trainable);
+      }
+    }
+    input_.hidden = at::randn({job.micro_batch_size, job.sequence_len, spec.hidden}).to(compute);
+    input_.hidden.requires_grad_(true);
+    context_.positions = at::arange(job.sequence_len).repeat({job.micro_batch_size, 1});
+  }
+
+  void forward() const {
+    const at::AutoGradMode no_grad(false);
+    unit().forward(input_, context_, weights_);
+  }
+  void forward_and_backward() const {
+    const at::AutoGradMode record(true);
+    const sharding::Activation output = unit().forward(input_, context_, weights_);
+    std::vector<at::Tensor> inputs{input_.hidden};
+    for (const auto& group : weights_)
+      for (const at::Tensor& weight : group)
+        if (weight.requires_grad()) inputs.push_back(weight);
+    torch::autograd::grad({output.hidden}, inputs, {at::ones_like(output.hidden)}, {}, false, true);
+  }
+
+ private:
+  const sharding::Unit& unit() const { return *model_.units[1]; }
+
+  sharding::Model model_;
+  sharding::Weights weights_;
+  sharding::Activation input_;
+  sharding::Context context_;
+};
+
+/// Rates from a block of the job's own model: its products, its attention, and what else it takes.
+void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, const model::ModelSpec& spec,
+                         const Stopwatch& watch, bool bf16) {
+  const at::ScalarType compute = bf16 ? at::kBFloat16 : at::kFloat;
+  const auto work = model::work_of(
+      spec, {job.micro_batch_size, job.sequence_len, bf16 ? DType::bf16 : DType::f32}, lora_of(job));
+  const sharding::UnitWork& block = work.units[1];
+  const at::AutoGradMode no_grad(false);
+
+  double flops = 0, products_s = 0;
+  for (const sharding::Product& product : block.products) {
+    const auto m = static_cast<std::int64_t>(product.m), n = static_cast<std::int64_t>(product.n),
+               k = static_cast<std::int64_t>(product.k);
+    const at::Tensor x = at::randn({m, k}).to(compute), weight = at::randn({n, k}).to(compute);
+    products_s += watch.seconds([&] { at::linear(x, weight); });
+    flops += product.flops();
+  }
+  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / products_s;
+  machine.matrix_share = 1, machine.small_dimension = machine.small_rows = 0, machine.kernel_s = 0;
+
+  const auto heads = [&] {
+    return at::randn({job.micro_batch_size, spec.heads, job.sequence_len, spec.head_size}).to(compute);
+  };
+  const at::Tensor query = heads(), key = heads(), value = heads();
+  const double attention_s =
+      watch.seconds([&] { at::scaled_dot_product_attention(query, key, value, std::nullopt, 0.0, true); });
+  machine.attention_share = block.attention_flops / attention_s / (flops / products_s);
+
+  const at::Tensor from = at::randn({std::int64_t{1} << 24}), into = at::empty_like(from);
+  const double copied = 2.0 * static_cast<double>(from.numel()) * sizeof(float);
+  machine.memory_bytes_per_s = copied / watch.seconds([&] { at::empty_like(into).copy_(from); });
+
+  const BlockUnderTest unit(job, spec, compute);
+  const double forward_s = watch.seconds([&] { unit.forward(); });
+  const double rest_s = std::max(forward_s - products_s - attention_s, 1e-9);
+  machine.memory_share = block.elementwise_bytes / rest_s / machine.memory_bytes_per_s;
+  machine.backward_factor = 1;
+  const double both_s = watch.seconds([&] { unit.forward_and_backward(); });
+  machine.backward_factor = (both_s - forward_s) / sharding::backward_seconds(block, machine, !bf16);
+}
+
+void measure_update(sharding::Machine& machine, const Stopwatch& watch) {
+  constexpr std::int64_t elements = std::int64_t{1} << 22;
+  std::vector<float> master(elements, 0.5f), gradient(elements, 0.1f), first(elements), second(elements);
+  std::vector<BFloat16> copy(elements);
+  const optim::AdamW adamw(optim::AdamWSettings{});
+  const sharding::Parameter parameter{"measured", {elements}};
+  std::vector<std::byte*> states{reinterpret_cast<std::byte*>(first.data()),
+                                 reinterpret_cast<std::byte*>(second.data())};
+  const double seconds = watch.seconds([&] {
+    sharding::UpdateRun run;
+    run.parameter = &parameter, run.count = elements;
+    run.master = master.data(), run.gradient = gradient.data(), run.states = states;
+    run.copy = copy.data(), run.copy_dtype = DType::bf16;
+    adamw.update(run, {1e-6, 1.0, 1});
+  });
+  machine.update_bytes_per_s = sharding::update_bytes_per_element * elements / seconds;
+}
+
+/// Delay and rate of a link from all-gathers and reduce-scatters of two ranks and more.
+void measure_links(sharding::Machine& machine, comm::World& world, const Stopwatch& watch) {
+  const auto extent = extent_of(world);
+  const auto measure = [&](const comm::Group& group, sharding::Link& link) {
+    const auto communicator = world.communicator(group, "auto", {});
+    const int ranks = group.size();
+    if (ranks == 1) return;
+    std::vector<comm::bench::Sample> samples;
+    for (std::size_t each = std::size_t{1} << 12; each <= std::size_t{1} << 22; each *= 4) {
+      const comm::Buffer shard = communicator->allocate(each * sizeof(float));
+      const comm::Buffer whole =
+          communicator->allocate(each * sizeof(float) * static_cast<std::size_t>(ranks));
+      std::fill_n(shard.as<float>(), each, 1.0f);
+      const auto shards = comm::Shards::even(each, ranks);
+      const double sent = static_cast<double>(each * sizeof(float)) * (ranks - 1);
+      samples.push_back({sent, watch.seconds([&] {
+                           communicator->all_gather(shard.data(), whole.data(), shards, DType::f32);
+                         })});
+      samples.push_back({sent, watch.seconds([&] {
+                           communicator->reduce_scatter(whole.data(), shard.data(), shards, DType::f32,
+                                                        comm::Reduction::max);
+                         })});
+    }
+    const auto fit = comm::bench::fit_alpha_beta(samples);
+    if (fit) link = {std::max(0.0, fit->alpha_s) / (ranks - 1), fit->bytes_per_second};
+  };
+  comm::Group mine, all;
+  const int node = world.node_of_rank()[static_cast<std::size_t>(world.rank())];
+  for (int rank = 0; rank < world.size(); ++rank) {
+    all.ranks.push_back(rank);
+    if (world.node_of_rank()[static_cast<std::size_t>(rank)] == node) mine.ranks.push_back(rank);
+  }
+  machine.link_share = 1;
+  measure(mine, machine.inside);
+  if (extent.node < extent.world) measure(all, machine.across);
+}
+
+int bench_machine(const JobWords& words) {
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  const jobs::JobSpec job = load(words);
+  share_cores(world);
+  sharding::keep_tensor_memory();
+  comm::Group all;
+  for (int rank = 0; rank < world.size(); ++rank) all.ranks.push_back(rank);
+  const auto everyone = world.communicator(all, "auto", {});
+  const Stopwatch watch(*everyone);
+  sharding::Machine machine = sharding::known_machine("cpu", "trireme");
+  const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
+  measure_computation(machine, job, spec_of(job.base_model, job.sequence_len), watch, bf16);
+  measure_update(machine, watch);
+  measure_links(machine, world, watch);
+  if (world.rank() != 0) return 0;
+  boost::json::object figures;
+  for (const sharding::Figure& figure : sharding::figures_of(machine)) figures[figure.name] = figure.value;
+  fmt::print("{}\n", boost::json::serialize(figures));
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_machine(CLI::App& bench, Run& chosen) {
+  CLI::App* command = bench.add_subcommand(
+      "machine", "Measure what `plan` wants to know of this machine: products, memory, update, links");
+  auto words = std::make_shared<JobWords>();
+  add_job_words(*command, *words);
+  command->footer("Example: mpirun -n 2 trireme bench machine job.yaml > machine.json");
+  command->callback([&chosen, words] { chosen = [words] { return bench_machine(*words); }; });
+}
+
+}  // namespace trireme::cli

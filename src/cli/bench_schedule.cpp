@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <boost/json.hpp>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "cli/bench_commands.h"
+#include "cli/job_words.h"
+#include "cli/loaded_model.h"
+#include "cli/lora.h"
+#include "cli/plan.h"
+#include "cli/step_report.h"
+#include "comm/mpi/mpi_world.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "model/build.h"
+#include "model/quantised_groups.h"
+#include "model/work.h"
+#include "optim/adamw.h"
+#include "sharding/layout.h"
+#include "sharding/predict/recorder.h"
+
+namespace trireme::cli {
+namespace {
+
+struct Words {
+  JobWords job;
+  MachineWords machine;
+  std::string compute = "none", trace;
+  int steps = 5;
+  std::int64_t scale = 1;
+  bool json = false;
+};
+
+/// A model whose parameters are `scale` times fewer: the schedule is the same, its bytes are not.
+sharding::Model scaled(sharding::Model model, const sharding::Placement& placement, std::int64_t scale) {
+  if (placement.of_parameters(false).codec == sharding::Codec::nf4) model::shrink_to_nf4(model);
+  if (scale == 1) return model;
+  for (sharding::ParamGroup& group : model.groups)
+    for (sharding::Parameter& parameter : group.parameters)
+      parameter.shape = {std::max<std::int64_t>(1, sharding::element_count(parameter) / scale)};
+  return model;
+}
+
+/// A step of a job's schedule on real communicators, with computation left out or imitated by waiting.
+class Replay {
+ public:
+  Replay(const Words& words, const jobs::JobSpec& job, comm::World& world)
+      : words_(words),
+        codec_(job.bf16 == "true" ? sharding::Codec::bf16 : sharding::Codec::fp32),
+        spec_(spec_of(job.base_model, job.sequence_len)),
+        setting_(setting_of(job, extent_of(world), codec_)),
+        engine_(
+            scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
+                                      lora_of(job)),
+                   setting_.placement, words.scale),
+            setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
+            {setting_.options.prefetch_depth, setting_.options.reduce_depth, setting_.options.unit_major}) {
+    const sharding::Schedule& schedule =
+        engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
+    report_.schedule = schedule;
+    const DType dtype = sharding::dtype_of(codec_);
+    const auto work = model::work_of(spec_, {job.micro_batch_size, job.sequence_len, dtype}, lora_of(job));
+    const sharding::Machine machine = machine_of(words.machine);
+    costs_ = costs_of(schedule, setting_.placement, work, machine, setting_.extent);
+    for (std::size_t i = 0; i < costs_.size(); ++i) {
+      const sharding::Op& op = schedule.ops[i];
+      if (is_communication(op) || op.kind == sharding::OpKind::stash) continue;
+      if (words.compute == "none") costs_[i] = {};
+      costs_[i].work_s /= static_cast<double>(words.scale),
+          costs_[i].delay_s /= static_cast<double>(words.scale);
+    }
+    for (std::size_t i = 0; i < costs_.size(); ++i)
+      if (schedule.ops[i].kind == sharding::OpKind::norm) costs_[i].delay_s -= machine.step_s;
+    report_.foretold = simulate(schedule, costs_, machine.sharing());
+    report_.memory =
+        forecast_memory(engine_.blueprint(), setting_.placement, schedule, optim::AdamW({}).states(), {});
+  }
+
+  /// The median step.
+  StepReport run() {
+    sharding::Rehearsal rehearsal;
+    rehearsal.compute = [this](const sharding::Schedule&, int op) {
+      const double seconds = costs_[static_cast<std::size_t>(op)].seconds();
+      if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+    };
+    engine_.executor().rehearse(rehearsal);
+    sharding::StepInput input;
+    input.micro_batches.resize(static_cast<std::size_t>(setting_.options.micro_batches));
+    sharding::StepRecorder recorder(engine_.executor());
+    std::vector<sharding::Timeline> steps;
+    constexpr int warm_up = 2;
+    for (int step = 0; step < words_.steps + warm_up; ++step) {
+      engine_.control().barrier();
+      recorder.begin(report_.schedule);
+      engine_.train(input);
+      if (step >= warm_up) steps.push_back(recorder.timeline());
+    }
+    traffic_ = engine_.traffic();
+    std::sort(steps.begin(), steps.end(),
+              [](const auto& a, const auto& b) { return a.step_s() < b.step_s(); });
+    report_.measured = gather_timelines(engine_.control(), steps[steps.size() / 2]);
+    return report_;
+  }
+  const sharding::Setting& setting() const { return setting_; }
+  sharding::MemoryUse memory() const { return engine_.memory(); }
+  /// Of one step of this rank.
+  comm::Traffic traffic() const {
+    const auto steps = static_cast<std::uint64_t>(words_.steps + 2);
+    return {traffic_.inside_node / steps, traffic_.across_nodes / steps};
+  }
+
+ private:
+  const Words& words_;
+  sharding::Codec codec_;
+  model::ModelSpec spec_;
+  sharding::Setting setting_;
+  sharding::Engine engine_;
+  std::vector<sharding::OpCost> costs_;
+  StepReport report_;
+  comm::Traffic traffic_;
+};
+
+std::string json_of(const StepReport& report, const Replay& replay, const Words& words) {
+  const sharding::Timeline& measured = report.measured.front();
+  const boost::json::object line{
+      {"placement", replay.setting().placement.name},
+      {"ranks", replay.setting().extent.world},
+      {"ranks_per_node", replay.setting().extent.node},
+      {"compute", words.compute},
+      {"scale", words.scale},
+      {"foretold_step_s", report.foretold.step_s()},
+      {"measured_step_s", measured.step_s()},
+      {"foretold_exposed_comm_s", exposed_communication(report.schedule, report.foretold)},
+      {"measured_exposed_comm_s", exposed_communication(report.schedule, measured)},
+      {"bytes_inside_node", replay.traffic().inside_node},
+      {"bytes_across_nodes", replay.traffic().across_nodes}};
+  return boost::json::serialize(line);
+}
+
+int bench_schedule(const Words& words) {
+  if (words.compute != "none" && words.compute != "planned")
+    fail(ExitCode::usage, "--compute is none or planned, not \"{}\"", words.compute);
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  Replay replay(words, load(words.job), world);
+  const StepReport report = replay.run();
+  if (world.rank() != 0) return 0;
+  if (words.json) {
+    fmt::print("{}\n", json_of(report, replay, words));
+  } else {
+    print_step(report, replay.memory(), 0);
+    fmt::print("bytes that rank 0 sends in a step: {} inside its node, {} to others\n",
+               replay.traffic().inside_node, replay.traffic().across_nodes);
+  }
+  if (!words.trace.empty()) write_step(report, words.trace);
+  return 0;
+}
+
+}  // namespace
+
+void add_bench_schedule(CLI::App& bench, Run& chosen) {
+  CLI::App* command = bench.add_subcommand(
+      "schedule", "Replay a job's schedule on the ranks' real links, without its computation");
+  auto words = std::make_shared<Words>();
+  add_job_words(*command, words->job);
+  command->add_option(
+      "--compute", words->compute,
+      "none: collectives alone; planned: lanes wait as long as computation is foretold to take");
+  command->add_option("--steps", words->steps, "How many steps to take the median of")
+      ->check(CLI::Range(1, 1000));
+  command->add_option("--scale", words->scale, "Divide all bytes and computing times by this")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
+  command->add_option("--machine", words->machine.file, "Figures of this machine, from `bench machine`");
+  command->add_option("--set", words->machine.figures, "One figure: inside_gb_s=8");
+  command->add_option("--trace", words->trace, "Write measured and foretold lanes in Chrome's trace format");
+  command->add_flag("--json", words->json, "One object");
+  command->footer("Example: mpirun -n 4 trireme bench schedule job.yaml placement=zero3 --compute planned");
+  command->callback([&chosen, words] { chosen = [words] { return bench_schedule(*words); }; });
+}
+
+}  // namespace trireme::cli

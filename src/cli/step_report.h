@@ -1,0 +1,32 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "model/lora.h"
+#include "model/spec.h"
+#include "sharding/engine.h"
+#include "sharding/predict/forecast.h"
+#include "train/batches.h"
+
+namespace trireme::cli {
+
+/// A step as it was foretold and as it ran.
+struct StepReport {
+  sharding::Schedule schedule;
+  sharding::Timeline foretold;
+  sharding::MemoryForecast memory;
+  /// One for each rank, on rank 0 only.
+  std::vector<sharding::Timeline> measured;
+};
+
+/// The ranks that an engine's spans are counted over.
+sharding::Extent extent_of(const comm::World& world);
+/// What the ranks recorded, on rank 0. Every rank calls it.
+std::vector<sharding::Timeline> gather_timelines(comm::Communicator& control, const sharding::Timeline& mine);
+
+/// Predicted against measured: lanes, exposed collectives, the step, memory.
+void print_step(const StepReport& report, const sharding::MemoryUse& memory, std::size_t tensor_peak);
+/// Measured and foretold lanes as a Chrome trace and, beside it, as a picture (`.svg`).
+void write_step(const StepReport& report, const std::string& path);
+
+}  // namespace trireme::cli
