@@ -3,34 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sharding/wires.h"
+
 namespace trireme::sharding {
 namespace {
 
-/// Scales of a block of 256 elements beside its int8 or int4 codes.
-constexpr double scale_bytes = 4.0 / 256;
 constexpr double backward_attention = 2.5, backward_elementwise = 2;
 
-/// Bytes on the wire for each byte of the op.
-double wire_factor(const Op& op, const Placement& placement, const GroupFacts& group) {
-  if (op.kind == OpKind::gather) {
-    const bool coded =
-        op.route == Route::primary && placement.of_parameters(group.trainable).wire == Wire::int8;
-    return coded ? (1 + scale_bytes) / static_cast<double>(group.element_bytes) : 1;
-  }
-  if (op.kind != OpKind::reduce) return 1;
-  switch (placement.gradients.wire) {
-    case Wire::bf16:
-      return 0.5;
-    case Wire::int8:
-    case Wire::int8_two_hop:
-      return (1 + scale_bytes) / 4;
-    case Wire::int4_two_hop:
-      return (0.5 + scale_bytes) / 4;
-    case Wire::raw:
-    case Wire::fp32:
-      return placement.gradients.codec == Codec::bf16 ? 0.5 : 1;
-  }
-  return 1;
+/// What encoding and decoding pass over in memory: the numbers at rest, twice, and as they travel, twice.
+double codec_bytes(const Schedule& schedule, const Op& op) {
+  if (schedule.circles[static_cast<std::size_t>(op.communicator)].wire == Wire::raw) return 0;
+  const GroupFacts& group = schedule.facts.groups[static_cast<std::size_t>(op.target)];
+  const double width = op.kind == OpKind::gather ? static_cast<double>(group.element_bytes) : sizeof(float);
+  return 2 * (static_cast<double>(elements_moved(group, op)) * width + static_cast<double>(op.bytes));
 }
 
 double product_seconds(const Product& product, const Machine& machine, bool fp32) {
@@ -125,11 +110,10 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
         break;
       case OpKind::gather:
       case OpKind::reduce:
-        if (op.communicator >= 0)
-          cost = collective_cost(
-              machine, reach(op), extent.node,
-              static_cast<double>(op.bytes) * wire_factor(op, placement, schedule.facts.groups[target]),
-              op.route == Route::replicas ? 2 : 1);
+        if (op.communicator < 0) break;
+        cost = collective_cost(machine, reach(op), extent.node, static_cast<double>(op.bytes),
+                               op.route == Route::replicas ? 2 : 1);
+        cost.delay_s += elementwise_seconds(codec_bytes(schedule, op), machine);
         break;
       case OpKind::stash:
         cost.work_s = elementwise_seconds(2.0 * static_cast<double>(op.bytes), machine);

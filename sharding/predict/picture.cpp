@@ -16,7 +16,8 @@ std::string title(const Schedule& schedule, const Op& op) {
   if (op.target < 0) return text;
   const bool of_unit = op.kind == OpKind::forward || op.kind == OpKind::backward;
   const auto target = static_cast<std::size_t>(op.target);
-  return text + " " + (of_unit ? schedule.facts.units[target].name : schedule.facts.groups[target].name);
+  return fmt::format("{} {}", text,
+                     of_unit ? schedule.facts.units[target].name : schedule.facts.groups[target].name);
 }
 
 std::string escaped(std::string_view text) {

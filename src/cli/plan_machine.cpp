@@ -26,7 +26,7 @@ void set(sharding::Machine& machine, const std::string& name, double value, cons
   if (sharding::set_figure(machine, name, value)) return;
   std::string known;
   for (const auto& figure : sharding::figures_of(machine))
-    known += (known.empty() ? "" : ", ") + std::string(figure.name);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", figure.name);
   fail(ExitCode::configuration, "{}: a machine has no figure \"{}\"; it has {}", where, name, known);
 }
 

@@ -38,7 +38,7 @@ void apply(sharding::Machine& machine, const std::string& word) {
     fail(ExitCode::usage, "\"{}\" is not of the form figure=number", word);
   const std::size_t dot = name.rfind('.');
   if (dot != std::string::npos) {
-    if (name.substr(0, dot) != machine.device + "." + machine.software) return;
+    if (name.substr(0, dot) != fmt::format("{}.{}", machine.device, machine.software)) return;
     name.erase(0, dot + 1);
   }
   if (!sharding::set_figure(machine, name, value)) fail(ExitCode::usage, "there is no figure \"{}\"", name);
@@ -118,11 +118,12 @@ int validate_plan(const std::string& file, const std::vector<std::string>& figur
   print_table(all);
   fmt::print("\n");
   std::map<std::string, int> kinds;
-  for (const Compared& each : all) ++kinds[each.run->device + " " + each.run->software];
+  const auto kind_of = [](const Compared& each) {
+    return fmt::format("{} {}", each.run->device, each.run->software);
+  };
+  for (const Compared& each : all) ++kinds[kind_of(each)];
   for (const auto& [kind, count] : kinds)
-    print_distribution(kind, all, [&, name = kind](const Compared& each) {
-      return each.run->device + " " + each.run->software == name;
-    });
+    print_distribution(kind, all, [&, name = kind](const Compared& each) { return kind_of(each) == name; });
   print_distribution("several nodes", all, [](const Compared& each) {
     return each.run->setting.extent.world > each.run->setting.extent.node;
   });

@@ -55,7 +55,7 @@ TEST_P(Predicted, MemoryAndTrafficAreTheEnginesOwnToTheByte) {
 
 INSTANTIATE_TEST_SUITE_P(Presets, Predicted,
                          testing::Values("ddp", "zero1", "zero2", "zero3", "fsdp_full", "fsdp_grad_op",
-                                         "hsdp", "mics", "hpz", "qlora_fsdp"),
+                                         "hsdp", "mics", "hpz", "qwz", "qgz", "zeropp", "qlora_fsdp"),
                          [](const auto& param) { return std::string(param.param); });
 
 }  // namespace
