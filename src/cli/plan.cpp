@@ -23,7 +23,7 @@ struct Words {
   std::string subject;
   std::vector<std::string> overrides;
   MachineWords machine;
-  bool search = false, json = false, deepspeed = false;
+  bool search = false, volumes = false, json = false, deepspeed = false;
   std::string presets, trace, gantt, write_job, validate;
   double tokens = 0;
 };
@@ -133,6 +133,10 @@ int plan(const Words& words) {
   }
 
   const sharding::Setting setting = setting_of(job, extent, compute);
+  if (words.volumes) {
+    print_volumes(planned.subject(), setting, choices.presets, words.json);
+    return 0;
+  }
   const sharding::Forecast forecast = sharding::forecast(planned.subject(), machine, setting);
   if (words.json) {
     fmt::print("{}\n", json_of(forecast));
@@ -176,6 +180,8 @@ void add_plan(CLI::App& app, Run& chosen) {
   command->add_option("--set", words->machine.figures, "One figure: matrix_share=0.6");
   command->add_flag("--search", words->search,
                     "Rank all placements, micro-batches, activation policies, orders and depths");
+  command->add_flag("--volumes", words->volumes,
+                    "Bytes that a rank sends in a step of each preset, by purpose, beside the formulas");
   command->add_option("--presets", words->presets, "Search only these, separated by commas");
   command->add_option("--write-job", words->write_job, "Write the job file of the search's best");
   command->add_option("--trace", words->trace, "Write the planned step in Chrome's trace format");

@@ -39,6 +39,9 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
 void print_forecast(const sharding::Forecast& forecast, const sharding::Machine& machine);
 void print_ranking(const sharding::Ranking& ranking);
 std::string json_of(const sharding::Forecast& forecast);
+/// What a rank sends in a step of each preset, by purpose and link, beside the formulas.
+void print_volumes(const sharding::Subject& subject, const sharding::Setting& setting,
+                   const std::vector<std::string>& presets, bool json);
 /// DeepSpeed's own two tables for ZeRO-2 and ZeRO-3.
 void print_deepspeed_estimates(const sharding::Model& model, int nodes, int gpus_per_node);
 
