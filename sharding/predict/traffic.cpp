@@ -1,10 +1,12 @@
 #include "sharding/predict/traffic.h"
 
 #include <algorithm>
+#include <set>
 
 #include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/traffic.h"
 #include "comm/two_level/shard_rounds.h"
+#include "comm/two_level/traffic.h"
 #include "sharding/partition.h"
 #include "sharding/wires.h"
 
@@ -42,15 +44,19 @@ std::uint64_t to_others(const comm::Shards& sent, int self) {
   return sent.total() - sent.count(self);
 }
 
+comm::NodeLayout layout_of(const std::vector<int>& node_of_member) {
+  comm::Group group;
+  for (int member = 0; member < static_cast<int>(node_of_member.size()); ++member)
+    group.ranks.push_back(member);
+  return {group, node_of_member};
+}
+
 /// A two-hop reduction: encoded parts to the lanes of the node, encoded sums between nodes, sums to the
 /// ranks.
 comm::Traffic two_hops(std::uint64_t elements, Wire wire, const std::vector<int>& node_of_member, int place) {
   comm::TwoHopOptions options;
   if (wire == Wire::int8_two_hop) options.inside = options.across = comm::codec::int8_blocks;
-  comm::Group group;
-  for (int member = 0; member < static_cast<int>(node_of_member.size()); ++member)
-    group.ranks.push_back(member);
-  const comm::NodeLayout layout(group, node_of_member);
+  const comm::NodeLayout layout = layout_of(node_of_member);
   const auto lanes = static_cast<std::size_t>(layout.lanes()),
              ranks = static_cast<std::size_t>(layout.ranks());
   const comm::Shards shards = comm::Shards::even(elements / ranks, layout.ranks());
@@ -81,8 +87,8 @@ Reach reach_of(const Circle& circle, int ranks_per_node) {
 }
 
 TrafficCounter::TrafficCounter(const Schedule& schedule, int position,
-                               const std::vector<int>& node_of_position)
-    : schedule_(schedule) {
+                               const std::vector<int>& node_of_position, AcrossNodes across)
+    : schedule_(schedule), across_(across) {
   const auto node_of = [&](int rank) { return node_of_position[static_cast<std::size_t>(rank)]; };
   for (const Circle& circle : schedule.circles) {
     const Partition partition(schedule.facts.world, circle.spans);
@@ -94,6 +100,8 @@ TrafficCounter::TrafficCounter(const Schedule& schedule, int position,
         static_cast<int>(std::count(members.nodes.begin(), members.nodes.end(), node_of(position)));
     members.place =
         static_cast<int>(std::find(group.ranks.begin(), group.ranks.end(), position) - group.ranks.begin());
+    members.several_beside =
+        std::set<int>(members.nodes.begin(), members.nodes.end()).size() < members.nodes.size();
     circles_.push_back(std::move(members));
   }
 }
@@ -105,7 +113,10 @@ comm::Traffic TrafficCounter::of(const Op& op) const {
   if (op.kind == OpKind::reduce && in_two_hops(wire))
     return two_hops(elements_moved(schedule_.facts.groups[static_cast<std::size_t>(op.target)], op), wire,
                     members.nodes, members.place);
-  return comm::direct_traffic(call_of(op, wire, members.reach.ranks), members.place, members.nodes);
+  const comm::Call call = call_of(op, wire, members.reach.ranks);
+  if (across_ == AcrossNodes::direct || members.reach.inside_node() || !members.several_beside)
+    return comm::direct_traffic(call, members.place, members.nodes);
+  return comm::two_level_traffic(call, members.place, layout_of(members.nodes));
 }
 
 comm::Traffic TrafficCounter::total() const {

@@ -104,6 +104,7 @@ class Replay {
     return report_;
   }
   const sharding::Setting& setting() const { return setting_; }
+  comm::Traffic foretold_traffic() const { return foretold_traffic_; }
   sharding::MemoryUse memory() const { return engine_.memory(); }
   /// Of one step of this rank.
   comm::Traffic traffic() const {
@@ -119,7 +120,7 @@ class Replay {
   sharding::Engine engine_;
   std::vector<sharding::OpCost> costs_;
   StepReport report_;
-  comm::Traffic traffic_;
+  comm::Traffic traffic_, foretold_traffic_;
 };
 
 std::string json_of(const StepReport& report, const Replay& replay, const Words& words) {
@@ -135,7 +136,9 @@ std::string json_of(const StepReport& report, const Replay& replay, const Words&
       {"foretold_exposed_comm_s", exposed_communication(report.schedule, report.foretold)},
       {"measured_exposed_comm_s", exposed_communication(report.schedule, measured)},
       {"bytes_inside_node", replay.traffic().inside_node},
-      {"bytes_across_nodes", replay.traffic().across_nodes}};
+      {"bytes_across_nodes", replay.traffic().across_nodes},
+      {"foretold_bytes_inside_node", replay.foretold_traffic().inside_node},
+      {"foretold_bytes_across_nodes", replay.foretold_traffic().across_nodes}};
   return boost::json::serialize(line);
 }
 
@@ -152,8 +155,9 @@ int bench_schedule(const Words& words) {
     fmt::print("{}\n", json_of(report, replay, words));
   } else {
     print_step(report, replay.memory(), 0);
-    fmt::print("bytes that rank 0 sends in a step: {} inside its node, {} to others\n",
-               replay.traffic().inside_node, replay.traffic().across_nodes);
+    fmt::print("bytes that rank 0 sends in a step\n  {:22} {:>12} {:>12}\n  {:22} {:>12} {:>12}\n",
+               "inside its node", replay.foretold_traffic().inside_node, replay.traffic().inside_node,
+               "to other nodes", replay.foretold_traffic().across_nodes, replay.traffic().across_nodes);
   }
   if (!words.trace.empty()) write_step(report, words.trace);
   return 0;
