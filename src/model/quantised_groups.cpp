@@ -17,7 +17,7 @@ std::int64_t nf4_bytes(std::int64_t elements) {
 
 void shrink_to_nf4(sharding::Model& model) {
   for (sharding::ParamGroup& group : model.groups) {
-    if (group.trainable || group.name == "embedding" || group.name == "head") continue;
+    if (group.trainable || group.stored || group.name == "embedding" || group.name == "head") continue;
     group.stored = DType::u8;
     for (sharding::Parameter& parameter : group.parameters) {
       const std::int64_t elements = sharding::element_count(parameter);
