@@ -1,6 +1,7 @@
 #include "jobs/check.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -14,12 +15,26 @@ void check_values(const JobSpec& job, const std::string& where) {
   if (job.datasets.empty())
     fail(ExitCode::configuration, "{}: datasets is missing: a list with at least one path", where);
   const auto tokens = std::count_if(job.datasets.begin(), job.datasets.end(),
-                                    [](const DataSet& set) { return set.type == "tokens"; });
+                                    [](const DataSet& set) { return set.is_token_array(); });
   if (tokens > 0 && job.datasets.size() > 1)
     fail(ExitCode::configuration, "{}: a dataset of type tokens stands alone; datasets lists {}", where,
          job.datasets.size());
   if (tokens > 0 && job.sample_packing)
     fail(ExitCode::configuration, "{}: sample_packing is for text; rows of type tokens are whole", where);
+  if (tokens > 0 &&
+      (job.val_set_size > 0 || job.dataset_exact_deduplication || !job.dataset_prepared_path.empty()))
+    fail(ExitCode::configuration,
+         "{}: val_set_size, dataset_exact_deduplication and dataset_prepared_path are for text, not for an "
+         "array of tokens",
+         where);
+  if (job.eval_steps > 0 && job.val_set_size == 0)
+    fail(ExitCode::configuration, "{}: eval_steps is given but nothing is held back; set val_set_size",
+         where);
+  if (job.val_set_size > 1 && job.val_set_size != std::floor(job.val_set_size))
+    fail(ExitCode::configuration, "{}: val_set_size must be a share below 1 or a whole number of documents",
+         where);
+  if ((job.chat_template == "jinja") != !job.chat_template_jinja.empty())
+    fail(ExitCode::configuration, "{}: chat_template: jinja and chat_template_jinja go together", where);
   if (!(job.learning_rate > 0)) fail(ExitCode::configuration, "{}: learning_rate is missing or 0", where);
   const bool has_adapter = job.adapter != "none";
   if (has_adapter && job.lora_target_linear && !job.lora_target_modules.empty())

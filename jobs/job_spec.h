@@ -16,7 +16,14 @@ struct DataSet {
   io::PromptFormat format;
   std::int64_t start = 0, end = 0;  ///< rows; end 0: the last
   bool skip_bad_rows = false;
+  double weight = 1;  ///< how often an epoch has each of its documents
+  std::string ds_type = "auto", sample_by = "line";
   bool operator==(const DataSet&) const = default;
+
+  /// Token ids in an array of NumPy's; rows of JSON may hold tokens too.
+  bool is_token_array() const {
+    return type == "tokens" && !path.ends_with(".jsonl") && !path.ends_with(".json");
+  }
 };
 
 struct ScheduleChoice {
@@ -86,6 +93,13 @@ struct JobSpec {
   bool sample_packing = false;
   bool train_on_inputs = false;
   std::string excess_length_strategy = "drop";
+  std::string chat_template = "tokenizer_default";
+  std::string chat_template_jinja;  ///< a template, or the file of one
+  std::vector<std::string> eot_tokens;
+  double val_set_size = 0;      ///< below 1 a share of the documents, else a number of them
+  std::int64_t eval_steps = 0;  ///< 0: at the end alone
+  bool dataset_exact_deduplication = false;
+  std::string dataset_prepared_path;   ///< empty: text is tokenised at each start
   std::int64_t dataset_processes = 0;  ///< 0: as many as the rank has cores
 
   std::string adapter = "none";

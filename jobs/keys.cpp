@@ -39,6 +39,17 @@ std::vector<Key> training_keys() {
        .meaning =
            "What becomes of a prompt and output longer than sequence_len; a completion is always split",
        .choices = {"drop", "truncate", "split"}},
+      {"chat_template", +[](JobSpec& j) -> std::string& { return j.chat_template; },
+       "How conversations become text: tokenizer_default (the model's own), chatml, llama3, or jinja"},
+      {"val_set_size", +[](JobSpec& j) -> double& { return j.val_set_size; },
+       "Documents kept for evaluation: a share below 1, or a number of them", 0, 1e9},
+      {"eval_steps", +[](JobSpec& j) -> std::int64_t& { return j.eval_steps; },
+       "Steps between evaluations; 0: at the end alone", 0, many},
+      {"dataset_exact_deduplication", +[](JobSpec& j) -> bool& { return j.dataset_exact_deduplication; },
+       "Of equal documents the first alone is kept"},
+      {"dataset_prepared_path", +[](JobSpec& j) -> std::string& { return j.dataset_prepared_path; },
+       "Folder of tokens that trireme prepare writes and training reads; empty: text is tokenised at each "
+       "start"},
       {"dataset_processes", +[](JobSpec& j) -> std::int64_t& { return j.dataset_processes; },
        "Threads that tokenise; 0: as many as the rank has cores", 0, 4096},
       {.name = "adapter",

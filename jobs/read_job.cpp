@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "io/file.h"
 #include "jobs/check.h"
+#include "jobs/data_sets.h"
 #include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
 #include "jobs/own_words.h"
@@ -80,7 +81,8 @@ void assign(const Key& key, std::string& place, const Setting& setting) {
 }
 
 std::vector<std::string_view> all_names() {
-  std::vector<std::string_view> names{"datasets", "lora_target_modules", "placement", "include"};
+  std::vector<std::string_view> names{"datasets",   "lora_target_modules", "chat_template_jinja",
+                                      "eot_tokens", "placement",           "include"};
   for (const Key& key : keys()) names.push_back(key.name);
   for (const RefusedKey& key : refused_keys()) names.push_back(key.name);
   for (const MappedKey& key : mapped_keys()) names.push_back(key.name);
@@ -101,99 +103,12 @@ std::vector<std::string_view> all_names() {
        did_you_mean(setting.name, all_names()));
 }
 
-struct FormatKey {
-  std::string_view name;
-  std::string io::PromptFormat::*place;
-};
-constexpr std::array format_keys{FormatKey{"system_prompt", &io::PromptFormat::system_prompt},
-                                 FormatKey{"system_format", &io::PromptFormat::system_format},
-                                 FormatKey{"field_system", &io::PromptFormat::field_system},
-                                 FormatKey{"field_instruction", &io::PromptFormat::field_instruction},
-                                 FormatKey{"field_input", &io::PromptFormat::field_input},
-                                 FormatKey{"field_output", &io::PromptFormat::field_output},
-                                 FormatKey{"format", &io::PromptFormat::format},
-                                 FormatKey{"no_input_format", &io::PromptFormat::no_input_format}};
-
-void read_format(const std::string& where, const YAML::Node& mapping, io::PromptFormat& format) {
-  format.kind = io::PromptFormat::Kind::instruction;
-  std::vector<std::string_view> names;
-  for (const FormatKey& key : format_keys) names.push_back(key.name);
-  for (const auto& item : mapping) {
-    const std::string name = item.first.IsScalar() ? item.first.Scalar() : "(not a word)";
-    const auto key = std::find_if(format_keys.begin(), format_keys.end(),
-                                  [&](const FormatKey& candidate) { return candidate.name == name; });
-    if (key == format_keys.end())
-      fail(ExitCode::configuration, "{}.type: the key {} is unknown{}", where, name.substr(0, 80),
-           did_you_mean(name, names));
-    if (!item.second.IsScalar() && !item.second.IsNull())
-      fail(ExitCode::configuration, "{}.type.{} must be one word or text", where, name);
-    format.*(key->place) = item.second.IsNull() ? "" : item.second.Scalar();
-  }
-}
-
-void read_type(const std::string& where, const YAML::Node& type, DataSet& set) {
-  if (type.IsMap()) {
-    set.type = "custom";
-    return read_format(where, type, set.format);
-  }
-  if (!type.IsScalar())
-    fail(ExitCode::configuration, "{}.type must be a name or a mapping with formats and fields", where);
-  set.type = type.Scalar();
-  const std::vector<std::string_view> types{"tokens", "alpaca", "completion", "input_output"};
-  if (std::find(types.begin(), types.end(), set.type) == types.end())
-    fail(ExitCode::configuration, "{}.type: {} is not known{}; there are {}, and a mapping of your own",
-         where, set.type.substr(0, 60), did_you_mean(set.type, types), fmt::join(types, ", "));
-  if (set.type != "tokens") set.format = io::prompt_format_named(set.type);
-}
-
-std::int64_t read_row_number(const std::string& where, const std::string& key, const std::string& text) {
-  std::int64_t number = -1;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem != std::errc() || end != text.data() + text.size() || number < 0)
-    fail(ExitCode::configuration, "{}.{} must be a whole number of rows, from 0 on", where, key);
-  return number;
-}
-
-void read_data_set(const Setting& setting, std::size_t index, const YAML::Node& entry, JobSpec& job) {
-  const std::string where = fmt::format("{}: datasets[{}]", setting.where, index);
-  if (!entry.IsMap()) fail(ExitCode::configuration, "{} must be a mapping with path and type", where);
-  DataSet set;
-  // The type first: it decides what the other keys change.
-  if (entry["type"]) read_type(where, entry["type"], set);
-  for (const auto& item : entry) {
-    const std::string key = item.first.IsScalar() ? item.first.Scalar() : "(not a word)";
-    if (key == "type") continue;
-    if (!item.second.IsScalar())
-      fail(ExitCode::configuration, "{}.{} must be one word, number or text", where, key);
-    const std::string& text = item.second.Scalar();
-    if (key == "path") {
-      set.path = text;
-    } else if (key == "field" && set.type == "completion") {
-      set.format.field = text;
-    } else if (key == "start" || key == "end") {
-      (key == "start" ? set.start : set.end) = read_row_number(where, key, text);
-    } else if (key == "skip_bad_rows") {
-      if (text != "true" && text != "false")
-        fail(ExitCode::configuration, "{}.skip_bad_rows must be true or false", where);
-      set.skip_bad_rows = text == "true";
-    } else {
-      fail(ExitCode::configuration, "{}: the key {} is unknown{}", where, key,
-           did_you_mean(key, {"path", "type", "field", "start", "end", "skip_bad_rows"}));
-    }
-  }
-  if (set.path.empty()) fail(ExitCode::configuration, "{} has no path", where);
-  if (set.end > 0 && set.end <= set.start)
-    fail(ExitCode::configuration, "{}: end = {} is not above start = {}", where, set.end, set.start);
-  if (set.type == "tokens" && (set.start > 0 || set.end > 0 || set.skip_bad_rows))
-    fail(ExitCode::configuration,
-         "{}: start, end and skip_bad_rows are for rows of text, not for type tokens", where);
-  job.datasets.push_back(std::move(set));
-}
-
 void read_data_sets(const Setting& setting, JobSpec& job) {
   if (!setting.value.IsSequence()) wrong(setting, "a list");
   job.datasets.clear();
-  for (std::size_t i = 0; i < setting.value.size(); ++i) read_data_set(setting, i, setting.value[i], job);
+  for (std::size_t i = 0; i < setting.value.size(); ++i)
+    job.datasets.push_back(
+        read_data_set(fmt::format("{}: datasets[{}]", setting.where, i), setting.value[i]));
 }
 
 void read_target_modules(const Setting& setting, JobSpec& job) {
@@ -245,6 +160,15 @@ bool apply_foreign(const Setting& setting, JobSpec& job) {
 void apply(const Setting& setting, JobSpec& job) {
   if (setting.name == "datasets") return read_data_sets(setting, job);
   if (setting.name == "lora_target_modules") return read_target_modules(setting, job);
+  if (setting.name == "eot_tokens") {
+    job.eot_tokens = read_words(fmt::format("{}: eot_tokens", setting.where), setting.value);
+    return;
+  }
+  if (setting.name == "chat_template_jinja") {
+    if (!setting.value.IsScalar() && !setting.value.IsNull()) wrong(setting, "a template or the file of one");
+    job.chat_template_jinja = setting.value.IsNull() ? "" : setting.value.Scalar();
+    return;
+  }
   if (first_part(setting.name) == "placement") {
     if (!apply_placement(setting, job.placement)) unknown(setting);
     return;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include "jobs/data_sets.h"
 #include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
 #include "jobs/own_words.h"
@@ -90,30 +91,6 @@ void write_placement(YAML::Emitter& out, const JobSpec& job) {
   out << YAML::EndMap;
 }
 
-void write_data_set(YAML::Emitter& out, const DataSet& set) {
-  const auto text = [&](const char* key, const std::string& value) {
-    out << YAML::Key << key << YAML::Value << YAML::DoubleQuoted << value;
-  };
-  out << YAML::BeginMap;
-  text("path", set.path);
-  if (set.type == "custom") {
-    const io::PromptFormat& format = set.format;
-    out << YAML::Key << "type" << YAML::Value << YAML::BeginMap;
-    text("system_prompt", format.system_prompt), text("system_format", format.system_format);
-    text("field_system", format.field_system), text("field_instruction", format.field_instruction);
-    text("field_input", format.field_input), text("field_output", format.field_output);
-    text("format", format.format), text("no_input_format", format.no_input_format);
-    out << YAML::EndMap;
-  } else {
-    text("type", set.type);
-  }
-  if (set.type == "completion") text("field", set.format.field);
-  if (set.type != "tokens")
-    out << YAML::Key << "start" << YAML::Value << set.start << YAML::Key << "end" << YAML::Value << set.end
-        << YAML::Key << "skip_bad_rows" << YAML::Value << set.skip_bad_rows;
-  out << YAML::EndMap;
-}
-
 json::object schema_of(const Key& key, JobSpec& defaults) {
   json::object entry;
   const auto describe = [&](auto place) {
@@ -177,6 +154,13 @@ std::string to_yaml_with_origins(JobSpec job) {
   out << YAML::Value << YAML::BeginSeq;
   for (const DataSet& set : job.datasets) write_data_set(out, set);
   out << YAML::EndSeq;
+  if (!job.eot_tokens.empty()) {
+    out << YAML::Key << "eot_tokens" << YAML::Value << YAML::Flow << YAML::BeginSeq;
+    for (const std::string& token : job.eot_tokens) out << YAML::DoubleQuoted << token;
+    out << YAML::EndSeq;
+  }
+  if (!job.chat_template_jinja.empty())
+    out << YAML::Key << "chat_template_jinja" << YAML::Value << YAML::DoubleQuoted << job.chat_template_jinja;
   if (!job.lora_target_modules.empty()) {
     out << YAML::Key << "lora_target_modules" << YAML::Value << YAML::BeginSeq;
     for (const std::string& name : job.lora_target_modules) out << YAML::DoubleQuoted << name;
@@ -211,20 +195,9 @@ std::string json_schema() {
         schema_of(key, defaults);
   }
   const json::object text{{"type", "string"}};
-  const json::object row{{"type", "integer"}, {"minimum", 0}};
-  json::object format;
-  for (const char* key : {"system_prompt", "system_format", "field_system", "field_instruction",
-                          "field_input", "field_output", "format", "no_input_format"})
-    format[key] = text;
-  const json::object named{{"enum", {"tokens", "alpaca", "completion", "input_output"}}};
-  json::object data_set = closed_object({{"path", text},
-                                         {"type", {{"oneOf", {named, closed_object(std::move(format))}}}},
-                                         {"field", text},
-                                         {"start", row},
-                                         {"end", row},
-                                         {"skip_bad_rows", {{"type", "boolean"}}}});
-  data_set["required"] = json::array{"path"};
-  properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set}};
+  properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set_schema()}};
+  properties["eot_tokens"] = {{"type", "array"}, {"items", text}};
+  properties["chat_template_jinja"] = text;
   properties["lora_target_modules"] = {{"type", "array"}, {"items", text}};
   properties["include"] = text;
   properties["placement"] = placement_schema();

@@ -3,35 +3,17 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <numeric>
 #include <thread>
 
 #include "core/error.h"
-#include "io/data/json_lines.h"
-#include "io/file.h"
-#include "io/strict_json.h"
+#include "io/data/row_tokens.h"
+#include "io/data/tokenizer_config.h"
 
 namespace trireme::io {
 namespace {
 
-/// One row's tokens; nothing is kept of a row whose texts are all empty.
-void tokenise_row(const std::vector<PromptPiece>& pieces, const Tokenizer& tokenizer, std::int32_t end_token,
-                  Tokenizer::WordCache& cache, std::vector<std::int32_t>& ids,
-                  std::vector<std::uint8_t>& scored) {
-  ids.clear(), scored.clear();
-  bool any = false;
-  for (const PromptPiece& piece : pieces) {
-    any = any || !piece.text.empty();
-    for (const Token& token : tokenizer.encode(piece.text, piece.begins, cache)) ids.push_back(token.id);
-    // A post-processor may close the text with the end token itself.
-    if (piece.ends && (ids.empty() || ids.back() != end_token)) ids.push_back(end_token);
-    scored.resize(ids.size(), piece.scored ? 1 : 0);
-  }
-  if (!any) ids.clear(), scored.clear();
-}
-
-void add_within(Documents& documents, const std::vector<std::int32_t>& ids,
-                const std::vector<std::uint8_t>& scored, const TextRules& rules, bool is_completion) {
+void add_within(Documents& documents, const RowTokens& tokens, const TextRules& rules, bool is_completion) {
+  const auto& [ids, scored] = tokens;
   const std::uint64_t longest = rules.longest;
   const TooLong choice = is_completion ? TooLong::split : rules.too_long;
   const auto add = [&](std::size_t begin, std::size_t end) {
@@ -49,16 +31,14 @@ void add_within(Documents& documents, const std::vector<std::int32_t>& ids,
   }
 }
 
-Documents tokenise_rows(const DataSource& source, const JsonLines& lines, std::uint64_t first,
-                        std::uint64_t last, const Tokenizer& tokenizer, const TextRules& rules) {
+Documents tokenise_share(const DataSource& source, const RowFile& file, RowRange rows,
+                         const Tokenizer& tokenizer, const TextRules& rules) {
   Documents documents;
-  std::vector<std::int32_t> ids;
-  std::vector<std::uint8_t> scored;
+  RowTokens tokens;
   const auto cache = Tokenizer::make_cache();
-  for (std::uint64_t row = first; row < last; ++row) {
+  for (std::uint64_t row = rows.first; row < rows.last; ++row) {
     try {
-      const auto pieces = render(source.format, lines.read(row), lines.where(row));
-      tokenise_row(pieces, tokenizer, rules.end_token, *cache, ids, scored);
+      tokenise_row(source, file.read(row), file.where(row), tokenizer, rules, *cache, tokens);
     } catch (const Error& error) {
       if (error.code() != ExitCode::damaged) throw;
       if (!source.skip_bad_rows)
@@ -67,16 +47,12 @@ Documents tokenise_rows(const DataSource& source, const JsonLines& lines, std::u
       ++documents.skipped_rows;
       continue;
     }
-    add_within(documents, ids, scored, rules, source.format.kind == PromptFormat::Kind::completion);
+    add_within(documents, tokens, rules, source.format.kind == PromptFormat::Kind::completion);
   }
   return documents;
 }
 
 }  // namespace
-
-std::uint64_t Documents::scored_tokens() const {
-  return std::accumulate(scored.begin(), scored.end(), std::uint64_t{0});
-}
 
 void Documents::add(std::span<const std::int32_t> tokens, std::span<const std::uint8_t> are_scored) {
   ids.insert(ids.end(), tokens.begin(), tokens.end());
@@ -92,21 +68,29 @@ void Documents::add(const Documents& more) {
   skipped_rows += more.skipped_rows;
 }
 
+RowRange rows_of(const DataSource& source, const RowFile& file) {
+  const std::uint64_t last = source.last == 0 ? file.rows() : std::min(source.last, file.rows());
+  return {std::min(source.first, last), last};
+}
+
 Documents tokenise(const DataSource& source, const Tokenizer& tokenizer, const TextRules& rules) {
-  const JsonLines lines(source.path);
-  const std::uint64_t last = source.last == 0 ? lines.rows() : std::min(source.last, lines.rows());
-  const std::uint64_t first = std::min(source.first, last);
+  const RowFile file(source.path, source.kind);
+  return tokenise(source, file, rows_of(source, file), tokenizer, rules);
+}
+
+Documents tokenise(const DataSource& source, const RowFile& file, RowRange rows, const Tokenizer& tokenizer,
+                   const TextRules& rules) {
   constexpr std::uint64_t rows_a_share = 512;
-  const std::uint64_t shares = (last - first + rows_a_share - 1) / rows_a_share;
+  const std::uint64_t shares = (rows.last - rows.first + rows_a_share - 1) / rows_a_share;
   std::vector<Documents> parts(shares);
   std::vector<std::exception_ptr> failures(shares);
   std::atomic<std::uint64_t> next{0};
   const auto work = [&] {
     for (std::uint64_t share = next++; share < shares; share = next++) {
-      const std::uint64_t begin = first + share * rows_a_share;
+      const std::uint64_t begin = rows.first + share * rows_a_share;
       try {
-        parts[share] =
-            tokenise_rows(source, lines, begin, std::min(begin + rows_a_share, last), tokenizer, rules);
+        parts[share] = tokenise_share(source, file, {begin, std::min(begin + rows_a_share, rows.last)},
+                                      tokenizer, rules);
       } catch (...) {
         failures[share] = std::current_exception();
         next = shares;
@@ -126,18 +110,15 @@ Documents tokenise(const DataSource& source, const Tokenizer& tokenizer, const T
 }
 
 std::int32_t end_token_of(const std::filesystem::path& folder, const Tokenizer& tokenizer) {
-  const std::filesystem::path path = folder / "tokenizer_config.json";
-  const boost::json::value config = parse_strict_json(read_text(path), path.string());
-  const boost::json::object* object = config.if_object();
-  const boost::json::value* token = object ? object->if_contains("eos_token") : nullptr;
-  if (token && token->is_object()) token = token->as_object().if_contains("content");
-  if (!token || !token->is_string())
+  const TokenizerConfig config(folder);
+  const auto token = config.special_token("eos_token");
+  if (!token)
     fail(ExitCode::configuration, "{}: names no eos_token; give the job special_tokens.eos_token",
-         path.string());
-  const std::int32_t id = tokenizer.id_of(std::string(token->as_string()));
+         config.path().string());
+  const std::int32_t id = tokenizer.id_of(*token);
   if (id < 0)
-    fail(ExitCode::configuration, "{}: the tokenizer has no token \"{}\", the eos_token", path.string(),
-         std::string_view(token->as_string()));
+    fail(ExitCode::configuration, "{}: the tokenizer has no token \"{}\", the eos_token",
+         config.path().string(), *token);
   return id;
 }
 

@@ -104,8 +104,18 @@ PromptFormat prompt_format_named(std::string_view name) {
     format.field_system.clear();
     return format;
   }
-  fail(ExitCode::usage, "there is no prompt format \"{}\"; known are alpaca, completion, input_output",
-       name.substr(0, 60));
+  if (name == "chat_template" || name == "sharegpt") {
+    format.kind = PromptFormat::Kind::chat;
+    if (name == "sharegpt") {
+      format.chat.field_messages = "conversations";
+      format.chat.role_field = "from", format.chat.content_field = "value";
+    }
+    return format;
+  }
+  fail(
+      ExitCode::usage,
+      "there is no prompt format \"{}\"; known are alpaca, completion, input_output, chat_template, sharegpt",
+      name.substr(0, 60));
 }
 
 std::vector<PromptPiece> render(const PromptFormat& format, const boost::json::object& row,
@@ -117,7 +127,11 @@ std::vector<PromptPiece> render(const PromptFormat& format, const boost::json::o
       return render_instruction(format, row, where);
     case PromptFormat::Kind::segments:
       return render_segments(row, where);
+    case PromptFormat::Kind::chat:
+    case PromptFormat::Kind::tokens:
+      break;
   }
+  require(false, "a conversation is rendered by its template");
   return {};
 }
 

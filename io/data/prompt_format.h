@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/data/chat_format.h"
+
 namespace trireme::io {
 
 /// A piece of a training text. Pieces are tokenised one by one and their tokens joined, as Axolotl does, so a
@@ -21,7 +23,9 @@ struct PromptFormat {
   enum class Kind : std::uint8_t {
     completion,   ///< the field of a row, all of it scored
     instruction,  ///< a prompt made from instruction and input, and the output, which is scored
-    segments      ///< a list of {text, label} under the field "segments"
+    segments,     ///< a list of {text, label} under the field "segments"
+    chat,         ///< a conversation, through a chat template
+    tokens        ///< input_ids and labels: tokenised already
   };
 
   Kind kind = Kind::completion;
@@ -31,13 +35,16 @@ struct PromptFormat {
               field_output = "output";
   std::string format = "{instruction} {input} ", no_input_format = "{instruction} ";
   bool train_on_inputs = false;
+  ChatFormat chat;
 
   friend bool operator==(const PromptFormat&, const PromptFormat&) = default;
 };
 
-/// "completion", "alpaca", "input_output"; throws an Error (usage) that lists them.
+/// "completion", "alpaca", "input_output", "chat_template", "sharegpt"; throws an Error (usage) that lists
+/// them.
 PromptFormat prompt_format_named(std::string_view name);
-/// Throws an Error (damaged) that names `where` and the field that is missing or not a text.
+/// For rows that are neither chats nor tokens. Throws an Error (damaged) that names `where` and the field
+/// that is missing or not a text.
 std::vector<PromptPiece> render(const PromptFormat& format, const boost::json::object& row,
                                 const std::string& where);
 

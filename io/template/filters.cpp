@@ -76,7 +76,7 @@ Value to_json_filter(const FilterCall& call) {
     std::int64_t width = 0;
     if (!as_integer(*indent, width) || width < 0 || width > 64)
       refuse("tojson: indent must be between 0 and 64");
-    style.indent = static_cast<int>(width), style.item_separator = ",";
+    style.indent = static_cast<int>(width), style.item_separator.assign(1, ',');
   }
   if (separators && !separators->is_none()) {
     const Sequence* both = separators->sequence();

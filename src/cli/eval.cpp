@@ -65,7 +65,9 @@ int eval_job(const Words& words) {
   job.shuffle_merged_datasets = false;
   share_cores(world);
   sharding::keep_tensor_memory();
-  const train::RowBatches data = open_data(job, world.rank() == 0);
+  const OpenedData opened = open_data(job, world.rank() == 0);
+  // What was held back from training, where anything was.
+  const train::RowBatches& data = opened.validation ? *opened.validation : opened.training;
   Watch watch(job, world);
   if (!watch) return eval_on(world, watch, job, data, words);
   comm::WatchedWorld watched(world, *watch);

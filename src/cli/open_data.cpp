@@ -1,68 +1,82 @@
 #include "cli/open_data.h"
 
-#include <filesystem>
+#include <memory>
 
-#include <ATen/Parallel.h>
-
-#include "core/error.h"
+#include "cli/text_sources.h"
 #include "core/log.h"
-#include "io/data/documents.h"
-#include "io/file.h"
-#include "model/config.h"
+#include "io/data/joined_documents.h"
+#include "io/data/mixture.h"
 #include "train/document_rows.h"
 #include "train/token_rows.h"
 
 namespace trireme::cli {
 namespace {
 
-io::TooLong too_long(const std::string& strategy) {
-  if (strategy == "truncate") return io::TooLong::truncate;
-  return strategy == "split" ? io::TooLong::split : io::TooLong::drop;
+using Source = std::shared_ptr<const io::DocumentSource>;
+
+std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job) {
+  const TextSources text = open_text_sources(job);
+  std::vector<Source> sources;
+  for (const io::DataSource& source : text.sources)
+    sources.push_back(
+        std::make_shared<const io::Documents>(io::tokenise(source, text.tokenizer, text.rules)));
+  return std::make_shared<const io::JoinedDocuments>(std::move(sources));
 }
 
-io::Documents tokenise_all(const jobs::JobSpec& job) {
-  const std::filesystem::path folder(job.base_model);
-  const auto tokenizer = io::Tokenizer::from_file((folder / "tokenizer.json").string());
-  const std::filesystem::path config = folder / "config.json";
-  const model::ModelSpec spec = model::parse_config(io::read_text(config), config.string());
-  if (tokenizer.vocabulary_size() > static_cast<std::size_t>(spec.vocabulary))
-    fail(ExitCode::configuration,
-         "{}: the tokenizer has {} tokens but the model {}; they do not belong together", folder.string(),
-         tokenizer.vocabulary_size(), spec.vocabulary);
-  io::TextRules rules;
-  rules.end_token = io::end_token_of(folder, tokenizer);
-  rules.longest = static_cast<std::uint64_t>(job.sequence_len);
-  rules.too_long = too_long(job.excess_length_strategy);
-  rules.threads = job.dataset_processes > 0 ? static_cast<int>(job.dataset_processes) : at::get_num_threads();
-  io::Documents all;
-  for (const jobs::DataSet& set : job.datasets) {
-    io::DataSource source{set.path, set.format, static_cast<std::uint64_t>(set.start),
-                          static_cast<std::uint64_t>(set.end), set.skip_bad_rows};
-    source.format.train_on_inputs = job.train_on_inputs;
-    all.add(io::tokenise(source, tokenizer, rules));
+void tell(const io::DocumentSource& documents, const std::vector<std::uint32_t>& chosen,
+          const char* purpose) {
+  std::uint64_t tokens = 0, scored = 0;
+  for (const std::uint32_t index : chosen) {
+    const io::DocumentView document = documents.document(index);
+    tokens += document.ids.size();
+    for (const std::uint8_t is_scored : document.scored) scored += is_scored;
   }
-  return all;
+  log::info("{} documents of {} tokens, {} of them scored, {}", chosen.size(), tokens, scored, purpose);
 }
 
-std::unique_ptr<const train::RowSource> open_rows(const jobs::JobSpec& job, bool tells) {
-  const jobs::DataSet& first = job.datasets.front();
-  if (first.type == "tokens") return std::make_unique<train::TokenRows>(first.path, job.sequence_len);
-  io::Documents documents = tokenise_all(job);
-  const std::uint64_t count = documents.size(), tokens = documents.ids.size(),
-                      scored = documents.scored_tokens(), skipped = documents.skipped_rows;
-  auto rows =
-      std::make_unique<train::DocumentRows>(std::move(documents), job.sequence_len, job.sample_packing);
+train::RowOrder order_of(const jobs::JobSpec& job, bool shuffle) {
+  return {job.sequence_len, static_cast<std::uint64_t>(job.seed), shuffle};
+}
+
+OpenedData open_text(const jobs::JobSpec& job, bool tells) {
+  const auto documents = documents_of(job);
+  io::MixtureRules rules;
+  rules.ends = documents->ends();
+  for (const jobs::DataSet& set : job.datasets) rules.weights.push_back(set.weight);
+  rules.validation = job.val_set_size;
+  rules.drop_duplicates = job.dataset_exact_deduplication;
+  rules.seed = static_cast<std::uint64_t>(job.seed);
+  io::Mixture mixture = io::mix(*documents, rules);
+  if (tells) {
+    tell(*documents, mixture.training, "to train on");
+    if (!mixture.validation.empty()) tell(*documents, mixture.validation, "held back");
+    if (mixture.duplicates > 0) log::info("{} duplicates left out", mixture.duplicates);
+    if (mixture.unscored > 0)
+      log::info("{} documents left out, of which nothing is scored", mixture.unscored);
+    if (documents->skipped() > 0) log::info("{} rows skipped", documents->skipped());
+  }
+  const auto rows_of = [&](std::vector<std::uint32_t> chosen) {
+    return std::make_unique<train::DocumentRows>(documents, std::move(chosen), job.sequence_len,
+                                                 job.sample_packing);
+  };
+  const bool evaluates = !mixture.validation.empty();
+  auto training = rows_of(std::move(mixture.training));
   if (tells)
-    log::info("{} documents of {} tokens, {} of them scored, {} rows skipped; {} rows of {}, {:.1f} % full",
-              count, tokens, scored, skipped, rows->rows(), job.sequence_len, 100 * rows->fullness());
-  return rows;
+    log::info("{} rows of {} tokens, {:.1f} % full", training->rows(), job.sequence_len,
+              100 * training->fullness());
+  OpenedData data{{std::move(training), order_of(job, job.shuffle_merged_datasets)}, std::nullopt};
+  if (evaluates) data.validation.emplace(rows_of(std::move(mixture.validation)), order_of(job, false));
+  return data;
 }
 
 }  // namespace
 
-train::RowBatches open_data(const jobs::JobSpec& job, bool tells) {
-  return {open_rows(job, tells),
-          {job.sequence_len, static_cast<std::uint64_t>(job.seed), job.shuffle_merged_datasets}};
+OpenedData open_data(const jobs::JobSpec& job, bool tells) {
+  const jobs::DataSet& first = job.datasets.front();
+  if (!first.is_token_array()) return open_text(job, tells);
+  return {{std::make_unique<train::TokenRows>(first.path, job.sequence_len),
+           order_of(job, job.shuffle_merged_datasets)},
+          std::nullopt};
 }
 
 }  // namespace trireme::cli

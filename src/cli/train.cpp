@@ -60,15 +60,15 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   return settings;
 }
 
-int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data,
+int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
              const TraceWords& trace) {
   const bool first = world.rank() == 0;
   LoadedModel model(job, world, watch);
   sharding::Engine& engine = model.engine();
 
   const train::BatchShape shape = shape_of(job, world);
-  const train::TrainerSettings settings = settings_of(job, data.steps_per_epoch(shape));
-  train::Trainer trainer(engine, data, shape, settings);
+  const train::TrainerSettings settings = settings_of(job, data.training.steps_per_epoch(shape));
+  train::Trainer trainer(engine, data.training, shape, settings);
   train::Checkpoints checkpoints(fs::path(job.output_dir) / "checkpoints", engine,
                                  checkpoint_settings(job, world));
   watch.slow_phase("restore");
@@ -117,19 +117,27 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const t
   watch.phase("train");
   try {
     if (traced) traced->between_steps();
-    trainer.run([&](const train::StepMetrics& metrics) {
+    trainer.run([&](train::StepMetrics metrics) {
       if (traced) traced->between_steps();
+      const bool last = metrics.step == settings.total_steps;
+      if (data.validation && (last || (job.eval_steps > 0 && metrics.step % job.eval_steps == 0))) {
+        watch.slow_phase("evaluate");
+        metrics.eval_loss = trainer.evaluate(*data.validation, data.validation->steps_per_epoch(shape));
+        if (first)
+          fmt::print("step {}/{}  loss {:.6f} of what is held back\n", metrics.step, settings.total_steps,
+                     *metrics.eval_loss);
+      }
       losses += metrics.loss;
       checkpoints.advance();
       if (first) {
         folder->saved(checkpoints);
         folder->after(metrics);
-        if (metrics.step % job.logging_steps == 0 || metrics.step == settings.total_steps)
+        if (metrics.step % job.logging_steps == 0 || last)
           fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
                      settings.total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
                      metrics.tokens_per_s);
       }
-      stopped = metrics.step < settings.total_steps && stop.agreed(engine.control());
+      stopped = !last && stop.agreed(engine.control());
       if (stopped || (job.save_steps > 0 && metrics.step % job.save_steps == 0)) save();
       watch.phase("train");
       return !stopped;
@@ -161,7 +169,7 @@ int train_job(const Words& words) {
   sharding::keep_tensor_memory();
   std::optional<io::RunLock> lock;
   if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
-  const train::RowBatches data = open_data(job, world.rank() == 0);
+  const OpenedData data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
   if (!watch) return train_on(world, watch, job, data, words.trace);
   comm::WatchedWorld watched(world, *watch);

@@ -62,6 +62,7 @@ std::string json_of(const StepMetrics& metrics) {
   if (metrics.time > 0) more += fmt::format(R"(, "time": {:.3f})", metrics.time);
   if (metrics.host_bytes > 0) more += fmt::format(R"(, "host_bytes": {})", metrics.host_bytes);
   if (metrics.skipped) more += R"(, "skipped": true)";
+  if (metrics.eval_loss) more += R"(, "eval_loss": )" + number(*metrics.eval_loss);
   return fmt::format(
       R"({{"step": {}, "loss": {}, "tokens": {}, "tokens_per_s": {}, "learning_rate": {}, "grad_norm": {}{}}})",
       metrics.step, number(metrics.loss), metrics.tokens, number(metrics.tokens_per_s),

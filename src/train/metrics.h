@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace trireme::train {
@@ -19,6 +20,8 @@ struct StepMetrics {
   bool skipped = false;
   double time = 0;              ///< seconds since 1970 at the step's end; 0: not told
   std::int64_t host_bytes = 0;  ///< resident in the first rank's process; 0: not told
+  /// Of what is held back, where the step ended with an evaluation.
+  std::optional<double> eval_loss;
 };
 
 /// One JSON object without a line end; losses with 9 digits, what is not finite as null.

@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "io/data/json_lines.h"
+#include "io/data/row_file.h"
 #include "tests/io/scratch.h"
 
 namespace trireme::io {
@@ -27,29 +27,29 @@ std::filesystem::path written(const std::filesystem::path& folder, const std::st
   return folder / "rows.jsonl";
 }
 
-TEST(JsonLines, RowsWhateverTheLineEnds) {
+TEST(RowFile, RowsWhateverTheLineEnds) {
   const Scratch scratch;
-  const JsonLines lines(written(scratch.path(), "\xEF\xBB\xBF{\"a\":1}\r\n\n  \n{\"a\":2}\n{\"a\":\"\\n\"}"));
+  const RowFile lines(written(scratch.path(), "\xEF\xBB\xBF{\"a\":1}\r\n\n  \n{\"a\":2}\n{\"a\":\"\\n\"}"));
   ASSERT_EQ(lines.rows(), 3u);
   EXPECT_EQ(lines.read(0).at("a"), 1);
   EXPECT_EQ(lines.read(1).at("a"), 2);
   EXPECT_EQ(lines.read(2).at("a"), "\n");
   EXPECT_THAT(lines.where(2), HasSubstr("rows.jsonl:5"));
-  EXPECT_EQ(JsonLines(written(scratch.path(), "")).rows(), 0u);
+  EXPECT_EQ(RowFile(written(scratch.path(), "")).rows(), 0u);
 }
 
-TEST(JsonLines, ABadRowIsNamedByFileAndLine) {
+TEST(RowFile, ABadRowIsNamedByFileAndLine) {
   const Scratch scratch;
-  const JsonLines lines(written(scratch.path(), "{}\n[1]\n{\"a\":\n{\"a\":1,\"a\":2}\n"));
+  const RowFile lines(written(scratch.path(), "{}\n[1]\n{\"a\":\n{\"a\":1,\"a\":2}\n"));
   for (const std::uint64_t row : {1u, 2u, 3u})
     EXPECT_THAT(message_of(ExitCode::damaged, [&] { lines.read(row); }),
                 HasSubstr("rows.jsonl:" + std::to_string(row + 1)));
 }
 
-TEST(JsonLines, ALineLongerThanTheReadingBlock) {
+TEST(RowFile, ALineLongerThanTheReadingBlock) {
   const Scratch scratch;
   const std::string longest(9 << 20, 'x');
-  const JsonLines lines(written(scratch.path(), "{\"a\":\"" + longest + "\"}\n{\"a\":\"y\"}\n"));
+  const RowFile lines(written(scratch.path(), "{\"a\":\"" + longest + "\"}\n{\"a\":\"y\"}\n"));
   ASSERT_EQ(lines.rows(), 2u);
   EXPECT_EQ(lines.read(0).at("a").as_string(), longest);
   EXPECT_EQ(lines.read(1).at("a"), "y");

@@ -127,6 +127,16 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
               HasSubstr("end = 5 is not above start = 5"));
   EXPECT_THAT(refusal("", {"datasets=[{path: x, start: 5}]"}), HasSubstr("not for type tokens"));
   EXPECT_THAT(refusal("", {"datasets=[{path: x}, {path: y}]"}), HasSubstr("stands alone"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x.jsonl, type: alpaca, roles_to_train: [user]}]"}),
+              HasSubstr("roles_to_train is for type chat_template and sharegpt, not alpaca"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x.jsonl, type: alpaca, weight: 0}]"}),
+              HasSubstr("weight must be a number above 0"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x.jsonl, type: sharegpt, train_on_eos: sometimes}]"}),
+              HasSubstr("train_on_eos must be one of turn, all, last, none"));
+  EXPECT_THAT(refusal("", {"datasets=[{path: x.jsonl, type: sharegpt, chat_template: jinja}]"}),
+              HasSubstr("chat_template: jinja and chat_template_jinja go together"));
+  EXPECT_THAT(refusal("", {"eval_steps=3"}), HasSubstr("set val_set_size"));
+  EXPECT_THAT(refusal("", {"val_set_size=0.1"}), HasSubstr("are for text, not for an array of tokens"));
   EXPECT_THAT(refusal("", {"datasets=[{pat: x}]"}),
               HasSubstr("datasets[0]: the key pat is unknown, did you mean path?"));
   EXPECT_THAT(message_of(ExitCode::configuration, [] { parse("- a\n"); }), HasSubstr("must be a mapping"));

@@ -53,6 +53,22 @@ TEST(WriteJob, ADataSetWithAFormatOfItsOwnReadsBack) {
   EXPECT_EQ(job.datasets[0].end, 8000);
   EXPECT_EQ(job.datasets[1].format.field, "body");
   EXPECT_EQ(parse_job(to_yaml(job), "written").datasets, job.datasets);
+  const JobSpec chats = parse_job(
+      minimal_job(), "job.yaml",
+      {R"(datasets=[{path: a.json, type: sharegpt, weight: 0.5, train_on_eos: last, chat_template_jinja: "{{ 1 }}\n x",
+      roles: {user: [human, customer], assistant: [gpt]}, roles_to_train: [assistant, tool], message_property_mappings: {role: who, content: what}},
+      {path: b.csv, type: chat_template, ds_type: csv, drop_system_message: true, message_field_training: train}])",
+       "eot_tokens=[<a>, <b>]", "chat_template=jinja", R"(chat_template_jinja="{{ messages }}\n")",
+       "val_set_size=0.05", "eval_steps=10"});
+  EXPECT_EQ(chats.datasets[0].format.chat.roles.at("customer"), "user");
+  EXPECT_EQ(chats.datasets[0].format.chat.role_field, "who");
+  EXPECT_EQ(chats.datasets[0].format.chat.chat_template, "jinja");
+  EXPECT_EQ(chats.datasets[1].format.chat.chat_template, "");
+  const JobSpec again = parse_job(to_yaml(chats), "written");
+  EXPECT_EQ(again.datasets, chats.datasets);
+  EXPECT_EQ(again.eot_tokens, chats.eot_tokens);
+  EXPECT_EQ(again.chat_template_jinja, "{{ messages }}\n");
+  EXPECT_EQ(again.val_set_size, 0.05);
 }
 
 TEST(WriteJob, EveryRecipeIsAJob) {

@@ -34,11 +34,25 @@ train two 2 || fail "training on text failed"
 losses two | awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 30 && last < first / 1.5) }' || fail "the loss did not fall"
 train one 1 micro_batch_size=4 || fail "training on text failed on one rank"
 paste <(losses two) <(losses one) | awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d } END { exit worst > 1e-5 }' || fail "one rank and two differ"
-grep -q '40 documents of .* % full' "$dir/one.log" || fail "the log does not say what was packed"
+grep -q '40 documents of .* to train on' "$dir/one.log" && grep -q 'rows of 64 tokens, .* % full' "$dir/one.log" || fail "the log does not say what was packed"
 
 train custom 1 "datasets=[{path: $dir/rows.jsonl, type: {format: \"Q {instruction} A \", no_input_format: \"Q {instruction} A \"}}]" max_steps=3 sample_packing=false ||
   fail "a prompt format of one's own failed"
 grep -q 'of them scored' "$dir/custom.log" || fail "the log does not count what is scored"
+
+for i in $(seq 60); do
+  echo "{\"messages\": [{\"role\": \"user\", \"content\": \"Say $((i % 50)).\"}, {\"role\": \"assistant\", \"content\": \"$((i % 50)) it is\"}]}"
+done >"$dir/chats.jsonl"
+chats="datasets=[{path: $dir/chats.jsonl, type: chat_template, weight: 1.5}, {path: $dir/rows.jsonl, type: alpaca}]"
+for ranks in 1 2; do
+  train "chat$ranks" $ranks "$chats" chat_template=chatml val_set_size=10 eval_steps=4 dataset_exact_deduplication=true max_steps=6 sequence_len=192 micro_batch_size=$((4 / ranks)) ||
+    fail "training on chats failed"
+done
+grep -q '10 duplicates left out' "$dir/chat1.log" && grep -q '10 documents of .* held back' "$dir/chat1.log" || fail "the log does not say what was held back"
+evaluations() { sed -n 's/.*"eval_loss": *\([0-9.]*\).*/\1/p' "$dir/$1/metrics.jsonl"; }
+[ "$(evaluations chat1 | wc -l)" = 2 ] || fail "there must be an evaluation after 4 steps and one at the end"
+paste <(losses chat1; evaluations chat1) <(losses chat2; evaluations chat2) |
+  awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d } END { exit NR != 8 || worst > 1e-5 }' || fail "chats: one rank and two differ"
 
 refused() {  # run, wanted code, wanted words, overrides…
   local run=$1 code=0 wanted=$2 words=$3
@@ -48,4 +62,6 @@ refused() {  # run, wanted code, wanted words, overrides…
 }
 refused missing_field 76 'rows.jsonl:1: the field "body" is missing' "datasets=[{path: $dir/rows.jsonl, type: completion, field: body}]"
 refused nothing_fits 76 'hold no document of at most 4 tokens' "datasets=[{path: $dir/rows.jsonl, type: alpaca}]" sequence_len=4
+refused no_messages 76 'rows.jsonl:1: the field "messages" is missing' "datasets=[{path: $dir/rows.jsonl, type: chat_template}]" chat_template=chatml
+refused no_template 78 'has no chat template' "datasets=[{path: $dir/chats.jsonl, type: chat_template}]"
 refused no_file 78 'absent.jsonl' "datasets=[{path: $dir/absent.jsonl, type: alpaca}]"
