@@ -58,16 +58,20 @@ Tokenizer Tokenizer::from_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) fail(ExitCode::configuration, "{} cannot be opened", path);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return from_text(text, path);
+}
+
+Tokenizer Tokenizer::from_text(std::string_view text, const std::string& where) {
   json::error_code problem;
-  const json::value description = json::parse(text, problem);
-  if (problem) fail(ExitCode::damaged, "{} is not JSON: {}", path, problem.message());
+  const json::value description = json::parse({text.data(), text.size()}, problem);
+  if (problem) fail(ExitCode::damaged, "{} is not JSON: {}", where, problem.message());
   try {
     return Tokenizer(description);
   } catch (const Error& error) {
-    throw Error(error.code(), path + ": " + error.what());
+    throw Error(error.code(), where + ": " + error.what());
   } catch (const std::exception& error) {
     // Boost.JSON throws its own when a key is missing or of another kind.
-    fail(ExitCode::damaged, "{} is not a tokenizer.json that trireme can read: {}", path, error.what());
+    fail(ExitCode::damaged, "{} is not a tokenizer.json that trireme can read: {}", where, error.what());
   }
 }
 
@@ -82,7 +86,7 @@ Tokenizer::Tokenizer(const json::value& description)
 }
 
 void Tokenizer::set_spelling(std::int32_t id, std::string spelling) {
-  constexpr std::int32_t largest = 1 << 26;
+  constexpr std::int32_t largest = 1 << 22;
   if (id < 0 || id > largest)
     fail(ExitCode::damaged, "the token '{}' has the id {}, which is out of range", spelling, id);
   if (static_cast<std::size_t>(id) >= spelling_.size()) {

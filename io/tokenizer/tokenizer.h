@@ -22,6 +22,8 @@ class Tokenizer {
  public:
   /// Throws an Error (damaged) that names the file and what in it is not understood.
   static Tokenizer from_file(const std::string& path);
+  /// The same of a file's text; `where` names it.
+  static Tokenizer from_text(std::string_view text, const std::string& where);
   explicit Tokenizer(const boost::json::value& description);
 
   /// Words seen before and their tokens: most of a text's words repeat.

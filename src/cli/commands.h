@@ -15,6 +15,7 @@ void add_bench(CLI::App& app, Run& chosen);
 void add_checkpoint(CLI::App& app, Run& chosen);
 void add_doctor(CLI::App& app, Run& chosen);
 void add_job(CLI::App& app, Run& chosen);
+void add_prepare(CLI::App& app, Run& chosen);
 void add_train(CLI::App& app, Run& chosen);
 void add_eval(CLI::App& app, Run& chosen);
 void add_generate(CLI::App& app, Run& chosen);

@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   cli::add_checkpoint(app, chosen);
   cli::add_doctor(app, chosen);
   cli::add_job(app, chosen);
+  cli::add_prepare(app, chosen);
   cli::add_train(app, chosen);
   cli::add_eval(app, chosen);
   cli::add_generate(app, chosen);

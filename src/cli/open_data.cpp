@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "io/data/joined_documents.h"
 #include "io/data/mixture.h"
+#include "io/data/token_store.h"
 #include "train/document_rows.h"
 #include "train/token_rows.h"
 
@@ -17,9 +18,15 @@ using Source = std::shared_ptr<const io::DocumentSource>;
 std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job) {
   const TextSources text = open_text_sources(job);
   std::vector<Source> sources;
-  for (const io::DataSource& source : text.sources)
+  for (const io::DataSource& source : text.sources) {
+    if (!job.dataset_prepared_path.empty()) {
+      sources.push_back(io::prepare_store(job.dataset_prepared_path, source, text.tokenizer, text.rules,
+                                          job.base_model, {}));
+      continue;
+    }
     sources.push_back(
         std::make_shared<const io::Documents>(io::tokenise(source, text.tokenizer, text.rules)));
+  }
   return std::make_shared<const io::JoinedDocuments>(std::move(sources));
 }
 

@@ -54,6 +54,14 @@ evaluations() { sed -n 's/.*"eval_loss": *\([0-9.]*\).*/\1/p' "$dir/$1/metrics.j
 paste <(losses chat1; evaluations chat1) <(losses chat2; evaluations chat2) |
   awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d } END { exit NR != 8 || worst > 1e-5 }' || fail "chats: one rank and two differ"
 
+prepared="dataset_prepared_path=$dir/prepared"
+"$trireme" prepare "$dir/job.yaml" "$prepared" "$chats" chat_template=chatml sequence_len=192 --json >"$dir/prepare.json" 2>"$dir/prepare.log" || fail "prepare failed"
+grep -q '"documents": 60.*"kept_parts": 0' "$dir/prepare.json" || fail "prepare does not count"
+"$trireme" prepare "$dir/job.yaml" "$prepared" "$chats" chat_template=chatml sequence_len=192 --json 2>>"$dir/prepare.log" | grep -q '"parts": 1, "kept_parts": 1' ||
+  fail "what was prepared is not used again"
+train stored 2 "$chats" "$prepared" chat_template=chatml val_set_size=10 eval_steps=4 dataset_exact_deduplication=true max_steps=6 sequence_len=192 || fail "training on prepared tokens failed"
+cmp <(losses stored; evaluations stored) <(losses chat2; evaluations chat2) || fail "prepared tokens and those of text differ"
+
 refused() {  # run, wanted code, wanted words, overrides…
   local run=$1 code=0 wanted=$2 words=$3
   shift 3
