@@ -100,7 +100,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
     if (losses_since == state.step) return;
     facts.loss = losses / static_cast<double>(state.step - losses_since);
     facts.samples = state.step * shape.rows_per_step;
-    facts.epoch = static_cast<double>(state.step) / static_cast<double>(data.steps_per_epoch(shape));
+    facts.epoch = static_cast<double>(state.step) / static_cast<double>(data.training.steps_per_epoch(shape));
     losses = 0, losses_since = state.step;
     watch.slow_phase("save");
     checkpoints.save(state, facts);
