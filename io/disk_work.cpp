@@ -4,15 +4,31 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 
 #include <fcntl.h>
 
+#include "core/lane.h"
 #include "io/aligned_memory.h"
 #include "io/file.h"
 
 namespace trireme::io {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+void reread(const NewFile& given) {
+  const File file = File::open_for_direct_reading(given.path);
+  const std::size_t pages = given.bytes.size() / direct_alignment + 1;
+  const Buffer memory = aligned_memory(pages * direct_alignment);
+  const std::span found(memory.as<std::byte>(), memory.bytes());
+  const std::size_t got = file.read_until_end(0, found);
+  if (got != given.bytes.size() || !std::equal(given.bytes.begin(), given.bytes.end(), found.begin()))
+    fail(ExitCode::damaged, "{}: reads back differently from what was written", given.path.string());
+}
+
+}  // namespace
 
 bool swap_names(const fs::path& one, const fs::path& other) {
   if (::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0) return true;
@@ -21,20 +37,24 @@ bool swap_names(const fs::path& one, const fs::path& other) {
        std::strerror(errno));
 }
 
-void write_and_reread(const fs::path& path, std::span<const std::byte> bytes) {
-  {
-    File file = File::create(path);
-    file.write(0, bytes);
-    file.sync();
-    file.drop_cache();
+void write_and_reread(const std::vector<NewFile>& files) {
+  std::vector<File> open;
+  for (const NewFile& file : files) {
+    open.push_back(File::create(file.path));
+    open.back().write(0, file.bytes);
   }
-  const File file = File::open_for_direct_reading(path);
-  const Buffer memory =
-      aligned_memory((bytes.size() + direct_alignment) / direct_alignment * direct_alignment);
-  const std::span found(memory.as<std::byte>(), memory.bytes());
-  const std::size_t got = file.read_until_end(0, found);
-  if (got != bytes.size() || !std::equal(bytes.begin(), bytes.end(), found.begin()))
-    fail(ExitCode::damaged, "{}: reads back differently from what was written", path.string());
+  // The file system's journal takes several syncs at the price of one.
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<Event> synced;
+  for (File& file : open) {
+    lanes.push_back(std::make_unique<Lane>("sync"));
+    synced.push_back(lanes.back()->post([&file] {
+      file.sync();
+      file.drop_cache();
+    }));
+  }
+  for (const Event& event : synced) event.wait();
+  for (const NewFile& file : files) reread(file);
 }
 
 void remove_whole(const fs::path& folder) {

@@ -3,6 +3,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "core/error.h"
 
@@ -19,8 +20,12 @@ void on_disk(const std::string& doing, Work work) {
 /// Exchanges what two names stand for, in one step; false where the file system cannot do that.
 bool swap_names(const std::filesystem::path& one, const std::filesystem::path& other);
 
-/// Writes a new file, syncs it, and compares what the disk then has with what was given.
-void write_and_reread(const std::filesystem::path& path, std::span<const std::byte> bytes);
+struct NewFile {
+  std::filesystem::path path;
+  std::span<const std::byte> bytes;
+};
+/// Writes new files, syncs them all at once, and compares what the disk then has with what was given.
+void write_and_reread(const std::vector<NewFile>& files);
 
 /// Removes a folder that others may be about to read: it loses its name first, so nobody finds half of it.
 void remove_whole(const std::filesystem::path& folder);

@@ -6,11 +6,9 @@
 #include <map>
 
 #include "io/checkpoint/blocks.h"
-#include "io/checkpoint/digest.h"
 #include "io/checkpoint/file_image.h"
 #include "io/checkpoint/hdf5.h"
 #include "io/checkpoint/image_driver.h"
-#include "io/disk_work.h"
 
 namespace trireme::io {
 namespace {
@@ -86,24 +84,18 @@ void write_complete(const hdf5::Handle& file, const std::vector<ShardRecord>& sh
 
 }  // namespace
 
-StoredFile write_master(const std::filesystem::path& path, const std::vector<ShardRecord>& shards) {
+std::vector<std::byte> master_image(const std::vector<ShardRecord>& shards) {
   std::map<std::string, std::vector<Part>> tensors;
   for (const ShardRecord& shard : shards)
     for (const StoredSlice& slice : shard.slices) tensors[slice.name].push_back({&shard.file, &slice});
   FileImage image;
-  {
-    const hdf5::Turn turn;
-    const hdf5::ImageDriver driver(image);
-    hdf5::Handle file = hdf5::create_file(driver, path.string());
-    for (const auto& [name, parts] : tensors) write_tensor(file, name, parts);
-    write_complete(file, shards);
-    file.close("closing " + path.string());
-  }
-  const std::vector<std::byte> bytes = image.all();
-  write_and_reread(path, bytes);
-  RunningDigest digest;
-  digest.add(bytes);
-  return {path.filename().string(), bytes.size(), digest.text()};
+  const hdf5::Turn turn;
+  const hdf5::ImageDriver driver(image);
+  hdf5::Handle file = hdf5::create_file(driver, "the master file");
+  for (const auto& [name, parts] : tensors) write_tensor(file, name, parts);
+  write_complete(file, shards);
+  file.close("closing the master file");
+  return image.all();
 }
 
 }  // namespace trireme::io

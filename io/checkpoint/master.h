@@ -1,14 +1,14 @@
 #pragma once
-#include <filesystem>
+#include <cstddef>
 #include <vector>
 
 #include "io/checkpoint/slices.h"
 
 namespace trireme::io {
 
-/// Writes the file that shows every tensor whole to any HDF5 reader: virtual datasets over the shards beside
+/// The file that shows every tensor whole to any HDF5 reader: virtual datasets over the shards beside
 /// it. Where a shard is missing or cut off HDF5 shows the fill value (NaN) without an error, so the attribute
 /// `complete` lists every file's size and digest.
-StoredFile write_master(const std::filesystem::path& path, const std::vector<ShardRecord>& shards);
+std::vector<std::byte> master_image(const std::vector<ShardRecord>& shards);
 
 }  // namespace trireme::io

@@ -87,13 +87,17 @@ fs::path commit_save(const fs::path& temporary, std::vector<ShardRecord> shards,
           temporary.string());
   require_complete(shards);
   Manifest manifest;
-  manifest.master = write_master(temporary / master_file, shards);
+  const std::vector<std::byte> master = master_image(shards);
+  RunningDigest master_digest;
+  master_digest.add(master);
+  manifest.master = {master_file, master.size(), master_digest.text()};
   manifest.shards = std::move(shards);
   manifest.state = state;
   const std::string text = to_json(manifest);
-  write_and_reread(temporary / manifest_file, std::as_bytes(std::span(text)));
   const std::string digest = text_digest(text) + "\n";
-  write_and_reread(temporary / manifest_digest_file, std::as_bytes(std::span(digest)));
+  write_and_reread({{temporary / master_file, master},
+                    {temporary / manifest_file, std::as_bytes(std::span(text))},
+                    {temporary / manifest_digest_file, std::as_bytes(std::span(digest))}});
   sync_folder(temporary);
   const fs::path final_path = temporary.parent_path() / temporary.stem();
   take_name(temporary, final_path);

@@ -15,7 +15,7 @@ datasets:
     type: tokens
 output_dir: $dir/none
 sequence_len: 64
-max_steps: 100
+max_steps: 240
 learning_rate: 0.0003
 bf16: false
 save_steps: 2
