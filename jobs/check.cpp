@@ -46,6 +46,9 @@ void check_values(const JobSpec& job, const std::string& where) {
   if (!has_adapter && !job.lora_model_dir.empty())
     fail(ExitCode::configuration, "{}: lora_model_dir is given but adapter is none; add adapter: lora",
          where);
+  if (job.offload.part_elements % 256 != 0)
+    fail(ExitCode::configuration, "{}: offload.part_elements = {} is not a multiple of 256", where,
+         job.offload.part_elements);
   if (job.output_dir.empty()) fail(ExitCode::configuration, "{}: output_dir is empty", where);
   if (job.warmup_steps > 0 && job.warmup_ratio > 0)
     fail(ExitCode::configuration, "{}: warmup_steps and warmup_ratio are both given; keep one", where);

@@ -33,6 +33,18 @@ struct ScheduleChoice {
   bool operator==(const ScheduleChoice&) const = default;
 };
 
+/// How tiers other than the device are made.
+struct OffloadChoice {
+  bool pin = true;
+  std::string nvme_paths;  ///< folders, one on each drive, with commas between; empty: slurm.scratch
+  std::string nvme_backend = "auto";
+  std::int64_t nvme_depth = 32;
+  std::int64_t part_elements = 4 << 20;
+  std::int64_t parts_in_memory = 3;
+  std::int64_t update_threads = 0;  ///< 0: as many as the rank computes with
+  bool operator==(const OffloadChoice&) const = default;
+};
+
 /// A preset, and what is said otherwise: "parameters.span" to "node" and the like.
 struct PlacementChoice {
   std::string preset = "ddp";
@@ -131,6 +143,7 @@ struct JobSpec {
   PlacementChoice placement;
   ScheduleChoice schedule;
   CheckpointChoice checkpoint;
+  OffloadChoice offload;
   SlurmChoice slurm;
 
   /// What the reader decided on its own, one sentence each.

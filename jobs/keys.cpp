@@ -153,6 +153,28 @@ std::vector<Key> checkpoint_keys() {
   };
 }
 
+std::vector<Key> offload_keys() {
+  return {
+      {"offload.pin", +[](JobSpec& j) -> bool& { return j.offload.pin; },
+       "Host memory of tiers is locked where the memlock limit allows it"},
+      {"offload.nvme_paths", +[](JobSpec& j) -> std::string& { return j.offload.nvme_paths; },
+       "Folders for state on NVMe, one on each drive, with commas between; slurm.scratch where none is "
+       "given"},
+      {.name = "offload.nvme_backend",
+       .place = +[](JobSpec& j) -> std::string& { return j.offload.nvme_backend; },
+       .meaning = "How drives are read and written; auto: io_uring where it is allowed",
+       .choices = {"auto", "io_uring", "threads"}},
+      {"offload.nvme_depth", +[](JobSpec& j) -> std::int64_t& { return j.offload.nvme_depth; },
+       "Requests on their way at once", 1, 4096},
+      {"offload.part_elements", +[](JobSpec& j) -> std::int64_t& { return j.offload.part_elements; },
+       "State on NVMe is updated in parts of so many elements, a multiple of 256", 256, 1 << 30},
+      {"offload.parts_in_memory", +[](JobSpec& j) -> std::int64_t& { return j.offload.parts_in_memory; },
+       "Parts that are being read, updated and written at once", 1, 64},
+      {"offload.update_threads", +[](JobSpec& j) -> std::int64_t& { return j.offload.update_threads; },
+       "Threads that share an update; 0: as many as the rank computes with", 0, 4096},
+  };
+}
+
 std::vector<Key> slurm_keys() {
   return {
       {"slurm.name", +[](JobSpec& j) -> std::string& { return j.slurm.name; }, "The job's name in the queue"},
@@ -206,7 +228,8 @@ std::vector<Key> slurm_keys() {
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all = training_keys();
-    for (const auto& more : {schedule_keys(), loss_scale_keys(), checkpoint_keys(), slurm_keys()})
+    for (const auto& more :
+         {schedule_keys(), loss_scale_keys(), checkpoint_keys(), offload_keys(), slurm_keys()})
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }();

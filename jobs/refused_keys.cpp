@@ -23,7 +23,6 @@ const std::vector<RefusedKey>& refused_keys() {
       {"wandb_log_model", "metrics go to metrics.jsonl; nothing is sent elsewhere"},
       {"hub_model_id", "nothing is uploaded"},
       {"trust_remote_code", "no code is ever run from a model folder"},
-      {"offload", "state stays on the device so far"},
   };
   return table;
 }

@@ -32,11 +32,25 @@ std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standi
 }
 
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
-                                    const Allocate& allocate) {
+                                    Tiers& tiers, const Allocate& allocate) {
   std::vector<GroupState> states;
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
-    states.emplace_back(blueprint, group, position, optimizer, allocate);
+    states.emplace_back(blueprint, group, position, optimizer, tiers, allocate);
   return states;
+}
+
+Blueprint draw_with_tiers(const Model& model, const Placement& placement, const Extent& extent,
+                          const Optimizer& optimizer, const TierOptions& options) {
+  Blueprint blueprint = draw(model, placement, extent, optimizer.granule());
+  cut_updates(blueprint, optimizer, placement, options);
+  return blueprint;
+}
+
+/// How many ranks share this one's node.
+int ranks_beside(const comm::World& world) {
+  const auto& nodes = world.node_of_rank();
+  return static_cast<int>(
+      std::count(nodes.begin(), nodes.end(), nodes[static_cast<std::size_t>(world.rank())]));
 }
 
 }  // namespace
@@ -50,18 +64,19 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       standing_(world),
       circles_(world, standing_),
       control_(of_all_ranks(world, standing_)),
-      blueprint_(draw(model_, placement_, standing_.extent(), optimizer_->granule())),
+      blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
       replicas_(of_replicas(world, standing_, placement_)),
-      states_(make_states(blueprint_, standing_.position(), *optimizer_, allocator())),
+      tiers_(blueprint_, *optimizer_, placement_, options_.tiers, ranks_beside(world)),
+      states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator())),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
       parameter_slots_(first_schedule_.parameter_slots, allocator()),
       gradient_slots_(first_schedule_.gradient_slots, allocator()),
       landing_(allocator()(landing_bytes())),
       views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_),
       units_(model_, views_),
-      executor_(
-          {blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_, landing_},
-          options_.host_threads) {}
+      executor_({blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_,
+                 landing_, tiers_},
+                options_.host_threads) {}
 
 Allocate Engine::allocator() {
   return [this](std::size_t bytes) {
@@ -85,6 +100,8 @@ Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) cons
   options.reduce_depth = options_.reduce_depth;
   options.unit_major = options_.unit_major;
   options.activations = placement_.activations;
+  options.update_when_reduced = options_.update_when_reduced;
+  options.parts_in_memory = options_.tiers.parts_in_memory;
   return build_schedule(blueprint_.facts, options);
 }
 
@@ -211,6 +228,7 @@ MemoryUse Engine::memory() const {
   for (const GroupState& state : states_) use.states += state.bytes();
   use.parameter_slots = parameter_slots_.bytes();
   use.gradient_slots = gradient_slots_.bytes();
+  use.tiers = tiers_.use();
   return use;
 }
 

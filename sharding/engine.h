@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sharding/executor.h"
+#include "sharding/tiers.h"
 #include "sharding/views.h"
 
 namespace trireme::sharding {
@@ -16,6 +17,9 @@ struct EngineOptions {
   bool unit_major = false;
   /// Threads of this rank that share sums and updates on the host.
   int host_threads = 1;
+  /// Updates begin while backward goes on: only for steps without clipping and loss scaling.
+  bool update_when_reduced = false;
+  TierOptions tiers{};
 };
 
 /// Fills `into` with the elements of a parameter from `begin` on.
@@ -40,6 +44,7 @@ struct StateSlice {
 /// Bytes that this rank keeps, by what they are for.
 struct MemoryUse {
   std::size_t states = 0, parameter_slots = 0, gradient_slots = 0;
+  TierUse tiers;
 };
 
 /// A model under a placement on the ranks of a world: loads it, trains and evaluates it step by step, and
@@ -74,6 +79,8 @@ class Engine {
   comm::Communicator& replicas() { return *replicas_; }
   comm::Traffic traffic() const { return circles_.traffic(); }
   MemoryUse memory() const;
+  /// Null where no state lies on NVMe.
+  const StatePipe* pipe() { return tiers_.pipe(); }
   Executor& executor() { return executor_; }
   /// Buffers made so far for states, slots and landing; constant once the engine stands.
   int allocations() const { return allocations_; }
@@ -100,6 +107,7 @@ class Engine {
   int allocations_ = 0;
   Blueprint blueprint_;
   std::unique_ptr<comm::Communicator> replicas_;
+  Tiers tiers_;
   std::vector<GroupState> states_;
   Schedule first_schedule_;
   Slots parameter_slots_, gradient_slots_;

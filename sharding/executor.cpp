@@ -1,7 +1,9 @@
 #include "sharding/executor.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "core/error.h"
 #include "sharding/arrays.h"
@@ -11,6 +13,8 @@ namespace {
 
 /// As PyTorch's clip_grad_norm_ counts it.
 constexpr double norm_margin = 1e-6;
+/// A smaller run of elements is not worth waking threads for; a cut stays at whole cache lines.
+constexpr std::int64_t shared_elements = 1 << 16, vector_elements = 64;
 
 }  // namespace
 
@@ -31,6 +35,9 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
           "a schedule of {} micro-batches was given {}", schedule.options.micro_batches,
           input.micro_batches.size());
   Run run{schedule, channels, input};
+  run.update_scale = 1.0 / input.loss_scale;
+  require(!schedule.options.update_when_reduced || !input.max_norm,
+          "clipping needs the norm of all gradients before the first update");
   place_.units.begin(input.micro_batches);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
@@ -41,6 +48,11 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
     done.push_back(lane(op.lane).post([this, &run, i] { execute(run, i); }, std::move(waits)));
   }
   for (const Event& event : done) event.wait();
+  if (StatePipe* pipe = place_.tiers.pipe()) try {
+      pipe->drain();
+    } catch (...) {
+      run.fail_with(std::current_exception());
+    }
 
   const bool trained = schedule.options.purpose == ScheduleOptions::Purpose::train;
   if (!trained) {
@@ -98,9 +110,12 @@ void Executor::carry_out(Run& run, int index) {
     case OpKind::update:
       return update(run, op);
     case OpKind::fetch:
-    case OpKind::snapshot:
+      return place_.tiers.pipe()->fetch(op.target, op.part, op.staging);
     case OpKind::spill:
-      fail(ExitCode::internal, "{} of {}: this executor has no tiers", name_of(op.kind), op.target);
+      if (updates(run)) place_.tiers.pipe()->spill(op.target, op.part, op.staging);
+      return;
+    case OpKind::snapshot:
+      fail(ExitCode::internal, "{} of {}: this executor makes none", name_of(op.kind), op.target);
   }
 }
 
@@ -182,37 +197,58 @@ void Executor::norm(Run& run, const Op& op) {
 }
 
 void Executor::update(Run& run, const Op& op) {
-  if (run.result.overflow || run.failed_ranks > 0) return;
+  if (!updates(run)) return;
   GroupState& group = state(op.target);
-  const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
-  const auto kinds = place_.optimizer.states();
   const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
-  for (const Piece& piece : group.optimizer_pieces())
-    crew_.share(
-        piece.count,
-        [&](std::int64_t begin, std::int64_t count) {
-          std::vector<std::byte*> states(kinds.size());
-          const std::int64_t at = piece.at + begin;
-          for (std::size_t k = 0; k < kinds.size(); ++k)
-            states[k] = offset_by(group.state(k), at / kinds[k].elements_each, kinds[k].dtype);
-          UpdateRun work;
-          work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
-          work.begin = piece.begin + begin, work.count = count;
-          work.master = group.master() + at, work.gradient = group.reduced() + at;
-          work.states = states;
-          if (void* copy = group.update_copy())
-            work.copy = offset_by(copy, at, group.stored()), work.copy_dtype = group.stored();
-          place_.optimizer.update(work, scalars);
-        },
-        place_.optimizer.granule());
-  group.bring_home();
+  for (const Piece& piece : group.optimizer_pieces()) update_piece(op, piece, scalars);
+  if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home();
+}
+
+/// What of a piece is in the op's part, shared by the threads.
+void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalars& scalars) {
+  const GroupState& group = state(op.target);
+  const bool staged = op.staging >= 0;
+  const std::int64_t part = place_.tiers.part_elements();
+  const std::int64_t first = staged ? op.part * part : 0;
+  const std::int64_t last = staged ? first + part : group.optimizer_elements();
+  const std::int64_t begin = std::max(piece.at, first), end = std::min(piece.at + piece.count, last);
+  if (begin >= end) return;
+
+  const StateArrays& arrays = place_.tiers.arrays(op.target);
+  const std::vector<std::byte*>* buffers = staged ? &place_.tiers.pipe()->arrived(op.staging) : nullptr;
+  const std::size_t before = arrays.master ? 1 : 0;
+  const auto place = [&](std::size_t kind, std::int64_t at) {
+    std::byte* data = buffers         ? (*buffers)[kind]
+                      : kind < before ? reinterpret_cast<std::byte*>(group.master())
+                                      : group.state(kind - before);
+    return data + arrays.offset(kind, at - (buffers ? first : 0));
+  };
+  const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
+  const auto run_of = [&](std::int64_t from, std::int64_t to) {
+    std::vector<std::byte*> states;
+    for (std::size_t kind = before; kind < arrays.kinds.size(); ++kind) states.push_back(place(kind, from));
+    UpdateRun work;
+    work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
+    work.begin = piece.begin + from - piece.at, work.count = to - from;
+    work.master = arrays.master ? reinterpret_cast<float*>(place(0, from)) : group.master() + from;
+    work.gradient = group.reduced() + from;
+    work.states = states;
+    if (void* copy = group.update_copy())
+      work.copy = offset_by(copy, from, group.stored()), work.copy_dtype = group.stored();
+    place_.optimizer.update(work, scalars);
+  };
+  const Granule granule = place_.optimizer.granule();
+  if (granule.kind == Granule::Kind::tensor || end - begin < shared_elements) return run_of(begin, end);
+  place_.tiers.team().for_ranges(
+      end - begin, std::lcm(granule.elements, vector_elements),
+      [&](std::int64_t from, std::int64_t to) { run_of(begin + from, begin + to); });
 }
 
 void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& channels) {
   const StepInput nothing;
   Run run{schedule, channels, nothing};
   for (const Op& op : schedule.ops) {
-    if (op.kind == OpKind::update) {
+    if (op.kind == OpKind::update && op.part == 0) {
       GroupState& group = state(op.target);
       if (void* copy = group.update_copy())
         store(group.master(), copy, group.stored(), group.optimizer_elements());

@@ -14,6 +14,7 @@
 #include "sharding/group_state.h"
 #include "sharding/schedule.h"
 #include "sharding/slots.h"
+#include "sharding/tiers.h"
 #include "sharding/unit_runner.h"
 
 namespace trireme::sharding {
@@ -58,6 +59,7 @@ struct Workplace {
   UnitRunner& units;
   /// Of the largest gradient slice that is added to: where a reduction lands before it is added.
   comm::Buffer& landing;
+  Tiers& tiers;
 };
 
 /// Called on an op's lane right before it runs; tests stall lanes with it, traces take the time.
@@ -114,6 +116,8 @@ class Executor {
   void stash(const Op& op);
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);
+  void update_piece(const Op& op, const Piece& piece, const UpdateScalars& scalars);
+  bool updates(const Run& run) const { return !run.result.overflow && run.failed_ranks == 0; }
   void check_slots(const Run& run, const Op& op) const;
   GroupState& state(int group) { return place_.states[static_cast<std::size_t>(group)]; }
   Lane& lane(OpLane which);

@@ -4,6 +4,7 @@
 
 #include "comm/buffer.h"
 #include "sharding/blueprint.h"
+#include "sharding/tiers.h"
 
 namespace trireme::sharding {
 
@@ -13,8 +14,9 @@ using Allocate = std::function<comm::Buffer(std::size_t bytes)>;
 /// optimizer's state.
 class GroupState {
  public:
-  /// `position`: this rank among the ranks. `allocate` makes what collectives touch.
-  GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
+  /// `position`: this rank among the ranks. `allocate` makes what collectives touch, `tiers` what is not on
+  /// the device.
+  GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer, Tiers& tiers,
              const Allocate& allocate);
 
   DType stored() const { return stored_; }
@@ -33,7 +35,8 @@ class GroupState {
   std::byte* state(std::size_t kind) const { return states_[kind].as<std::byte>(); }
   std::size_t state_count() const { return states_.size(); }
 
-  /// Where an update writes the values as they are stored; null when the master itself is what is stored.
+  /// Where an update writes the values as they are stored; null when the master itself is what is stored, and
+  /// is in memory.
   void* update_copy() const;
   /// The optimizer's slice as it is stored: what the refresh gathers.
   const void* updated() const {
@@ -48,7 +51,8 @@ class GroupState {
   int optimizer_replica() const { return optimizer_replica_; }
   int parameter_replica() const { return parameter_replica_; }
   int secondary_slice() const { return secondary_slice_; }
-  std::size_t bytes() const;
+  /// On the device.
+  std::size_t bytes() const { return bytes_; }
 
  private:
   const GroupFacts* facts_;
@@ -59,6 +63,7 @@ class GroupState {
   std::vector<Piece> optimizer_pieces_, parameter_pieces_;
   comm::Buffer home_, secondary_, gradient_, reduced_, master_, staging_;
   std::vector<comm::Buffer> states_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace trireme::sharding

@@ -70,6 +70,9 @@ struct Op {
   /// backward: bit i: the buffer of the unit's i-th group holds nothing yet; reduce: bit 0: nor does the
   /// slice.
   std::uint32_t overwrite = 0;
+  /// fetch, update, spill: which part of the group's update, and the buffer of the ring that it goes through;
+  /// -1: the state is in memory.
+  int part = 0, staging = -1;
   /// forward: what autograd keeps stays until the backward, which else computes the unit again.
   bool keep = false;
   /// Earlier ops on other lanes, by index.
@@ -85,6 +88,10 @@ struct GroupFacts {
   int parameters = 1, gradients = 1, optimizer = 1;  ///< spans in ranks
   int secondary = 0;                                 ///< 0: none
   Wire parameter_wire = Wire::raw, gradient_wire = Wire::raw;
+  /// Into how many parts the update of state on NVMe is cut; 0: the state is in memory. What a rank reads and
+  /// writes for it.
+  int update_parts = 0;
+  std::uint64_t state_bytes = 0;
   std::uint64_t bytes() const { return elements * element_bytes; }
 };
 
@@ -110,6 +117,11 @@ struct ScheduleOptions {
   /// All micro-batches pass a unit before the next unit, instead of the reverse.
   bool unit_major = false;
   Activations activations = Activations::kept;
+  /// Each group is updated as soon as its gradient is reduced, while backward goes on for others: without a
+  /// norm that could change the update, and with no overflow to skip.
+  bool update_when_reduced = false;
+  /// How many parts of updates of state on NVMe are in memory at once.
+  int parts_in_memory = 3;
 };
 
 /// Fixed buffers in rings by size class. A group always uses the same one.

@@ -3,29 +3,16 @@
 #include "core/error.h"
 
 namespace trireme::sharding {
-namespace {
-
-void require_memory(const Placement& placement, const char* name, const State& state) {
-  if (state.tier == Tier::nvme)
-    fail(ExitCode::configuration, "placement '{}': {} cannot be kept on NVMe yet; set placement.{}.tier=host",
-         placement.name, name, name);
-}
-
-}  // namespace
 
 void require_supported(const Placement& placement) {
-  require_memory(placement, "parameters", placement.parameters);
-  require_memory(placement, "optimizer", placement.optimizer);
-  if (placement.frozen) {
-    require_memory(placement, "frozen", *placement.frozen);
-  }
   if (placement.gradients.codec != Codec::fp32)
     fail(ExitCode::configuration,
          "placement '{}': gradients are accumulated in fp32; set placement.gradients.codec=fp32",
          placement.name);
   if (placement.optimizer.codec != Codec::fp32)
     fail(ExitCode::configuration,
-         "placement '{}': this optimizer keeps its state in fp32; set placement.optimizer.codec=fp32",
+         "placement '{}': the form of the state is the optimizer's; set placement.optimizer.codec=fp32 and "
+         "optimizer: adamw_bnb_8bit for 8-bit state",
          placement.name);
   if (placement.secondary && placement.secondary->codec != placement.parameters.codec)
     fail(ExitCode::configuration,

@@ -31,7 +31,7 @@ class Validator {
   /// Where a group's gradient is on its way through a step.
   struct Gradient {
     bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false;
-    int backwards = 0;
+    int backwards = 0, parts = 0;
   };
   enum : std::uint8_t { computed_forward = 1, computed_backward = 2 };
 
@@ -77,8 +77,10 @@ class Validator {
       case OpKind::update:
         return update(op);
       case OpKind::fetch:
-      case OpKind::snapshot:
+        return fetch(op);
       case OpKind::spill:
+        return spill(op);
+      case OpKind::snapshot:
         return;
     }
   }
@@ -175,9 +177,43 @@ class Validator {
            state.summed == (schedule_.facts.world > at.optimizer);
   }
   void update(const Op& op) {
-    expect(normed_, "the norm is known before an update");
-    expect(!gradient(op.target).updated, "each group is updated once");
-    gradient(op.target).updated = true;
+    Gradient& state = gradient(op.target);
+    if (schedule_.options.update_when_reduced) {
+      expect(complete(op.target), "an update has a complete gradient");
+    } else {
+      expect(normed_, "the norm is known before an update");
+    }
+    expect(!state.updated && op.part == state.parts, "each part of a group is updated once, in order");
+    const int parts = std::max(facts(op.target).update_parts, 1);
+    expect((op.staging >= 0) == (facts(op.target).update_parts > 0), "state on NVMe goes through a buffer");
+    if (op.staging >= 0) {
+      Staged& staged = staging(op);
+      expect(staged.group == op.target && staged.part == op.part && !staged.updated,
+             "what is updated is in its buffer");
+      staged.updated = true;
+    }
+    state.updated = ++state.parts == parts;
+  }
+  /// A part of a group's state in a buffer of the ring.
+  struct Staged {
+    int group = -1, part = 0;
+    bool updated = false;
+  };
+  Staged& staging(const Op& op) {
+    expect(op.staging >= 0 && op.staging < schedule_.options.parts_in_memory, "its buffer exists");
+    staging_.resize(static_cast<std::size_t>(schedule_.options.parts_in_memory));
+    return staging_[static_cast<std::size_t>(op.staging)];
+  }
+  void fetch(const Op& op) {
+    Staged& staged = staging(op);
+    expect(staged.group < 0, "a buffer is spilled before it is filled again");
+    staged = {op.target, op.part, false};
+  }
+  void spill(const Op& op) {
+    Staged& staged = staging(op);
+    expect(staged.group == op.target && staged.part == op.part && staged.updated,
+           "what is spilled was updated");
+    staged = {};
   }
   void check_refresh(const Op& op) {
     expect(gradient(op.target).updated, "parameters are refreshed after their update");
@@ -188,6 +224,7 @@ class Validator {
     at_ = -1;
     for (const auto done : forward_)
       expect(done == (trains() ? 3 : 1), "every unit has computed every micro-batch");
+    for (const Staged& staged : staging_) expect(staged.group < 0, "every buffer was spilled");
     if (!trains()) return;
     expect(normed_, "a step has a norm");
     for (int group = 0; group < static_cast<int>(gradients_.size()); ++group) {
@@ -233,6 +270,7 @@ class Validator {
   std::vector<int> slots_;
   std::vector<Gradient> gradients_;
   std::vector<std::uint8_t> forward_;
+  std::vector<Staged> staging_;
   std::set<int> stashed_;
   std::set<int> refreshed_;
   bool normed_ = false;

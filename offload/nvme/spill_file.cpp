@@ -1,6 +1,8 @@
 #include "offload/nvme/spill_file.h"
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -57,6 +59,14 @@ Descriptor create(const fs::path& folder, fs::path& path) {
   }
   fail(ExitCode::configuration,
        "NVMe tier: files in {} cannot be locked; name a local folder in offload.nvme_paths", folder.string());
+}
+
+/// Whether a file may be one that a process is just making, between its creation and its lock.
+bool being_made(const fs::path& path, const struct stat& status) {
+  if (status.st_size > 0) return false;
+  const std::string name = path.filename().string();
+  const auto pid = static_cast<pid_t>(std::strtol(name.c_str() + prefix().size(), nullptr, 10));
+  return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM);
 }
 
 }  // namespace
@@ -125,8 +135,8 @@ Swept remove_stale_spills(const fs::path& folder) {
     const Descriptor file(::open(entry->path().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (status.st_uid != ::geteuid() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    if (::unlink(entry->path().c_str()) != 0) continue;
+    if (status.st_uid != ::geteuid() || being_made(entry->path(), status)) continue;
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 || ::unlink(entry->path().c_str()) != 0) continue;
     ++swept.files;
     swept.bytes += static_cast<std::uint64_t>(status.st_size);
   }

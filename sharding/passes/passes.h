@@ -56,7 +56,8 @@ struct Resource {
     secondary,
     gradient,
     optimizer,
-    scalars
+    scalars,
+    staging
   };
   Kind kind = Kind::scalars;
   int index = 0;

@@ -62,12 +62,20 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       writes = {{Kind::scalars, 0}};
       break;
     case OpKind::update:
-      reads = {{Kind::scalars, 0}, {Kind::gradient, op.target}};
+      reads = {{Kind::gradient, op.target}};
+      if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
       writes = {{Kind::optimizer, op.target}, {Kind::home, op.target}};
+      if (op.staging >= 0) writes.push_back({Kind::staging, op.staging});
       break;
     case OpKind::fetch:
-    case OpKind::snapshot:
+      writes = {{Kind::staging, op.staging}};
+      break;
     case OpKind::spill:
+      reads = {{Kind::staging, op.staging}};
+      // Whether there is anything to write is known with the norm.
+      if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
+      break;
+    case OpKind::snapshot:
       break;
   }
   return accesses;
@@ -92,12 +100,14 @@ int index_of(const Schedule& schedule, const Resource& resource) {
       return slots + gradient_slots + 3 * groups + resource.index;
     case Kind::scalars:
       return slots + gradient_slots + 4 * groups;
+    case Kind::staging:
+      return slots + gradient_slots + 4 * groups + 1 + resource.index;
   }
   return 0;
 }
 
 int resource_count(const Schedule& schedule) {
-  return index_of(schedule, {Kind::scalars, 0}) + 1;
+  return index_of(schedule, {Kind::staging, schedule.options.parts_in_memory});
 }
 
 void derive_waits(Schedule& schedule) {

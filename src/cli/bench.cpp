@@ -11,6 +11,7 @@ void add_bench(CLI::App& app, Run& chosen) {
   add_bench_machine(*bench, chosen);
   add_bench_schedule(*bench, chosen);
   add_bench_tokenizer(*bench, chosen);
+  add_bench_tier(*bench, chosen);
 }
 
 }  // namespace trireme::cli

@@ -9,6 +9,7 @@ namespace trireme::cli {
 void add_bench_tokenizer(CLI::App& bench, Run& chosen);
 void add_bench_machine(CLI::App& bench, Run& chosen);
 void add_bench_schedule(CLI::App& bench, Run& chosen);
+void add_bench_tier(CLI::App& bench, Run& chosen);
 void add_bench_comm(CLI::App& bench, Run& chosen);
 void add_bench_checkpoint(CLI::App& bench, Run& chosen);
 

@@ -71,6 +71,7 @@ std::vector<doctor::Finding> check_this_rank(const Start& begun, const comm::Env
   add({check_libtorch()});
   add(doctor::check_gpus(begun.topology.node_of(rank).gpus, libraries_beside_libtorch()));
   add(doctor::check_hdf5());
+  add({check_tiers()});
   return findings;
 }
 

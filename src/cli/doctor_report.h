@@ -12,6 +12,10 @@ comm::doctor::Finding check_libtorch();
 /// Where the PyPI wheels keep NCCL and cuFile: next to LibTorch's own.
 std::vector<std::filesystem::path> libraries_beside_libtorch();
 
+/// How much optimizer state the host and the drive under TMPDIR hold, and how fast it is updated there:
+/// measured, a second's worth.
+comm::doctor::Finding check_tiers();
+
 /// Whether Slurm's controller answers, where Slurm is installed.
 comm::doctor::Finding check_slurm();
 

@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <span>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <sched.h>
@@ -12,6 +16,7 @@
 #include "core/log.h"
 #include "model/build.h"
 #include "model/nf4.h"
+#include "offload/host/numa.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
 
@@ -44,12 +49,52 @@ std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job
   return std::make_unique<optim::AdamW>(settings);
 }
 
-sharding::EngineOptions engine_options(const jobs::JobSpec& job) {
+std::vector<std::filesystem::path> nvme_paths(const jobs::JobSpec& job) {
+  const std::string& named = job.offload.nvme_paths.empty() ? job.slurm.scratch : job.offload.nvme_paths;
+  std::vector<std::filesystem::path> paths;
+  std::istringstream words(named);
+  for (std::string word; std::getline(words, word, ',');)
+    if (!word.empty()) paths.emplace_back(word);
+  return paths;
+}
+
+/// Ranks of a node take its cores in turn.
+std::vector<int> update_cores(const jobs::JobSpec& job, const comm::World& world) {
+  const std::vector<int> allowed = offload::allowed_cores();
+  const auto& nodes = world.node_of_rank();
+  const auto mine = nodes.begin() + world.rank();
+  const auto before = static_cast<std::size_t>(std::count(nodes.begin(), mine, *mine));
+  const auto threads = static_cast<std::size_t>(job.offload.update_threads > 0 ? job.offload.update_threads
+                                                                               : at::get_num_threads());
+  std::vector<int> cores;
+  for (std::size_t i = 0; i < threads && !allowed.empty(); ++i)
+    cores.push_back(allowed[(before * threads + i) % allowed.size()]);
+  return cores;
+}
+
+sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& world) {
+  sharding::TierOptions tiers;
+  tiers.pin = job.offload.pin;
+  tiers.nvme_paths = nvme_paths(job);
+  tiers.nvme_backend = job.offload.nvme_backend;
+  tiers.nvme_depth = static_cast<unsigned>(job.offload.nvme_depth);
+  tiers.part_elements = job.offload.part_elements;
+  tiers.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
+  tiers.update_cores = update_cores(job, world);
+  return tiers;
+}
+
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world,
+                                       const sharding::Placement& placement) {
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();
+  // Nothing can change or forbid an update once its gradient is there.
+  options.update_when_reduced =
+      placement.optimizer.tier != sharding::Tier::device && job.max_grad_norm == 0 && !job.fp16;
+  options.tiers = tier_options(job, world);
   return options;
 }
 
@@ -91,7 +136,8 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
       pretrained_((watch.slow_phase("open the model"), job.base_model)),
       adapter_(adapter_of(job, pretrained_.spec())),
       engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
-              jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job)) {
+              jobs::placement_of(job, compute_), optimizer_of(job), world,
+              engine_options(job, world, jobs::placement_of(job, compute_))) {
   watch.slow_phase("load");
   model::Nf4Source in_four_bits(pretrained_);
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {

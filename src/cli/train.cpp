@@ -52,7 +52,10 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   settings.keep.every = job.checkpoint.keep_every;
   settings.keep.best = job.checkpoint.keep_best;
   settings.reread = job.checkpoint.reread == "whole" ? io::Reread::whole : io::Reread::sampled;
-  settings.asynchronous = job.checkpoint.asynchronous;
+  // A copy in memory of state that is on drives is what its placement is there to avoid.
+  const bool on_drives =
+      jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier == sharding::Tier::nvme;
+  settings.asynchronous = job.checkpoint.asynchronous && !on_drives;
   settings.about = {{"ranks", world.size()},
                     {"placement", job.placement.preset},
                     {"program", TRIREME_VERSION},
@@ -87,6 +90,12 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
               human_bytes(static_cast<double>(memory.states)),
               human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
               settings.total_steps, shape.rows_per_step);
+    if (memory.tiers.host > 0 || memory.tiers.nvme > 0)
+      log::info("beyond the device, on each rank: {} of host memory ({}), {} on NVMe{}",
+                human_bytes(static_cast<double>(memory.tiers.host)),
+                memory.tiers.locked ? "locked" : "pageable",
+                human_bytes(static_cast<double>(memory.tiers.nvme)),
+                engine.pipe() ? fmt::format(" by {}", engine.pipe()->engine().backend()) : "");
     if (resumed) log::info("goes on after step {}, from the checkpoint of it", trainer.state().step);
     folder.emplace(job, world, trainer.state().step, settings.total_steps);
   }

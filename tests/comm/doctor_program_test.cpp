@@ -32,7 +32,7 @@ std::vector<std::string> launch(int ranks) {
 const std::set<std::string> promised = {
     "topology",   "MPI",      "MPI threads",       "MPI transports", "MPI and CUDA", "launcher",
     "cgroup",     "memlock",  "huge pages",        "clocks",         "Slurm",        "NCCL",
-    "GPU driver", "LibTorch", "GPUDirect Storage", "cores",          "io_uring"};
+    "GPU driver", "LibTorch", "GPUDirect Storage", "cores",          "io_uring",     "tiers"};
 
 TEST(DoctorProgram, TellsEverythingAsOneObjectALine) {
   const ProcessResult result = run_process({TRIREME_PROGRAM, "doctor", "--json"});

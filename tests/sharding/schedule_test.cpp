@@ -54,6 +54,10 @@ Case random_case(std::mt19937& random) {
       group.parameters = random_divisor(random, made.facts.world);
     }
     if (group.parameters > 1 && random() % 3 == 0) group.secondary = random_divisor(random, group.parameters);
+    if (group.trainable && random() % 3 == 0) {
+      group.update_parts = 1 + static_cast<int>(random() % 4);
+      group.state_bytes = 12 * group.elements;
+    }
     made.facts.groups.push_back(group);
   }
   const int units = 1 + static_cast<int>(random() % 8);
@@ -70,6 +74,8 @@ Case random_case(std::mt19937& random) {
   made.options.prefetch_depth = static_cast<int>(random() % 4);
   made.options.reduce_depth = static_cast<int>(random() % 3);
   made.options.unit_major = random() % 2;
+  made.options.update_when_reduced = random() % 3 == 0;
+  made.options.parts_in_memory = 1 + static_cast<int>(random() % 4);
   made.options.activations = random() % 2 ? Activations::kept : Activations::recomputed;
   return made;
 }

@@ -1,0 +1,29 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sharding/blueprint.h"
+#include "sharding/optimizer.h"
+
+namespace trireme::sharding {
+
+/// The arrays that a rank keeps of a group for its update: the fp32 master, where it is not the parameters'
+/// own slice, then the optimizer's states.
+struct StateArrays {
+  bool master = false;
+  /// The master is one of them.
+  std::vector<StateKind> kinds;
+  /// Of the optimizer's slice.
+  std::int64_t elements = 0;
+
+  std::size_t bytes(std::size_t kind) const;
+  /// Where an element of the slice is in an array, in bytes; it begins a block.
+  std::size_t offset(std::size_t kind, std::int64_t element) const;
+  std::size_t total_bytes() const;
+};
+
+/// Empty for a group that is not trained.
+StateArrays state_arrays(const Blueprint& blueprint, int group, const Optimizer& optimizer);
+
+}  // namespace trireme::sharding

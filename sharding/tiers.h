@@ -1,0 +1,53 @@
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "offload/optimizer/team.h"
+#include "sharding/placement.h"
+#include "sharding/state_pipe.h"
+
+namespace trireme::sharding {
+
+/// Bytes of a rank's state beyond the device.
+struct TierUse {
+  std::size_t host = 0;       ///< taken from the kernel
+  std::size_t host_most = 0;  ///< the most that was in use at once
+  std::size_t nvme = 0;
+  bool locked = false;
+};
+
+/// Cuts the updates of state on NVMe into parts.
+void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
+                 const TierOptions& options);
+
+/// Where a rank's state lies when it is not on the device, and the threads that update it.
+class Tiers {
+ public:
+  /// Refuses in one sentence what the host's or the drives' limits do not allow, before anything is taken.
+  /// `ranks_beside`: how many ranks of this node, this one included, will take as much.
+  Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
+        const TierOptions& options, int ranks_beside);
+
+  /// Memory for one of a group's `state_arrays`; no buffer where they lie on the device.
+  Buffer state(int group, std::size_t kind);
+  /// Memory for a group's own slice of the parameters; no buffer where it lies on the device.
+  Buffer parameters(int group, std::size_t bytes);
+
+  const StateArrays& arrays(int group) const { return arrays_[static_cast<std::size_t>(group)]; }
+  /// Null where nothing lies on NVMe.
+  StatePipe* pipe() { return pipe_.get(); }
+  offload::Team& team() { return team_; }
+  std::int64_t part_elements() const { return part_elements_; }
+  TierUse use() const;
+
+ private:
+  const Placement placement_;
+  std::vector<StateArrays> arrays_;
+  std::vector<char> trainable_;
+  std::int64_t part_elements_;
+  offload::Team team_;
+  std::unique_ptr<offload::Pool> pool_;
+  std::unique_ptr<StatePipe> pipe_;
+};
+
+}  // namespace trireme::sharding
