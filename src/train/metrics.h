@@ -21,7 +21,7 @@ struct StepMetrics {
   double time = 0;              ///< seconds since 1970 at the step's end; 0: not told
   std::int64_t host_bytes = 0;  ///< resident in the first rank's process; 0: not told
   /// Of what is held back, where the step ended with an evaluation.
-  std::optional<double> eval_loss;
+  std::optional<double> eval_loss{};
 };
 
 /// One JSON object without a line end; losses with 9 digits, what is not finite as null.

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <random>
 
 #include <fmt/format.h>
@@ -225,8 +226,10 @@ TEST(DocumentRows, PackedDocumentsHaveTheLossThatTheyHaveAlone) {
       double loss[2] = {};
       std::int64_t rows[2] = {};
       for (const bool packed : {false, true}) {
-        const io::Documents documents = random_documents(length);
-        auto source = std::make_unique<DocumentRows>(documents, length, packed);
+        const auto documents = std::make_shared<io::Documents>(random_documents(length));
+        std::vector<std::uint32_t> all(documents->size());
+        std::iota(all.begin(), all.end(), 0U);
+        auto source = std::make_unique<DocumentRows>(documents, all, length, packed);
         rows[packed] = source->rows();
         const RowBatches batches(std::move(source), {.sequence_len = length});
         loss[packed] = run.trainer().evaluate(batches, batches.steps_per_epoch(run.trainer().shape()));
