@@ -72,7 +72,9 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
 }
 
 void Checkpoints::begin(const std::string& name, std::uint64_t bytes) {
-  if (engine_.control().rank() == 0) temporary_ = io::begin_save(folder_, name, bytes).string();
+  if (engine_.control().rank() != 0) return;
+  work_.wait();
+  temporary_ = io::begin_save(folder_, name, bytes).string();
 }
 
 void Checkpoints::write(std::vector<io::TensorSlice> slices) {
@@ -130,7 +132,13 @@ void Checkpoints::end(const std::optional<Error>& failure) {
   if (engine_.control().rank() != 0) return;
   log::error("the checkpoint of step {} was not saved: {}", saving_.step, failure->what());
   // A disk that is full gets its space back at once; where this fails too, the next save tries again.
-  work_ = lane_->post([this] { io::remove_leftovers(folder_); });
+  work_ = lane_->post([this] {
+    try {
+      io::remove_leftovers(folder_);
+    } catch (const Error& problem) {
+      log::error("{}", problem.what());
+    }
+  });
 }
 
 }  // namespace trireme::train

@@ -85,7 +85,7 @@ class Checkpoints {
   TrainerState saving_;
   SaveFacts facts_;
   std::string temporary_, record_;
-  Event work_;
+  Event work_ = Event::already_set();
   /// Writes files, one save after the other. Last, so that it ends before what it uses.
   std::unique_ptr<Lane> lane_;
 };
