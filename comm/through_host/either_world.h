@@ -7,7 +7,8 @@ namespace trireme::comm {
 /// host.
 class EitherWorld final : public World {
  public:
-  EitherWorld(World& devices, World& hosts, Device& device) : devices_(devices), through_host_(hosts, device) {}
+  EitherWorld(World& devices, World& hosts, Device& device)
+      : devices_(devices), through_host_(hosts, device) {}
   int rank() const override { return devices_.rank(); }
   int size() const override { return devices_.size(); }
   const std::vector<int>& node_of_rank() const override { return devices_.node_of_rank(); }

@@ -39,9 +39,9 @@ PartRecord write_part(const std::filesystem::path& folder, std::size_t number, R
                       const Documents& documents) {
   const std::filesystem::path fresh = data_path(folder, number).string() + ".new";
   // The widest first: each array then begins where its elements may.
-  const ShardRecord shard = write_shard(fresh, {slice_of("ends", DType::i64, documents.ends),
-                                                slice_of("ids", DType::i32, documents.ids),
-                                                slice_of("scored", DType::u8, documents.scored)});
+  const ShardRecord shard = write_shard(
+      fresh, {slice_of("ends", DType::i64, documents.ends), slice_of("ids", DType::i32, documents.ids),
+              slice_of("scored", DType::u8, documents.scored)});
   std::filesystem::rename(fresh, data_path(folder, number));
   sync_folder(folder);
   const PartRecord record{rows,
