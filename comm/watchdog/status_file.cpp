@@ -58,6 +58,13 @@ std::optional<Reason> reason_from(std::string_view name) {
   return std::nullopt;
 }
 
+json::object object_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::stringstream text;
+  text << in.rdbuf();
+  return json::parse(text.str()).as_object();
+}
+
 std::string string_at(const json::object& object, const char* key) {
   return std::string(object.at(key).as_string());
 }
@@ -77,13 +84,8 @@ void write_status(const std::filesystem::path& file, const FailureStatus& status
 }
 
 std::optional<FailureStatus> read_failure(const std::filesystem::path& file, const std::string& launch) {
-  std::ifstream in(file);
-  if (!in) return std::nullopt;
-  std::stringstream text;
-  text << in.rdbuf();
   try {
-    const json::value parsed = json::parse(text.str());
-    const json::object& object = parsed.as_object();
+    const json::object object = object_in(file);
     if (string_at(object, "state") != "failed" || string_at(object, "launch") != launch) return std::nullopt;
     const auto reason = reason_from(string_at(object, "reason"));
     if (!reason) return std::nullopt;
@@ -102,6 +104,15 @@ std::optional<FailureStatus> read_failure(const std::filesystem::path& file, con
     return status;
   } catch (const std::exception&) {
     return std::nullopt;  // not ours, or of another kind
+  }
+}
+
+bool tells_the_end_of(const std::filesystem::path& file, const std::string& launch) {
+  try {
+    const json::object object = object_in(file);
+    return string_at(object, "state") != "running" && string_at(object, "launch") == launch;
+  } catch (const std::exception&) {
+    return false;
   }
 }
 

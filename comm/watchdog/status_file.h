@@ -18,5 +18,7 @@ struct FailureStatus {
 void write_status(const std::filesystem::path& file, const FailureStatus& status);
 /// Nothing when there is no such file, it does not speak of a failure, or that of another launch.
 std::optional<FailureStatus> read_failure(const std::filesystem::path& file, const std::string& launch);
+/// Whether the file holds a last word on this launch: the ranks' own, or a verdict on them.
+bool tells_the_end_of(const std::filesystem::path& file, const std::string& launch);
 
 }  // namespace trireme::comm

@@ -218,7 +218,9 @@ int launch(LaunchOptions options) {
 
   const auto failure = comm::read_failure(place.file(), name);
   const Outcome outcome = outcome_of(end, failure, supervision.passed_on());
-  if (outcome.verdict && place.kept()) comm::write_status(place.file(), {*outcome.verdict, name});
+  const bool ranks_spoke = !failure && end.signal == 0 && comm::tells_the_end_of(place.file(), name);
+  if (outcome.verdict && place.kept() && !ranks_spoke)
+    comm::write_status(place.file(), {*outcome.verdict, name});
   if (const comm::Verdict* verdict = outcome.verdict ? &*outcome.verdict
                                      : failure       ? &failure->verdict
                                                      : nullptr)

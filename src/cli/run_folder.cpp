@@ -9,6 +9,7 @@
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 
+#include "comm/watchdog/environment.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "jobs/write_job.h"
@@ -75,6 +76,7 @@ RunFolder::RunFolder(const jobs::JobSpec& job, const comm::World& world, std::in
   std::ofstream(folder_ / "environment.json") << environment_of(world);
   metrics_.emplace(folder_ / "metrics.jsonl", steps_done);
   status_.step = steps_done, status_.total_steps = total_steps;
+  if (const char* launch = std::getenv(comm::launch_variable)) status_.launch = launch;
   train::write_status(folder_ / "status.json", status_);
   train::append_event(folder_, {0, steps_done > 0 ? "resume" : "start", steps_done,
                                 fmt::format("{} ranks on {} nodes, placement {}", world.size(),

@@ -85,11 +85,11 @@ void MetricsFile::write(const StepMetrics& metrics) {
 void write_status(const std::filesystem::path& path, const RunStatus& status) {
   replace(path,
           fmt::format(R"({{"state": {}, "step": {}, "total_steps": {}, "loss": {}, "checkpoint_step": {}, )"
-                      R"("checkpoint_failures": {}, "checkpoint_message": {}, "message": {}}})"
+                      R"("checkpoint_failures": {}, "checkpoint_message": {}, "message": {}, "launch": {}}})"
                       "\n",
                       quoted(status.state), status.step, status.total_steps, number(status.loss),
                       status.checkpoint_step, status.checkpoint_failures, quoted(status.checkpoint_message),
-                      quoted(status.message)));
+                      quoted(status.message), quoted(status.launch)));
 }
 
 }  // namespace trireme::train

@@ -47,6 +47,7 @@ struct RunStatus {
   std::int64_t checkpoint_step = -1;  ///< of the newest one on disk
   std::int64_t checkpoint_failures = 0;
   std::string checkpoint_message;  ///< of the last failure
+  std::string launch;              ///< the name that `trireme launch` gave these ranks
 };
 void write_status(const std::filesystem::path& path, const RunStatus& status);
 
