@@ -65,6 +65,10 @@ File File::create_for_direct_writing(const std::filesystem::path& path) {
   return open_direct(path, O_RDWR | O_CREAT | O_TRUNC);
 }
 
+File File::open_for_direct_writing(const std::filesystem::path& path) {
+  return open_direct(path, O_RDWR);
+}
+
 File File::create(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) fail(ExitCode::configuration, "{}: cannot be created: {}", path.string(), reason());

@@ -19,6 +19,7 @@ class File {
   /// The same two around the page cache, where the file system can do that.
   static File open_for_direct_reading(const std::filesystem::path& path);
   static File create_for_direct_writing(const std::filesystem::path& path);
+  static File open_for_direct_writing(const std::filesystem::path& path);
   /// Creates or empties the file.
   static File create(const std::filesystem::path& path);
 
@@ -41,6 +42,8 @@ class File {
   void reserve(std::uint64_t bytes);
   void resize(std::uint64_t bytes);
   void sync();
+  /// Whether reads and writes go around the page cache.
+  bool is_direct() const { return direct_; }
   int descriptor() const { return descriptor_; }
   const std::filesystem::path& path() const { return path_; }
 

@@ -29,10 +29,9 @@ File open_fastest(const std::filesystem::path& path) {
 ReadAhead::ReadAhead(const std::filesystem::path& path, std::vector<Extent> extents)
     : extents_(std::move(extents)), file_(open_fastest(path)) {
   plan();
-  std::uint64_t most = 0;
-  for (const Request& request : requests_) most = std::max(most, request.bytes);
+  for (const Request& request : requests_)
+    if (!request.into) most_ = std::max(most_, request.bytes);
   for (std::size_t i = 0; i < std::min(requests_ahead, requests_.size()); ++i) {
-    slots_[i].memory = aligned_memory(most);
     lanes_[i] = std::make_unique<Lane>("read ahead");
     start(i);
   }
@@ -40,30 +39,46 @@ ReadAhead::ReadAhead(const std::filesystem::path& path, std::vector<Extent> exte
 
 ReadAhead::~ReadAhead() = default;
 
+bool ReadAhead::goes_straight(const Extent& extent) const {
+  if (!extent.into) return false;
+  const std::uint64_t bits = extent.offset | extent.bytes | reinterpret_cast<std::uintptr_t>(extent.into);
+  return !file_.is_direct() || bits % direct_alignment == 0;
+}
+
+bool ReadAhead::joins(const Extent& extent, const Request& last, std::byte* into) const {
+  const std::uint64_t last_end = last.offset + last.bytes;
+  if (into)
+    return last.into && last_end == extent.offset && last.into + last.bytes == into &&
+           last.bytes + extent.bytes <= request_bytes;
+  return !last.into && extent.offset <= last_end + gap_bytes &&
+         up(extent.offset + extent.bytes) - last.offset <= request_bytes;
+}
+
 void ReadAhead::plan() {
   for (std::size_t i = 0; i < extents_.size(); ++i) {
     const Extent& extent = extents_[i];
     require(extent.bytes <= largest_extent, "an extent of {} bytes", extent.bytes);
-    const std::uint64_t end = up(extent.offset + extent.bytes);
-    if (!requests_.empty()) {
+    std::byte* into = goes_straight(extent) ? extent.into : nullptr;
+    const std::uint64_t begin = into ? extent.offset : down(extent.offset);
+    const std::uint64_t end = into ? extent.offset + extent.bytes : up(extent.offset + extent.bytes);
+    if (!requests_.empty() && joins(extent, requests_.back(), into)) {
       Request& last = requests_.back();
-      const bool near = extent.offset <= last.offset + last.bytes + gap_bytes;
-      if (near && end - last.offset <= request_bytes) {
-        last.bytes = std::max(last.bytes, end - last.offset);
-        last.last = i + 1;
-        continue;
-      }
+      last.bytes = std::max(last.bytes, end - last.offset);
+      last.last = i + 1;
+    } else {
+      requests_.push_back({begin, end - begin, i, i + 1, into});
     }
-    requests_.push_back({down(extent.offset), end - down(extent.offset), i, i + 1});
   }
 }
 
 void ReadAhead::start(std::size_t request) {
   Slot& slot = slots_[request % requests_ahead];
   const Request& wanted = requests_[request];
+  if (!wanted.into && slot.memory.bytes() == 0) slot.memory = aligned_memory(most_);
   requested_ += wanted.bytes;
   slot.read = lanes_[request % requests_ahead]->post([this, &slot, wanted] {
-    slot.got = file_.read_until_end(wanted.offset, std::span(slot.memory.as<std::byte>(), wanted.bytes));
+    std::byte* place = wanted.into ? wanted.into : slot.memory.as<std::byte>();
+    slot.got = file_.read_until_end(wanted.offset, std::span(place, wanted.bytes));
   });
 }
 
@@ -81,7 +96,7 @@ std::span<const std::byte> ReadAhead::next() {
   if (at + extent.bytes > slot.got)
     fail(ExitCode::damaged, "{}: ends at byte {}, before byte {}", file_.path().string(),
          request.offset + slot.got, extent.offset + extent.bytes);
-  return {slot.memory.as<std::byte>() + at, extent.bytes};
+  return {(request.into ? request.into : slot.memory.as<std::byte>()) + at, extent.bytes};
 }
 
 }  // namespace trireme::io

@@ -6,8 +6,8 @@
 
 namespace trireme::io {
 
-/// Holds a run folder for one job, as long as it lives or until its process ends, however it ends. The file
-/// "lock" in the folder says who holds it.
+/// Holds a folder (of a run, of prepared tokens) for one job, as long as it lives or until its process ends,
+/// however it ends. The file "lock" in the folder says who holds it.
 class RunLock {
  public:
   /// Makes the folder where it is missing. Waits a few seconds for a job that is just ending, then refuses
@@ -17,6 +17,8 @@ class RunLock {
           double patience_s = default_patience_s);
 
   static constexpr double default_patience_s = 5;
+  /// For work that the holder does for all: the next one finds it done.
+  static constexpr double as_long_as_it_takes = 1e9;
   /// Whether some job holds the folder now.
   static bool is_held(const std::filesystem::path& run_folder);
 

@@ -120,32 +120,44 @@ std::vector<std::vector<Checkpoint::Use>> Checkpoint::uses_of(std::span<const Wa
   return uses;
 }
 
+Checkpoint::Part Checkpoint::part_of(const Use& use) {
+  const std::uint64_t size = size_of(use.slice->dtype), at = use.chunk * digest_chunk;
+  const std::uint64_t wanted_begin = use.wanted->first * size, chunk_begin = use.slice->begin * size + at;
+  const std::uint64_t bytes = chunk_bytes(*use.slice, use.chunk);
+  const std::uint64_t begin = std::max(wanted_begin, chunk_begin);
+  const std::uint64_t end = std::min(wanted_begin + use.wanted->out.size(), chunk_begin + bytes);
+  return {bytes, begin - chunk_begin, end - begin, use.wanted->out.data() + (begin - wanted_begin)};
+}
+
 std::uint64_t Checkpoint::read_file(const StoredFile& file, std::vector<Use>& uses) const {
   const auto offset = [](const Use& use) { return use.slice->offset + use.chunk * digest_chunk; };
   std::stable_sort(uses.begin(), uses.end(),
                    [&](const Use& a, const Use& b) { return offset(a) < offset(b); });
   std::vector<Extent> extents;
-  for (const Use& use : uses)
-    if (extents.empty() || extents.back().offset != offset(use))
-      extents.push_back({offset(use), chunk_bytes(*use.slice, use.chunk)});
+  for (const Use& use : uses) {
+    const Part part = part_of(use);
+    const bool shared = !extents.empty() && extents.back().offset == offset(use);
+    if (shared) {
+      extents.back().into = nullptr;
+    } else {
+      extents.push_back({offset(use), part.chunk_bytes, part.is_whole() ? part.into : nullptr});
+    }
+  }
   const fs::path path = folder_ / file.name;
   std::uint64_t requested = 0;
   blaming_the_file([&] {
     ReadAhead ahead(path, std::move(extents));
     std::span<const std::byte> chunk;
     for (std::size_t i = 0; i < uses.size(); ++i) {
-      const auto& [slice, index, wanted] = uses[i];
-      const std::uint64_t at = index * digest_chunk;
+      const StoredSlice& slice = *uses[i].slice;
       if (i == 0 || offset(uses[i - 1]) != offset(uses[i])) {
         chunk = ahead.next();
-        if (digest_of(chunk) != slice->digests[index]) damaged(path, *slice, at, chunk.size());
+        if (digest_of(chunk) != slice.digests[uses[i].chunk])
+          damaged(path, slice, uses[i].chunk * digest_chunk, chunk.size());
       }
-      const std::size_t size = size_of(slice->dtype);
-      const std::uint64_t wanted_begin = wanted->first * size, chunk_begin = slice->begin * size + at;
-      const std::uint64_t begin = std::max(wanted_begin, chunk_begin);
-      const std::uint64_t end = std::min(wanted_begin + wanted->out.size(), chunk_begin + chunk.size());
-      std::memcpy(wanted->out.data() + (begin - wanted_begin), chunk.data() + (begin - chunk_begin),
-                  end - begin);
+      const Part part = part_of(uses[i]);
+      const auto wanted = chunk.subspan(part.begin, part.bytes);
+      if (wanted.data() != part.into) std::memcpy(part.into, wanted.data(), wanted.size());
     }
     requested = ahead.requested();
   });

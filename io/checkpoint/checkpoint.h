@@ -59,6 +59,13 @@ class Checkpoint {
     std::uint64_t chunk;
     const Wanted* wanted;
   };
+  /// Which bytes of the chunk those are, and where they go.
+  struct Part {
+    std::uint64_t chunk_bytes, begin, bytes;
+    std::byte* into;
+    bool is_whole() const { return bytes == chunk_bytes; }
+  };
+  static Part part_of(const Use& use);
   std::vector<std::vector<Use>> uses_of(std::span<const Wanted> wanted) const;
   std::uint64_t read_file(const StoredFile& file, std::vector<Use>& uses) const;
   void verify_file(const StoredFile& expected, const std::vector<StoredSlice>& slices) const;

@@ -1,5 +1,7 @@
 #include "io/checkpoint/hdf5.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "io/checkpoint/image_driver.h"
 
@@ -80,9 +82,11 @@ Turn::~Turn() {
   H5Eset_auto2(H5E_DEFAULT, print_, data_);
 }
 
-Handle create_file(const ImageDriver& driver, const std::string& name) {
+Handle create_file(const ImageDriver& driver, const std::string& name, Pages pages) {
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "preparing " + name);
-  check(H5Pset_alignment(access.get(), page, page), "aligning " + name);
+  const bool all = pages == Pages::for_all;
+  check(H5Pset_alignment(access.get(), all ? 1 : page, page), "aligning " + name);
+  if (all) check(H5Pset_small_data_block_size(access.get(), 0), "aligning " + name);
   check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "preparing " + name);
   driver.use_in(access);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "preparing " + name);
@@ -118,6 +122,37 @@ Handle dataset_creation() {
   Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, "preparing a dataset");
   check(H5Pset_obj_track_times(list.get(), 0), "preparing a dataset");
   return list;
+}
+
+std::uint64_t create_contiguous(const Handle& file, const std::string& dataset, DType dtype,
+                                const std::vector<hsize_t>& extents) {
+  const std::string doing = "creating " + dataset;
+  const Handle layout = dataset_creation();
+  check(H5Pset_layout(layout.get(), H5D_CONTIGUOUS), doing);
+  check(H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY), doing);
+  check(H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER), doing);
+  make_groups(file, dataset);
+  const Handle type = file_type(dtype);
+  const Handle space = simple_space(extents);
+  const Handle made(H5Dcreate2(file.get(), dataset.c_str(), type.get(), space.get(), H5P_DEFAULT,
+                               layout.get(), H5P_DEFAULT),
+                    H5Dclose, doing);
+  if (std::find(extents.begin(), extents.end(), hsize_t{0}) != extents.end()) return 0;
+  const haddr_t offset = H5Dget_offset(made.get());
+  if (offset == HADDR_UNDEF) fail_with_stack(doing);
+  return offset;
+}
+
+void write_attribute(const Handle& file, const std::string& name, const std::string& text) {
+  const std::string doing = "writing the attribute " + name;
+  const Handle type(H5Tcopy(H5T_C_S1), H5Tclose, doing);
+  check(H5Tset_size(type.get(), text.size()), doing);
+  check(H5Tset_cset(type.get(), H5T_CSET_UTF8), doing);
+  const Handle space(H5Screate(H5S_SCALAR), H5Sclose, doing);
+  const Handle attribute(
+      H5Acreate2(file.get(), name.c_str(), type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
+      doing);
+  check(H5Awrite(attribute.get(), type.get(), text.data()), doing);
 }
 
 }  // namespace trireme::io::hdf5

@@ -50,8 +50,10 @@ void check(herr_t status, const std::string& doing);
 [[noreturn]] void fail_with_stack(const std::string& doing);
 
 class ImageDriver;
+/// From which size on what HDF5 places starts at a page of its own.
+enum class Pages : std::uint8_t { for_large, for_all };
 /// A file in the driver's image; `name` is for messages.
-Handle create_file(const ImageDriver& driver, const std::string& name);
+Handle create_file(const ImageDriver& driver, const std::string& name, Pages pages = Pages::for_large);
 /// The type in files; bf16 is a true HDF5 float of 16 bits, so other readers see its values.
 Handle file_type(DType dtype);
 Handle simple_space(const std::vector<hsize_t>& extents);
@@ -60,5 +62,10 @@ Handle simple_space(const std::vector<hsize_t>& extents);
 void make_groups(const Handle& file, const std::string& dataset);
 /// A dataset-creation list without times.
 Handle dataset_creation();
+/// A contiguous dataset that is allocated at once and never filled; where its bytes begin in the file.
+std::uint64_t create_contiguous(const Handle& file, const std::string& dataset, DType dtype,
+                                const std::vector<hsize_t>& extents);
+/// An attribute of the root: UTF-8 text of fixed length.
+void write_attribute(const Handle& file, const std::string& name, const std::string& text);
 
 }  // namespace trireme::io::hdf5

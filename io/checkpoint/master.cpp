@@ -71,15 +71,7 @@ void write_complete(const hdf5::Handle& file, const std::vector<ShardRecord>& sh
   for (const ShardRecord& shard : shards)
     files.push_back(boost::json::object{
         {"name", shard.file.name}, {"bytes", shard.file.bytes}, {"xxh3_128", shard.file.digest}});
-  const std::string text = boost::json::serialize(files);
-  const std::string doing = "writing the attribute complete";
-  const hdf5::Handle type(H5Tcopy(H5T_C_S1), H5Tclose, doing);
-  hdf5::check(H5Tset_size(type.get(), text.size()), doing);
-  hdf5::check(H5Tset_cset(type.get(), H5T_CSET_UTF8), doing);
-  const hdf5::Handle space(H5Screate(H5S_SCALAR), H5Sclose, doing);
-  const hdf5::Handle attribute(
-      H5Acreate2(file.get(), "complete", type.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose, doing);
-  hdf5::check(H5Awrite(attribute.get(), type.get(), text.data()), doing);
+  hdf5::write_attribute(file, "complete", boost::json::serialize(files));
 }
 
 }  // namespace

@@ -95,13 +95,18 @@ fs::path commit_save(const fs::path& temporary, std::vector<ShardRecord> shards,
   manifest.state = state;
   const std::string text = to_json(manifest);
   const std::string digest = text_digest(text) + "\n";
+  const fs::path folder = temporary.parent_path(), final_path = folder / temporary.stem();
+  const std::string name = final_path.filename().string() + "\n";
+  const fs::path latest = folder / latest_file, next_latest = folder / (latest_file + std::string(".tmp"));
   write_and_reread({{temporary / master_file, master},
                     {temporary / manifest_file, std::as_bytes(std::span(text))},
-                    {temporary / manifest_digest_file, std::as_bytes(std::span(digest))}});
+                    {temporary / manifest_digest_file, std::as_bytes(std::span(digest))},
+                    {next_latest, std::as_bytes(std::span(name))}});
   sync_folder(temporary);
-  const fs::path final_path = temporary.parent_path() / temporary.stem();
   take_name(temporary, final_path);
-  write_text_atomically(final_path.parent_path() / latest_file, final_path.filename().string() + "\n");
+  on_disk("renaming " + next_latest.string(),
+          [&](std::error_code& status) { fs::rename(next_latest, latest, status); });
+  sync_folder(folder);
   remove_others_of_step(final_path);
   return final_path;
 }

@@ -9,51 +9,8 @@
 namespace trireme::io {
 namespace {
 
-/// Allocated at once and never filled, so the offset is known.
-std::uint64_t create_dataset(const hdf5::Handle& file, const StoredSlice& slice, const std::string& where) {
-  const std::string doing = "creating " + slice.dataset + " in " + where;
-  const hdf5::Handle layout = hdf5::dataset_creation();
-  hdf5::check(H5Pset_layout(layout.get(), H5D_CONTIGUOUS), doing);
-  hdf5::check(H5Pset_alloc_time(layout.get(), H5D_ALLOC_TIME_EARLY), doing);
-  hdf5::check(H5Pset_fill_time(layout.get(), H5D_FILL_TIME_NEVER), doing);
-  hdf5::make_groups(file, slice.dataset);
-  const hdf5::Handle type = hdf5::file_type(slice.dtype);
-  const hdf5::Handle space = hdf5::simple_space({slice.count});
-  const hdf5::Handle dataset(H5Dcreate2(file.get(), slice.dataset.c_str(), type.get(), space.get(),
-                                        H5P_DEFAULT, layout.get(), H5P_DEFAULT),
-                             H5Dclose, doing);
-  if (slice.count == 0) return 0;
-  const haddr_t offset = H5Dget_offset(dataset.get());
-  if (offset == HADDR_UNDEF) hdf5::fail_with_stack(doing);
-  return offset;
-}
-
-StoredSlice planned(const TensorSlice& slice) {
-  const std::uint64_t whole = elements_of(slice.shape);
-  require(slice.begin <= whole && slice.count() <= whole - slice.begin,
-          "slice [{}, {} + {}) of {}, which has {} elements", slice.begin, slice.begin, slice.count(),
-          slice.name, whole);
-  StoredSlice stored{slice.name, slice.dtype, slice.shape, slice.begin, slice.count(), {}, 0, {}};
-  stored.dataset = slice.name + "@" + std::to_string(slice.begin);
-  stored.digests.resize((slice.bytes.size() + digest_chunk - 1) / digest_chunk);
-  return stored;
-}
-
-}  // namespace
-
-ShardLayout lay_out_shard(const std::string& name, const std::vector<TensorSlice>& slices) {
-  ShardLayout layout;
-  FileImage image;
-  {
-    const hdf5::Turn turn;
-    const hdf5::ImageDriver driver(image);
-    hdf5::Handle file = hdf5::create_file(driver, name);
-    for (const TensorSlice& slice : slices) {
-      StoredSlice& stored = layout.slices.emplace_back(planned(slice));
-      stored.offset = create_dataset(file, stored, name);
-    }
-    file.close("closing " + name);
-  }
+/// What HDF5 itself wrote into the image around the slices.
+void take_between(ShardLayout& layout, const FileImage& image, const std::string& name) {
   layout.bytes = (image.bytes() + direct_alignment - 1) / direct_alignment * direct_alignment;
   layout.pieces = pieces_of(layout.slices, layout.bytes, name);
   for (const FilePiece& piece : layout.pieces) {
@@ -62,7 +19,64 @@ ShardLayout lay_out_shard(const std::string& name, const std::vector<TensorSlice
     layout.between.resize(before + piece.bytes);
     image.read(piece.offset, std::span(layout.between).subspan(before, piece.bytes));
   }
+}
+
+template <typename Fill>
+ShardLayout lay_out(const std::string& name, std::vector<StoredSlice> slices, hdf5::Pages pages, Fill fill) {
+  ShardLayout layout;
+  layout.slices = std::move(slices);
+  FileImage image;
+  {
+    const hdf5::Turn turn;
+    const hdf5::ImageDriver driver(image);
+    hdf5::Handle file = hdf5::create_file(driver, name, pages);
+    fill(file, layout.slices);
+    file.close("closing " + name);
+  }
+  take_between(layout, image, name);
   return layout;
+}
+
+}  // namespace
+
+StoredSlice planned_slice(const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,
+                          std::uint64_t begin, std::uint64_t count) {
+  const std::uint64_t whole = elements_of(shape);
+  require(begin <= whole && count <= whole - begin, "slice [{}, {} + {}) of {}, which has {} elements", begin,
+          begin, count, name, whole);
+  StoredSlice stored{name, dtype, shape, begin, count, name + "@" + std::to_string(begin), 0, {}};
+  stored.digests.resize((stored.bytes() + digest_chunk - 1) / digest_chunk);
+  return stored;
+}
+
+ShardLayout lay_out_planned(const std::string& name, std::vector<StoredSlice> slices, bool several_writers) {
+  const auto pages = several_writers ? hdf5::Pages::for_all : hdf5::Pages::for_large;
+  return lay_out(name, std::move(slices), pages,
+                 [](const hdf5::Handle& file, std::vector<StoredSlice>& planned) {
+                   for (StoredSlice& slice : planned)
+                     slice.offset = hdf5::create_contiguous(file, slice.dataset, slice.dtype, {slice.count});
+                 });
+}
+
+ShardLayout lay_out_shard(const std::string& name, const std::vector<TensorSlice>& slices) {
+  std::vector<StoredSlice> planned;
+  for (const TensorSlice& slice : slices)
+    planned.push_back(planned_slice(slice.name, slice.dtype, slice.shape, slice.begin, slice.count()));
+  return lay_out_planned(name, std::move(planned), false);
+}
+
+ShardLayout lay_out_whole(const std::string& name, std::vector<StoredSlice> tensors,
+                          const std::string& state) {
+  return lay_out(name, std::move(tensors), hdf5::Pages::for_large,
+                 [&](const hdf5::Handle& file, std::vector<StoredSlice>& planned) {
+                   for (StoredSlice& tensor : planned) {
+                     std::vector<hsize_t> extents(tensor.shape.begin(), tensor.shape.end());
+                     if (extents.empty()) extents = {1};
+                     tensor.dataset = tensor.name;
+                     tensor.offset = hdf5::create_contiguous(file, tensor.dataset, tensor.dtype, extents);
+                   }
+                   hdf5::write_attribute(file, "state", state);
+                 });
 }
 
 }  // namespace trireme::io

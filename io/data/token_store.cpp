@@ -5,8 +5,8 @@
 
 #include "core/error.h"
 #include "io/checkpoint/digest.h"
-#include "io/data/folder_lock.h"
 #include "io/file.h"
+#include "io/run_lock.h"
 #include "io/strict_json.h"
 
 namespace trireme::io {
@@ -130,7 +130,7 @@ std::shared_ptr<const TokenStore> prepare_store(const fs::path& root, const Data
   fs::create_directories(folder, problem);
   if (problem) fail(ExitCode::configuration, "{} cannot be made: {}", folder.string(), problem.message());
   const RowFile file(source.path, source.kind);
-  const FolderLock lock(folder);
+  const RunLock lock(folder, "trireme prepare", RunLock::as_long_as_it_takes);
   if (!is_same_source(folder / "source.json", source.path)) {
     for (const auto& entry : fs::directory_iterator(folder))
       if (entry.path().filename().string().starts_with("part-")) fs::remove(entry.path());

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/checkpoint_commands.h"
 #include "cli/commands.h"
 #include "core/bytes.h"
 #include "core/error.h"
@@ -27,33 +28,8 @@ struct Words {
   io::Retention keep;
 };
 
-/// A run folder, its folder of checkpoints, or one checkpoint.
-struct Place {
-  fs::path checkpoints;
-  std::vector<std::string> names;
-};
-
-Place place_of(const Words& words) {
-  const fs::path path = fs::path(words.run).lexically_normal();
-  if (!fs::is_directory(path)) fail(ExitCode::configuration, "{}: is not a folder", path.string());
-  Place place;
-  if (fs::exists(path / io::manifest_file)) {
-    const fs::path whole = path.has_filename() ? path : path.parent_path();
-    place = {whole.parent_path(), {whole.filename().string()}};
-  } else {
-    place.checkpoints = fs::exists(path / "checkpoints") ? path / "checkpoints" : path;
-    place.names = io::checkpoint_names(place.checkpoints);
-  }
-  if (!words.name.empty()) {
-    std::erase_if(place.names, [&](const std::string& name) {
-      return name != words.name && fmt::format("{}", io::step_of(name).value_or(-1)) != words.name;
-    });
-    if (place.names.empty())
-      fail(ExitCode::configuration, "{} holds no checkpoint {}", place.checkpoints.string(), words.name);
-  }
-  if (place.names.empty())
-    fail(ExitCode::configuration, "{} holds no finished checkpoint", place.checkpoints.string());
-  return place;
+CheckpointPlace place_of(const Words& words) {
+  return find_checkpoints(words.run, words.name);
 }
 
 std::uint64_t bytes_of(const io::Manifest& manifest) {
@@ -84,7 +60,7 @@ std::string word(const json::object& facts, const char* key) {
 }
 
 int list(const Words& words) {
-  const Place place = place_of(words);
+  const CheckpointPlace place = place_of(words);
   if (!words.json)
     fmt::print("{:>10} {:>8} {:>12} {:>12} {:>6}  name\n", "step", "epoch", "loss", "size", "files");
   for (const std::string& name : place.names) {
@@ -113,7 +89,7 @@ std::string text_of(const std::vector<std::int64_t>& shape) {
 }
 
 int show(const Words& words) {
-  const Place place = place_of(words);
+  const CheckpointPlace place = place_of(words);
   const io::Checkpoint checkpoint(place.checkpoints / place.names.back());
   if (words.json) {
     fmt::print("{}\n", json::serialize(facts_of(checkpoint)));
@@ -137,7 +113,7 @@ int show(const Words& words) {
 }
 
 int verify(const Words& words) {
-  const Place place = place_of(words);
+  const CheckpointPlace place = place_of(words);
   int damaged = 0;
   for (const std::string& name : place.names) {
     std::string verdict = "sound";
@@ -158,7 +134,7 @@ int verify(const Words& words) {
 }
 
 int prune(const Words& words) {
-  const Place place = place_of(words);
+  const CheckpointPlace place = place_of(words);
   const fs::path run = place.checkpoints.parent_path();
   // A job that runs here prunes by itself, and what looks left over may be its save in the making.
   const io::RunLock lock(run, "trireme checkpoint prune", 0);
@@ -190,7 +166,8 @@ CLI::App* add(CLI::App& parent, const std::shared_ptr<Words>& words, const char*
 }  // namespace
 
 void add_checkpoint(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("checkpoint", "List, show, verify and prune a run's checkpoints");
+  CLI::App* command =
+      app.add_subcommand("checkpoint", "List, show, verify, compare, convert and prune checkpoints");
   command->require_subcommand(1);
   auto words = std::make_shared<Words>();
   CLI::App* one = add(*command, words, "list", "One line for each, oldest first", list, chosen);
@@ -215,6 +192,8 @@ void add_checkpoint(CLI::App& app, Run& chosen) {
       ->check(CLI::Range(0, 1000000000));
   one->add_flag("--keep-best", words->keep.best, "And the one with the lowest loss");
   one->footer("Example: trireme checkpoint prune my-run --keep-last 3 --keep-every 1000");
+  add_checkpoint_diff(*command, chosen);
+  add_checkpoint_convert(*command, chosen);
 }
 
 }  // namespace trireme::cli

@@ -11,21 +11,36 @@
 #include "io/checkpoint/folder.h"
 #include "io/checkpoint/manifest.h"
 #include "io/checkpoint/save.h"
+#include "io/checkpoint/shared_shard.h"
 #include "io/file.h"
 #include "train/rank_texts.h"
 #include "train/saved_state.h"
+#include "train/shared_file.h"
 
 namespace trireme::train {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Whole pages, from where direct writes can take them.
+std::size_t room_of(const sharding::StateSlice& slice) {
+  return (bytes_of(slice) + io::direct_alignment - 1) / io::direct_alignment * io::direct_alignment;
+}
+
+}  // namespace
+
 Checkpoints::Checkpoints(fs::path folder, sharding::Engine& engine, CheckpointSettings settings)
     : folder_(std::move(folder)),
       engine_(engine),
       settings_(std::move(settings)),
-      lane_(std::make_unique<Lane>("checkpoint")) {}
+      lane_(std::make_unique<Lane>("checkpoint")) {
+  if (settings_.asynchronous) prepare_copy();
+}
 
-Checkpoints::~Checkpoints() = default;
+Checkpoints::~Checkpoints() {
+  ending_ = true;
+}
 
 void Checkpoints::save(const TrainerState& state, const SaveFacts& facts) {
   finish();
@@ -39,26 +54,34 @@ void Checkpoints::save(const TrainerState& state, const SaveFacts& facts) {
   });
   if (failure) return end(failure);
   temporary_ = shared_text(engine_.control(), 0, temporary_);
-  write(std::move(slices));
+  std::vector<std::uint64_t> places;
+  if (shares_files()) {
+    const auto refused = failure_of(engine_.control(), [&] { places = places_in_shared_file(slices); });
+    if (refused) return end(refused);
+  }
+  write(std::move(slices), std::move(places));
   if (!settings_.asynchronous) finish();
+}
+
+/// What this rank writes of what it holds.
+std::vector<sharding::StateSlice> Checkpoints::share() {
+  comm::Communicator& replicas = engine_.replicas();
+  return shares_of(trained_slices(engine_), replicas.size())[static_cast<std::size_t>(replicas.rank())];
+}
+
+/// Memory for the copy, which the system backs while the first steps run.
+void Checkpoints::prepare_copy() {
+  std::size_t bytes = 0;
+  for (const sharding::StateSlice& slice : share()) bytes += room_of(slice);
+  copy_ = io::aligned_memory(bytes);
+  lane_->post([this] { io::make_resident(copy_, ending_); });
 }
 
 /// This rank's share, copied where training goes on.
 std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
-  const std::vector<sharding::StateSlice> held = trained_slices(engine_);
-  comm::Communicator& replicas = engine_.replicas();
-  const auto shares = shares_of(held, replicas.size());
-  const auto& share = shares[static_cast<std::size_t>(replicas.rank())];
-  // At page bounds, where direct writes can take them from.
-  const auto room_of = [](const sharding::StateSlice& slice) {
-    return (bytes_of(slice) + io::direct_alignment - 1) / io::direct_alignment * io::direct_alignment;
-  };
-  std::size_t bytes = 0;
-  for (const sharding::StateSlice& slice : share) bytes += room_of(slice);
-  if (settings_.asynchronous && copy_.bytes() != bytes) copy_ = io::aligned_memory(bytes);
   std::vector<io::TensorSlice> slices;
   std::byte* next = copy_.as<std::byte>();
-  for (const sharding::StateSlice& slice : share) {
+  for (const sharding::StateSlice& slice : share()) {
     const std::byte* data = slice.data;
     if (settings_.asynchronous) {
       comm::simd::copy(next, slice.data, bytes_of(slice));
@@ -77,16 +100,37 @@ void Checkpoints::begin(const std::string& name, std::uint64_t bytes) {
   temporary_ = io::begin_save(folder_, name, bytes).string();
 }
 
-void Checkpoints::write(std::vector<io::TensorSlice> slices) {
-  const fs::path path = fs::path(temporary_) / io::shard_name(engine_.control().rank());
+bool Checkpoints::shares_files() const {
+  return engine_.control().size() > settings_.most_files;
+}
+
+std::vector<std::uint64_t> Checkpoints::places_in_shared_file(const std::vector<io::TensorSlice>& slices) {
+  const SharedFile shared(engine_.control(), settings_.most_files);
+  return shared.make(fs::path(temporary_) / shared.name(), slices);
+}
+
+void Checkpoints::write(std::vector<io::TensorSlice> slices, std::vector<std::uint64_t> places) {
+  const bool shared = shares_files();
+  const SharedFile file(engine_.control(), settings_.most_files);
+  path_ = fs::path(temporary_) / file.name();
   stage_ = Stage::writing;
-  work_ = lane_->post([this, path, slices = std::move(slices)] {
-    record_ = io::to_json(io::write_shard(path, slices, {.reread = settings_.reread}));
+  work_ = lane_->post([this, shared, slices = std::move(slices), places = std::move(places)] {
+    const io::ShardOptions options{.reread = settings_.reread};
+    record_ = shared ? io::write_shared_part(path_, slices, places, options)
+                     : io::write_shard(path_, slices, options);
   });
 }
 
+/// Once all ranks of a file have written.
+void Checkpoints::seal() {
+  stage_ = Stage::sealing;
+  work_ = Event::already_set();
+  if (!SharedFile(engine_.control(), settings_.most_files).leads()) return;
+  work_ = lane_->post([this] { io::seal_shared_shard(path_, record_); });
+}
+
 void Checkpoints::commit() {
-  const std::vector<std::string> records = gathered_texts(engine_.control(), record_);
+  const std::vector<std::string> records = gathered_texts(engine_.control(), io::to_json(record_));
   stage_ = Stage::committing;
   work_ = Event::already_set();
   if (engine_.control().rank() != 0) return;
@@ -97,7 +141,7 @@ void Checkpoints::commit() {
   work_ = lane_->post([this, records, state = std::move(state)] {
     std::vector<io::ShardRecord> shards;
     for (const std::string& text : records) shards.push_back(io::parse_shard_record(text, "a rank's shard"));
-    io::commit_save(temporary_, std::move(shards), state);
+    io::commit_save(temporary_, io::joined_records(std::move(shards)), state);
     io::prune(folder_, settings_.keep);
   });
 }
@@ -110,6 +154,7 @@ void Checkpoints::advance(bool waiting) {
   if (stage_ == Stage::idle || !all_ranks_did(work_, waiting)) return;
   const auto failure = failure_of(engine_.control(), [this] { work_.wait(); });
   if (failure || stage_ == Stage::committing) return end(failure);
+  if (stage_ == Stage::writing && shares_files()) return seal();
   commit();
 }
 

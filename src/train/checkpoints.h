@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <boost/json/value.hpp>
 #include <filesystem>
 #include <memory>
@@ -20,6 +21,8 @@ struct CheckpointSettings {
   io::Reread reread = io::Reread::sampled;
   /// Training goes on while a copy of the state is written; otherwise it waits, and needs no copy.
   bool asynchronous = true;
+  /// Where there are more ranks, neighbours share a file: HDF5 readers open all of them at once.
+  int most_files = 128;
   /// Written into each manifest, for people: the job, its ranks and placement.
   boost::json::object about;
 };
@@ -62,11 +65,16 @@ class Checkpoints {
   std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
-  enum class Stage : std::uint8_t { idle, writing, committing };
+  enum class Stage : std::uint8_t { idle, writing, sealing, committing };
 
+  std::vector<sharding::StateSlice> share();
+  void prepare_copy();
   std::vector<io::TensorSlice> slices_to_save();
   void begin(const std::string& name, std::uint64_t bytes);
-  void write(std::vector<io::TensorSlice> slices);
+  bool shares_files() const;
+  std::vector<std::uint64_t> places_in_shared_file(const std::vector<io::TensorSlice>& slices);
+  void write(std::vector<io::TensorSlice> slices, std::vector<std::uint64_t> places);
+  void seal();
   void commit();
   void advance(bool waiting);
   bool all_ranks_did(const Event& work, bool waiting);
@@ -77,6 +85,7 @@ class Checkpoints {
   sharding::Engine& engine_;
   CheckpointSettings settings_;
   Buffer copy_;
+  std::atomic<bool> ending_ = false;
   std::int64_t saved_step_ = -1, failures_ = 0;
   std::optional<Error> last_failure_;
   std::uint64_t bytes_read_ = 0;
@@ -84,7 +93,9 @@ class Checkpoints {
   Stage stage_ = Stage::idle;
   TrainerState saving_;
   SaveFacts facts_;
-  std::string temporary_, record_;
+  std::string temporary_;
+  std::filesystem::path path_;
+  io::ShardRecord record_;
   Event work_ = Event::already_set();
   /// Writes files, one save after the other. Last, so that it ends before what it uses.
   std::unique_ptr<Lane> lane_;

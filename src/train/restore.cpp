@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,15 +29,44 @@ std::vector<std::string> names_on_all(comm::Communicator& ranks, const fs::path&
   return names;
 }
 
+bool is_adapter(std::string_view tensor) {
+  return tensor.find(".lora_A.") != std::string_view::npos ||
+         tensor.find(".lora_B.") != std::string_view::npos;
+}
+
+bool holds_adapters(const io::Checkpoint& checkpoint) {
+  const auto& tensors = checkpoint.tensors();
+  return std::any_of(tensors.begin(), tensors.end(), [](const auto& each) { return is_adapter(each.first); });
+}
+
+/// What is trained has changed since, so optimizer state and weights have no place in this job.
+[[noreturn]] void refuse_missing(const io::Checkpoint& checkpoint, const std::string& name) {
+  const std::string where = checkpoint.folder().string();
+  if (is_adapter(name) && !holds_adapters(checkpoint))
+    fail(ExitCode::configuration,
+         "{}: all parameters were trained until here, this job trains adapters: optimizer state cannot be "
+         "kept, "
+         "the weights can: `trireme export RUN --to hf`, and name that folder as base_model and another "
+         "output_dir; or take the adapter out of the job to go on as before",
+         where);
+  if (!is_adapter(name) && holds_adapters(checkpoint))
+    fail(ExitCode::configuration,
+         "{}: adapters were trained until here, this job trains all parameters: optimizer state cannot be "
+         "kept, "
+         "what was learnt can: `trireme export RUN --to hf` merges it; name that folder as base_model and "
+         "another output_dir; or set the adapter again to go on as before",
+         where);
+  fail(ExitCode::configuration,
+       "{} holds no {}: it was saved by a job with another model, adapter or optimizer; name another "
+       "output_dir to start anew",
+       where, name);
+}
+
 void require_alike(const io::Checkpoint& checkpoint, const sharding::StateSlice& slice,
                    const std::string& name) {
   const std::string where = checkpoint.folder().string();
   const auto stored = checkpoint.tensors().find(name);
-  if (stored == checkpoint.tensors().end())
-    fail(ExitCode::configuration,
-         "{} holds no {}: it was saved by a job with another model, adapter or optimizer; name another "
-         "output_dir to start anew",
-         where, name);
+  if (stored == checkpoint.tensors().end()) refuse_missing(checkpoint, name);
   if (stored->second.shape != shape_of(slice) || stored->second.dtype != slice.dtype)
     fail(ExitCode::configuration, "{}: {} has another shape or type than this job's; name another output_dir",
          where, name);

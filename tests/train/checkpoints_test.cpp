@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/difference.h"
 #include "io/file.h"
 #include "sharding/presets.h"
 #include "tests/io/scratch.h"
@@ -33,6 +34,11 @@ ToyJob job_of(const char* placement, int ranks) {
   return job;
 }
 
+ToyJob job_with(ToyJob job, const char* placement) {
+  job.placement = sharding::preset(placement, Codec::fp32);
+  return job;
+}
+
 struct Curve {
   std::vector<double> losses;  ///< of the steps that were taken
   std::uint64_t bytes_read = 0;
@@ -40,8 +46,8 @@ struct Curve {
 
 /// Trains on threads from step `from` on, where 0 is the beginning and all else a checkpoint; saves after
 /// `until`.
-Curve run(const ToyJob& job, const fs::path& folder, int from, int until, bool save,
-          bool asynchronous = true) {
+Curve run(const ToyJob& job, const fs::path& folder, int from, int until, bool save, bool asynchronous = true,
+          int most_files = 128) {
   Curve curve;
   std::atomic<std::uint64_t> read{0};
   comm::run_ranks(
@@ -50,7 +56,7 @@ Curve run(const ToyJob& job, const fs::path& folder, int from, int until, bool s
         Engine engine(sharding::tests::toy_model(job.shape), job.placement,
                       sharding::tests::toy_optimizer(job.settings), world, job.options);
         CheckpointSettings settings;
-        settings.asynchronous = asynchronous;
+        settings.asynchronous = asynchronous, settings.most_files = most_files;
         Checkpoints checkpoints(folder, engine, settings);
         engine.load(sharding::tests::read_starting_values());
         int step = 0;
@@ -161,6 +167,29 @@ TEST(Checkpoints, EachByteIsWrittenAndReadByOneRank) {
                 (cut_alike ? 1.03 : 1.75) * static_cast<double>(bytes))
           << placement << loaders;
     }
+}
+
+/// More ranks than files: neighbours write to one file, and any reader sees the same as with a file each.
+TEST(Checkpoints, FilesAreSharedWhereThereAreMoreRanksThanFiles) {
+  for (const char* placement : {"ddp", "zero3", "hsdp"})
+    for (const int most_files : {1, 2, 3})
+      for (const bool asynchronous : {true, false}) {
+        Scratch own, shared;
+        ToyJob job = job_of(placement, 4);
+        // Slices of more than a block, of less than a page, and odd ends.
+        job.shape.vocabulary = 4001, job.shape.width = 190;
+        run(job, own.path(), 0, 1, true, asynchronous);
+        run(job, shared.path(), 0, 1, true, asynchronous, most_files);
+        const io::Checkpoint with_own(own / io::checkpoint_names(own.path()).at(0));
+        const io::Checkpoint with_shared(shared / io::checkpoint_names(shared.path()).at(0));
+        with_shared.verify();
+        EXPECT_EQ(with_shared.manifest().shards.size(),
+                  static_cast<std::size_t>(most_files == 3 ? 2 : most_files));
+        EXPECT_TRUE(io::compare(with_own, with_shared).differences.empty());
+        for (const char* loaded_as : {"zero3", "ddp"})
+          EXPECT_EQ(run(job_with(job, loaded_as), shared.path(), 1, 2, false).losses,
+                    run(job_with(job, loaded_as), own.path(), 1, 2, false).losses);
+      }
 }
 
 TEST(Checkpoints, SharesCoverEverySliceOnce) {

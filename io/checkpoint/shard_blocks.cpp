@@ -1,0 +1,76 @@
+#include "io/checkpoint/shard_blocks.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "io/aligned_memory.h"
+#include "io/file.h"
+
+namespace trireme::io {
+namespace {
+
+/// Less than this is copied: a write of its own would cost more.
+constexpr std::size_t least_in_place = std::size_t{256} << 10;
+
+}  // namespace
+
+std::span<const std::byte> ShardBlocks::rest_of_piece() const {
+  const FilePiece& here = piece();
+  const auto whole = here.slice == FilePiece::between
+                         ? std::span<const std::byte>(layout_.between).subspan(between_, here.bytes)
+                         : slices_[here.slice].bytes.subspan(here.at, here.bytes);
+  return whole.subspan(used_);
+}
+
+/// From the beginning of a piece on, across pieces of its slice, whole pages at page bounds; or nothing.
+std::span<const std::byte> ShardBlocks::taken_in_place() const {
+  if (used_ > 0 || piece().slice == FilePiece::between || offset() % direct_alignment != 0) return {};
+  const auto rest = slices_[piece().slice].bytes.subspan(piece().at);
+  if (reinterpret_cast<std::uintptr_t>(rest.data()) % direct_alignment != 0) return {};
+  const std::size_t bytes = std::min<std::size_t>(rest.size(), block_bytes);
+  return bytes < least_in_place ? rest.first(0) : rest.first(bytes / direct_alignment * direct_alignment);
+}
+
+void ShardBlocks::pass(std::size_t bytes) {
+  used_ += bytes;
+  if (used_ < piece().bytes) return;
+  if (piece().slice == FilePiece::between) between_ += piece().bytes;
+  ++piece_, used_ = 0;
+}
+
+ShardBlocks::Block ShardBlocks::next(Buffer& memory) {
+  Block block;
+  block.offset = offset();
+  block.first = used_ == 0 ? piece_ : piece_ + 1;
+  block.bytes = taken_in_place();
+  if (!block.bytes.empty()) {
+    for (std::size_t done = 0; done < block.bytes.size();) {
+      const std::size_t count = std::min(block.bytes.size() - done, rest_of_piece().size());
+      done += count;
+      pass(count);
+    }
+  } else {
+    std::size_t room = 0;
+    for (std::size_t i = piece_; i < layout_.pieces.size() && room < block_bytes; ++i)
+      room = layout_.pieces[i].end() - block.offset;
+    room = std::min<std::size_t>(room, block_bytes);
+    if (memory.bytes() < room) memory = aligned_memory(room);
+    std::size_t done = 0;
+    const auto goes_on = [&] {
+      return !this->done() && offset() == block.offset + done && taken_in_place().empty();
+    };
+    while (done < room && (done == 0 || goes_on())) {
+      const std::span<const std::byte> source = rest_of_piece();
+      const std::size_t count = std::min(room - done, source.size());
+      std::memcpy(memory.as<std::byte>() + done, source.data(), count);
+      done += count;
+      pass(count);
+    }
+    block.bytes = std::span(memory.as<const std::byte>(), done);
+  }
+  block.last = std::max(block.first, used_ == 0 ? piece_ : piece_ + 1);
+  block.ended = piece_;
+  return block;
+}
+
+}  // namespace trireme::io

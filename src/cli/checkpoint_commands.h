@@ -1,0 +1,24 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+
+namespace trireme::cli {
+
+/// The finished checkpoints in a folder, oldest first.
+struct CheckpointPlace {
+  std::filesystem::path checkpoints;
+  std::vector<std::string> names;
+  std::filesystem::path newest() const { return checkpoints / names.back(); }
+};
+
+/// `given` is a run folder, its folder of checkpoints, or one checkpoint; `name`, where it is not empty, a
+/// checkpoint's name or step. Fails where there is none.
+CheckpointPlace find_checkpoints(const std::string& given, const std::string& name);
+
+void add_checkpoint_diff(CLI::App& checkpoint, Run& chosen);
+void add_checkpoint_convert(CLI::App& checkpoint, Run& chosen);
+
+}  // namespace trireme::cli
