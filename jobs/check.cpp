@@ -55,6 +55,14 @@ void check_values(const JobSpec& job, const std::string& where) {
   if (job.lr_scheduler == "constant" && (job.warmup_steps > 0 || job.warmup_ratio > 0))
     fail(ExitCode::configuration, "{}: lr_scheduler: constant has no warm-up; use constant_with_warmup",
          where);
+  if (job.lr_scheduler == "one_cycle" && (job.warmup_steps > 0 || job.warmup_ratio > 0))
+    fail(ExitCode::configuration,
+         "{}: lr_scheduler: one_cycle rises on its own over its first 30 %; leave warmup_steps and "
+         "warmup_ratio out",
+         where);
+  if (job.cosine_min_lr_ratio > 0 && job.lr_scheduler != "cosine")
+    fail(ExitCode::configuration, "{}: cosine_min_lr_ratio is for lr_scheduler: cosine, not {}", where,
+         job.lr_scheduler);
   if (job.max_steps > 0 && job.warmup_steps > job.max_steps)
     fail(ExitCode::configuration, "{}: warmup_steps = {} is more than max_steps = {}", where,
          job.warmup_steps, job.max_steps);
@@ -94,7 +102,8 @@ void check(JobSpec& job, const std::string& where) {
 
 void say_other_defaults(JobSpec& job) {
   const auto absent = [&](const char* key) { return !job.said.contains(key); };
-  if (absent("warmup_steps") && absent("warmup_ratio") && job.lr_scheduler != "constant")
+  if (absent("warmup_steps") && absent("warmup_ratio") && job.lr_scheduler != "constant" &&
+      job.lr_scheduler != "one_cycle")
     job.notes.emplace_back(
         "neither warmup_steps nor warmup_ratio is given: the rate starts at its peak (Axolotl warms up over "
         "3 % "

@@ -91,6 +91,7 @@ struct SlurmChoice {
 /// is of a feature that exists.
 struct JobSpec {
   std::string base_model;
+  bool reinit_weights = false;  ///< drawn from the seed; the folder needs no weights
   std::vector<DataSet> datasets;
   std::string output_dir = "./run";
 
@@ -128,6 +129,7 @@ struct JobSpec {
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
   double max_grad_norm = 1.0;  ///< 0: no clipping
   std::string lr_scheduler = "cosine";
+  double cosine_min_lr_ratio = 0.0;
   std::int64_t warmup_steps = 0;
   double warmup_ratio = 0.0;
 

@@ -9,6 +9,9 @@ std::vector<Key> training_keys() {
   return {
       {"base_model", +[](JobSpec& j) -> std::string& { return j.base_model; },
        "Folder of a Hugging Face model: config.json and safetensors"},
+      {"reinit_weights", +[](JobSpec& j) -> bool& { return j.reinit_weights; },
+       "Weights are drawn from the seed instead of read: training from nothing, for which base_model needs "
+       "config.json and the tokenizer alone"},
       {"output_dir", +[](JobSpec& j) -> std::string& { return j.output_dir; }, "The run folder"},
       {.name = "sequence_len",
        .place = +[](JobSpec& j) -> std::int64_t& { return j.sequence_len; },
@@ -88,7 +91,9 @@ std::vector<Key> training_keys() {
       {.name = "lr_scheduler",
        .place = +[](JobSpec& j) -> std::string& { return j.lr_scheduler; },
        .meaning = "How the learning rate goes on after warm-up",
-       .choices = {"cosine", "linear", "constant", "constant_with_warmup"}},
+       .choices = {"cosine", "linear", "constant", "constant_with_warmup", "one_cycle"}},
+      {"cosine_min_lr_ratio", +[](JobSpec& j) -> double& { return j.cosine_min_lr_ratio; },
+       "Share of learning_rate that cosine ends at", 0, 1},
       {"warmup_steps", +[](JobSpec& j) -> std::int64_t& { return j.warmup_steps; }, "Steps of linear rise", 0,
        many},
       {"warmup_ratio", +[](JobSpec& j) -> double& { return j.warmup_ratio; },

@@ -96,7 +96,7 @@ Keys refused_ones() {
       {"lr_groups", "embedding_lr", "embedding_lr_scale"});
   add(keys, ForeignKey::Fate::refused, "name what it does with lr_scheduler",
       {"lr_scheduler_kwargs", "lr_quadratic_warmup", "lr_div_factor", "cosine_constant_lr_ratio",
-       "cosine_min_lr_ratio", "one_cycle"});
+       "one_cycle"});
   add(keys, ForeignKey::Fate::refused, "optimizers have no settings beyond their own keys",
       {"optim_args", "optim_target_modules", "adam_epsilon2", "adam_beta3", "galore_rank"});
   add(keys, ForeignKey::Fate::refused, "it is not there",

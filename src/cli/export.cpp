@@ -43,7 +43,10 @@ io::Checkpoint newest_of(const fs::path& run) {
 class Result {
  public:
   Result(const jobs::JobSpec& job, const io::Checkpoint& checkpoint)
-      : base_(job.base_model), four_bits_(base_), checkpoint_(checkpoint), lora_(lora_of(job)) {
+      : base_(job.base_model, fresh_seed_of(job)),
+        four_bits_(base_),
+        checkpoint_(checkpoint),
+        lora_(lora_of(job)) {
     if (!lora_) return;
     for (std::int64_t layer = 0; layer < base_.spec().layers; ++layer) {
       const model::BlockLayout block = model::block_layout(base_.spec(), layer);

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/loaded_model.h"
+#include "cli/typed_prompt.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/watched_world.h"
 #include "core/error.h"
@@ -22,7 +23,8 @@ namespace trireme::cli {
 namespace {
 
 struct Words {
-  std::string file, prompt;
+  std::string file;
+  TypedPrompt prompt;
   std::vector<std::string> overrides;
   train::GenerationSettings settings;
   bool base = false, no_end = false;
@@ -39,12 +41,12 @@ int generate_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, cons
       log::warning("{} holds no checkpoint; this is the base model", job.output_dir);
   }
   watch.phase("generate");
-  std::vector<std::int32_t> prompt;
-  for (const auto& token : tokenizer.encode(words.prompt)) prompt.push_back(token.id);
+  std::vector<std::int32_t> prompt = tokens_of(words.prompt, job, tokenizer);
   train::GenerationSettings settings = words.settings;
   if (!words.no_end) settings.end_token = io::end_token_of(folder, tokenizer);
   const auto made = train::generate(model.engine(), model.spec().layers, prompt, settings);
   if (world.rank() != 0) return 0;
+  if (!words.prompt.instruction.empty()) prompt.clear();
   prompt.insert(prompt.end(), made.begin(), made.end());
   fmt::print("{}\n", tokenizer.decode(prompt));
   return 0;
@@ -70,7 +72,12 @@ void add_generate(CLI::App& app, Run& chosen) {
   auto words = std::make_shared<Words>();
   command->add_option("job.yaml", words->file, "The job file")->required();
   command->add_option("key=value", words->overrides, "Changes to it");
-  command->add_option("--prompt", words->prompt, "The text to go on with")->required();
+  auto* text = command->add_option("--prompt", words->prompt.text, "The text to go on with");
+  auto* instruction =
+      command->add_option("--instruction", words->prompt.instruction,
+                          "A task, put into the form of the job's first dataset; the answer alone is shown");
+  text->excludes(instruction);
+  command->add_option("--input", words->prompt.input, "What the instruction is about")->needs(instruction);
   command->add_option("--max-new-tokens", words->settings.most_tokens, "No more than this")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();

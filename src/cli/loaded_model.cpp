@@ -133,7 +133,7 @@ train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
 
 LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch)
     : compute_(compute_type(job)),
-      pretrained_((watch.slow_phase("open the model"), job.base_model)),
+      pretrained_((watch.slow_phase("open the model"), job.base_model), fresh_seed_of(job)),
       adapter_(adapter_of(job, pretrained_.spec())),
       engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
               jobs::placement_of(job, compute_), optimizer_of(job), world,

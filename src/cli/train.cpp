@@ -35,6 +35,7 @@ train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_
   settings.total_steps = job.max_steps > 0 ? job.max_steps : job.num_epochs * steps_per_epoch;
   settings.rate.shape = optim::rate_shape_from_name(job.lr_scheduler);
   settings.rate.peak = job.learning_rate;
+  settings.rate.least = job.cosine_min_lr_ratio * job.learning_rate;
   settings.rate.total_steps = settings.total_steps;
   settings.rate.warmup_steps = job.warmup_ratio > 0
                                    ? optim::warmup_steps_of(job.warmup_ratio, settings.total_steps)

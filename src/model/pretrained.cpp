@@ -1,12 +1,16 @@
 #include "model/pretrained.h"
 
+#include <functional>
+#include <numeric>
 #include <set>
 
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "io/convert.h"
 #include "io/file.h"
 #include "model/config.h"
+#include "model/fresh_weights.h"
 #include "model/layout.h"
 
 namespace trireme::model {
@@ -54,22 +58,33 @@ std::map<std::string, std::string> match_tensors(const std::vector<sharding::Par
   return result;
 }
 
-Pretrained::Pretrained(const std::filesystem::path& folder)
+Pretrained::Pretrained(const std::filesystem::path& folder, std::optional<std::uint64_t> fresh_seed)
     : spec_(parse_config(io::read_text(folder / "config.json"), (folder / "config.json").string())),
-      files_(folder),
-      stored_names_(match_tensors(parameter_groups(spec_), spec_, files_.tensors(), folder.string())) {}
+      fresh_seed_(fresh_seed) {
+  const std::vector<sharding::ParamGroup> groups = parameter_groups(spec_);
+  for (const sharding::ParamGroup& group : groups)
+    for (const sharding::Parameter& parameter : group.parameters)
+      parameters_.emplace(parameter.name, parameter);
+  if (fresh_seed_) return;
+  files_.emplace(folder);
+  stored_names_ = match_tensors(groups, spec_, files_->tensors(), folder.string());
+}
 
 std::int64_t Pretrained::elements(const std::string& parameter) const {
-  const auto stored = stored_names_.find(parameter);
-  require(stored != stored_names_.end(), "the model has no parameter {}", parameter);
-  return static_cast<std::int64_t>(files_.find(stored->second)->elements());
+  const auto found = parameters_.find(parameter);
+  require(found != parameters_.end(), "the model has no parameter {}", parameter);
+  return std::accumulate(found->second.shape.begin(), found->second.shape.end(), std::int64_t{1},
+                         std::multiplies<>());
 }
 
 void Pretrained::read(const std::string& parameter, std::uint64_t first, DType target,
                       std::span<std::byte> out) const {
-  const auto stored = stored_names_.find(parameter);
-  require(stored != stored_names_.end(), "the model has no parameter {}", parameter);
-  files_.read_as(stored->second, first, target, out);
+  const auto found = parameters_.find(parameter);
+  require(found != parameters_.end(), "the model has no parameter {}", parameter);
+  if (!fresh_seed_) return files_->read_as(stored_names_.at(parameter), first, target, out);
+  std::vector<float> values(out.size() / size_of(target));
+  fresh_weights(spec_, found->second, *fresh_seed_, static_cast<std::int64_t>(first), values);
+  io::convert_elements(DType::f32, std::as_bytes(std::span(values)), target, out);
 }
 
 }  // namespace trireme::model

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ std::map<std::string, std::string> match_tensors(const std::vector<sharding::Par
 /// A Hugging Face folder: config.json and safetensors, checked against each other when opened.
 class Pretrained {
  public:
-  explicit Pretrained(const std::filesystem::path& folder);
+  /// With a seed the folder needs no weights: they are drawn from it (`fresh_weights.h`).
+  explicit Pretrained(const std::filesystem::path& folder, std::optional<std::uint64_t> fresh_seed = {});
   const ModelSpec& spec() const { return spec_; }
   std::int64_t elements(const std::string& parameter) const;
   /// Elements [first, first + out.size() / size_of(target)) of the flattened parameter, converted to
@@ -33,7 +35,9 @@ class Pretrained {
 
  private:
   ModelSpec spec_;
-  io::WeightFiles files_;
+  std::map<std::string, sharding::Parameter> parameters_;
+  std::optional<std::uint64_t> fresh_seed_;
+  std::optional<io::WeightFiles> files_;
   std::map<std::string, std::string> stored_names_;
 };
 
