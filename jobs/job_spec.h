@@ -84,6 +84,8 @@ struct SlurmChoice {
   std::int64_t max_requeues = 0;  ///< 0: as often as they help
   bool requeue = true;
   bool find_network = true;
+  bool check_nodes = true;
+  std::string gpu;  ///< what the plan is made for; empty: what Slurm tells of the nodes
   bool operator==(const SlurmChoice&) const = default;
 };
 

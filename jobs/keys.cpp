@@ -223,6 +223,12 @@ std::vector<Key> slurm_keys() {
        "Times the job may be requeued; 0: as often as it gets on", 0, 1e6},
       {"slurm.find_network", +[](JobSpec& j) -> bool& { return j.slurm.find_network; },
        "The first node's fastest interfaces are told to NCCL, UCX and Open MPI"},
+      {"slurm.check_nodes", +[](JobSpec& j) -> bool& { return j.slurm.check_nodes; },
+       "Each node's GPUs, disks, clock and link are looked at before the ranks start; bad nodes are left "
+       "out"},
+      {"slurm.gpu", +[](JobSpec& j) -> std::string& { return j.slurm.gpu; },
+       "The kind of GPU, or cpu, that plan and submit count with: h100-80g, rtx4090; empty: what Slurm "
+       "tells"},
       {"slurm.requeue", +[](JobSpec& j) -> bool& { return j.slurm.requeue; },
        "Whether it is requeued at all"},
   };

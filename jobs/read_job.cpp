@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "jobs/check.h"
 #include "jobs/data_sets.h"
+#include "jobs/entry_words.h"
 #include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
 #include "jobs/own_words.h"
@@ -188,8 +189,9 @@ JobSpec parse_job(std::string_view text, const std::string& where, const std::ve
   JobSpec job;
   std::vector<Setting> command_line;
   for (const std::string& word : overrides) command_line.push_back(read_override(word));
-  const std::vector<Setting> settings =
+  std::vector<Setting> settings =
       in_own_words(read_settings(text, where, folder), std::move(command_line), folder, job.notes);
+  change_entries(settings);
   // What is said again later is not looked at, so that a value which is refused can be replaced.
   std::map<std::string, const Setting*> last;
   for (const Setting& setting : settings) last[canonical(setting.name)] = &setting;

@@ -49,6 +49,13 @@ class Lines {
   std::string text_;
 };
 
+/// sbatch replaces %j, %u and the like in the name of its output; %% is a plain %.
+std::string without_patterns(const std::string& path) {
+  std::string out;
+  for (const char letter : path) out += letter == '%' ? "%%" : std::string(1, letter);
+  return out;
+}
+
 void add_resources(Lines& lines, const BatchJob& job) {
   lines.option("job-name", job.name);
   lines.option("nodes", job.nodes);
@@ -66,7 +73,7 @@ void add_resources(Lines& lines, const BatchJob& job) {
   lines.option("exclude", job.exclude);
   lines.option("signal", fmt::format("USR1@{}", job.warning.count()));
   require_one_of(job.binding, {"", "none", "cores", "ldoms", "sockets"});
-  lines.option("output", job.run_folder + "/log/slurm-%j.log");
+  lines.option("output", without_patterns(job.run_folder) + "/log/slurm-%j.log");
   lines.option("open-mode", "append");
   lines.raw(job.requeue ? "#SBATCH --requeue" : "#SBATCH --no-requeue");
 }
@@ -112,16 +119,52 @@ void add_settings(Lines& lines, const BatchJob& job) {
       fmt::format("network=$({} 2>/dev/null) && eval \"$network\"", line_of(job, job.settings_command)));
 }
 
+bool looks_at_nodes(const BatchJob& job) {
+  return job.requeue && !job.health_command.empty();
+}
+
+/// A job's excluded nodes can be changed while it is pending alone, which it is from its requeue on; TERM
+/// then comes to this script before anything worse does.
+void add_health(Lines& lines, const BatchJob& job) {
+  if (!looks_at_nodes(job)) return;
+  lines.raw("\n# Each node is looked at before the ranks start; those that fail are left out from now on.");
+  lines.raw(fmt::format(
+      "sick=$(timeout -k 10 {} srun --mpi=pmix --ntasks-per-node=1 --ntasks=\"$SLURM_NNODES\" {})",
+      job.health_seconds, line_of(job, job.health_command)));
+  lines.raw(R"sh(healthy=$? sick=$(echo $sick)
+if [ "$healthy" = 75 ] && [ -n "$sick" ] && [ "$(wc -w <<<"$sick")" -lt "$SLURM_NNODES" ]; then
+  echo "$(date -Is) job $SLURM_JOB_ID leaves out $sick" | tee -a "$run/log/restarts.log" >&2
+  before=$(scontrol --oneliner show job "$SLURM_JOB_ID" | sed -n 's/.* ExcNodeList=\([^ ]*\).*/\1/p')
+  [ "$before" = "(null)" ] && before=
+  trap '' TERM
+  scontrol requeue "$SLURM_JOB_ID" && scontrol update JobId="$SLURM_JOB_ID" ExcNodeList="${before:+$before,}${sick// /,}" && sleep 60
+  exit 75
+fi)sh");
+}
+
 void add_ranks(Lines& lines, const BatchJob& job) {
   lines.raw("\n# Ranks end together. USR1 reaches them alone: they save, and end with 75.");
-  lines.raw(fmt::format("srun --mpi=pmix --kill-on-bad-exit=1{} {}",
+  lines.raw(fmt::format("start() {{ srun --mpi=pmix --kill-on-bad-exit=1{} {}; }}",
                         job.binding.empty() ? "" : " --cpu-bind=" + job.binding, line_of(job, job.command)));
-  lines.raw(R"(status=$?
+  lines.raw("told() { wc -c 2>/dev/null <\"$run/events.jsonl\"; }\ntold_before=$(told)");
+  if (looks_at_nodes(job)) {
+    lines.raw("status=75\ncase $healthy in 75 | 124 | 137) ;; *)\n  start\n  status=$? ;;\nesac");
+  } else {
+    lines.raw("start\nstatus=$?");
+  }
+  lines.raw(R"sh(
+# A socket that a lost node left behind keeps one step of this job from starting there; the next step has another name.
+case $status in 0 | 64 | 70 | 75 | 76 | 78 | 124) ;; *)
+  if [ "$(told)" = "$told_before" ]; then
+    start
+    status=$?
+  fi ;;
+esac
 
 # status.json says more than srun: a killed rank's status hides what the others found out before they ended.
 said=$(sed -n 's/.*"exit_code": *\([0-9][0-9]*\).*/\1/p' "$run/status.json" 2>/dev/null | tail -n 1)
 case $status in 0 | 64 | 70 | 75 | 76 | 78 | 124) ;; *) status=${said:-75} ;; esac
-echo "$(date -Is) job $SLURM_JOB_ID ended with $status" >>"$run/log/restarts.log")");
+echo "$(date -Is) job $SLURM_JOB_ID ended with $status" >>"$run/log/restarts.log")sh");
 }
 
 void add_requeue(Lines& lines, const BatchJob& job) {
@@ -179,6 +222,7 @@ std::string render(const BatchJob& job) {
   add_limit(lines, job);
   add_environment(lines, job);
   add_settings(lines, job);
+  add_health(lines, job);
   add_ranks(lines, job);
   if (job.requeue) add_requeue(lines, job);
   lines.raw("exit \"$status\"");

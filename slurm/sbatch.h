@@ -28,6 +28,10 @@ struct BatchJob {
   std::string binding;
   /// The words of a command that prints `export NAME=value` lines for this node's network; empty: none.
   std::vector<std::string> settings_command;
+  /// The words of a command that looks at every node before the ranks start, one process on each: it prints
+  /// the names of nodes that fail and ends with 75; empty: nobody looks.
+  std::vector<std::string> health_command;
+  int health_seconds = 300;
   std::string run_folder;
   /// The trireme program and its words, started once a rank.
   std::vector<std::string> command;

@@ -103,8 +103,8 @@ std::string gantt_svg(const std::vector<Track>& tracks) {
     rows += static_cast<int>(lanes_used(*track.schedule).size()) + 1;
   }
   std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" font-family=\"sans-serif\" "
-      "font-size=\"11\">\n",
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
+      "font-family=\"sans-serif\" font-size=\"11\">\n",
       picture_width + label_width + 10, rows * (row_height + gap) + 20);
   int y = 0;
   for (const Track& track : tracks) {

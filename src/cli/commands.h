@@ -27,6 +27,7 @@ void add_status(CLI::App& app, Run& chosen);
 void add_logs(CLI::App& app, Run& chosen);
 void add_watch(CLI::App& app, Run& chosen);
 void add_report(CLI::App& app, Run& chosen);
+void add_manual(CLI::App& app, Run& chosen);
 void add_version(CLI::App& app, Run& chosen);
 
 /// Puts the "--" before the program that `launch` starts where the user left it out, since the program's

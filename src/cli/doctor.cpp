@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/doctor_health.h"
 #include "cli/doctor_report.h"
 #include "comm/bootstrap.h"
 #include "comm/doctor/clock.h"
@@ -145,8 +146,17 @@ void add_doctor(CLI::App& app, Run& chosen) {
   command->add_flag(
       "--settings", *settings,
       "Print what NCCL, UCX and Open MPI should be told of this node's network, for a shell's eval");
-  command->callback([&chosen, json, settings] {
-    chosen = [json, settings] { return *settings ? print_settings() : examine(*json); };
+  auto health = std::make_shared<HealthWords>();
+  command->add_option(
+      "--health", health->run_folder,
+      "One rank on each node looks at what a job in this run folder needs; prints the names of "
+      "nodes that fail, and ends with 75 where one does");
+  command->add_option("--gpus", health->gpus, "With --health: GPUs that each node must have");
+  command->callback([&chosen, json, settings, health] {
+    chosen = [json, settings, health] {
+      if (!health->run_folder.empty()) return check_health(*health);
+      return *settings ? print_settings() : examine(*json);
+    };
   });
 }
 

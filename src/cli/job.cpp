@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/job_words.h"
+#include "jobs/starter_job.h"
 #include "jobs/write_job.h"
 
 namespace trireme::cli {
@@ -40,6 +41,12 @@ void add_job(CLI::App& app, Run& chosen) {
   job->footer("Example: trireme job check job.yaml");
   add_reader(*job, chosen, "show", "Print the job as trireme understands it, defaults included", show);
   add_reader(*job, chosen, "check", "Check every key and value", check);
+  CLI::App* init = job->add_subcommand("init", "Print a job file to begin with");
+  auto kind = std::make_shared<std::string>("lora");
+  init->add_option("kind", *kind, "lora, qlora or full")->capture_default_str();
+  init->footer("Example: trireme job init qlora > job.yaml");
+  init->callback(
+      [&chosen, kind] { chosen = [kind] { return fmt::print("{}", jobs::starter_job(*kind)), 0; }; });
   CLI::App* schema = job->add_subcommand("schema", "Print the JSON schema of job files, for editors");
   schema->footer("Example: trireme job schema > trireme-job.schema.json");
   schema->callback([&chosen] {

@@ -47,6 +47,7 @@ int main(int argc, char** argv) {
   cli::add_logs(app, chosen);
   cli::add_watch(app, chosen);
   cli::add_report(app, chosen);
+  cli::add_manual(app, chosen);
   cli::add_version(app, chosen);
   try {
     std::vector<std::string> words(argv + 1, argv + argc);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -37,24 +38,23 @@ jobs::JobSpec job_of(const Words& words) {
   return jobs::parse_job(text, words.subject, words.overrides, fs::current_path());
 }
 
-sharding::Choices choices_of(const Words& words, const jobs::JobSpec& job, sharding::Codec compute) {
-  sharding::Choices choices;
-  choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
-  choices.compute = compute;
-  std::string name;
-  for (const char c : words.presets + ",") {
-    if (c != ',') {
-      name += c;
-    } else if (!name.empty()) {
-      sharding::preset(name);
-      choices.presets.push_back(std::exchange(name, {}));
-    }
-  }
-  if (!choices.presets.empty()) return choices;
-  const bool adapters = job.adapter != "none";
-  for (const std::string_view preset : sharding::preset_names())
-    if (preset != "qlora_fsdp" || adapters) choices.presets.emplace_back(preset);
+/// Those that --presets names, or all that suit the job.
+sharding::Choices named_choices(const Words& words, const jobs::JobSpec& job, sharding::Codec compute) {
+  sharding::Choices choices = choices_of(job, compute);
+  if (words.presets.empty()) return choices;
+  choices.presets.clear();
+  std::istringstream names(words.presets);
+  for (std::string name; std::getline(names, name, ',');)
+    if (!name.empty()) choices.presets.emplace_back(sharding::preset(name).name);
   return choices;
+}
+
+/// What the command line leaves open, the job's section `slurm:` says.
+MachineWords machine_for(MachineWords words, const jobs::SlurmChoice& slurm) {
+  if (words.nodes == 0) words.nodes = static_cast<int>(slurm.nodes);
+  if (words.gpus_per_node == 0) words.gpus_per_node = static_cast<int>(slurm.ranks_per_node);
+  if (words.gpu.empty()) words.gpu = slurm.gpu.empty() ? "cpu" : slurm.gpu;
+  return words;
 }
 
 void write(const std::string& path, const std::string& text) {
@@ -96,18 +96,18 @@ void print_end(const Words& words, const jobs::JobSpec& job, const sharding::For
   fmt::print("\n");
 }
 
-int plan(const Words& words) {
+int plan(Words words) {
   if (!words.validate.empty()) return validate_plan(words.validate, words.machine.figures, words.json);
   if (words.subject.empty())
     fail(ExitCode::usage, "name what to plan: a job.yaml, a model's folder, its config.json or a known name");
   const jobs::JobSpec job = job_of(words);
+  words.machine = machine_for(std::move(words.machine), job.slurm);
   const sharding::Machine machine = machine_of(words.machine);
-  const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && words.machine.gpu != "cpu");
-  const sharding::Codec compute = bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32;
+  const sharding::Codec compute = planned_compute_type(job, words.machine.gpu);
   const sharding::Extent extent{words.machine.nodes * words.machine.gpus_per_node,
                                 words.machine.gpus_per_node};
   const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute);
-  const sharding::Choices choices = choices_of(words, job, compute);
+  const sharding::Choices choices = named_choices(words, job, compute);
 
   if (words.search) {
     const sharding::Ranking ranking = sharding::search(planned.subject(), machine, extent, choices);
@@ -164,13 +164,19 @@ void add_plan(CLI::App& app, Run& chosen) {
   CLI::App* command =
       app.add_subcommand("plan", "Foretell memory and time of a job on a machine, without running it");
   auto words = std::make_shared<Words>();
+  words->machine.nodes = words->machine.gpus_per_node = 0;
+  words->machine.gpu.clear();
   command->add_option("subject", words->subject,
                       "A job.yaml, a model's folder, its config.json, or a known model such as llama-3-70b");
   command->add_option("key=value", words->overrides, "Changes to the job: placement=zero3 sequence_len=4096");
-  command->add_option("--nodes", words->machine.nodes, "Nodes")->check(CLI::Range(1, 1 << 20));
-  command->add_option("--gpus-per-node", words->machine.gpus_per_node, "Ranks of each node, one a device")
+  command->add_option("--nodes", words->machine.nodes, "Nodes; those of slurm.nodes otherwise")
+      ->check(CLI::Range(1, 1 << 20));
+  command
+      ->add_option("--gpus-per-node", words->machine.gpus_per_node,
+                   "Ranks of each node, one a device; slurm.ranks_per_node otherwise")
       ->check(CLI::Range(1, 1024));
-  command->add_option("--gpu", words->machine.gpu, "The device: h100-80g, a100-40g, cpu, …");
+  command->add_option("--gpu", words->machine.gpu,
+                      "The device: h100-80g, a100-40g, cpu, …; slurm.gpu otherwise");
   command->add_option("--software", words->machine.software,
                       "Whose shares of the peak: trireme, eager (FSDP), compiled");
   command->add_option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");

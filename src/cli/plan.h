@@ -36,6 +36,11 @@ model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions);
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
                              sharding::Codec compute);
 
+/// bf16 where the job says so or the device is faster with it; fp16 takes the same room.
+sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string& gpu);
+/// All placements that suit the job, at its rows a step.
+sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute);
+
 void print_forecast(const sharding::Forecast& forecast, const sharding::Machine& machine);
 void print_ranking(const sharding::Ranking& ranking);
 std::string json_of(const sharding::Forecast& forecast);

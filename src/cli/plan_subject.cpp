@@ -14,6 +14,7 @@
 #include "model/work.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
+#include "sharding/presets.h"
 
 namespace trireme::cli {
 namespace {
@@ -25,6 +26,10 @@ sharding::Model build(const jobs::JobSpec& job, const model::ModelSpec& spec, sh
                             lora_of(job));
 }
 
+bool has_byte_states(const jobs::JobSpec& job) {
+  return job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit";
+}
+
 }  // namespace
 
 Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute)
@@ -33,6 +38,7 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
   subject_.model = &model_;
   subject_.quantised = &quantised_;
   subject_.states = states_of(job);
+  if (has_byte_states(job)) subject_.granule = optim::AdamW8({}).granule();
   const DType dtype = sharding::dtype_of(compute);
   subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len](std::int64_t rows) {
     return model::work_of(spec, {rows, sequence, dtype}, lora);
@@ -41,7 +47,7 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
 
 std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {
   if (job.optimizer == "sgd") return optim::Sgd({}).states();
-  return optim::AdamW({}).states();
+  return has_byte_states(job) ? optim::AdamW8({}).states() : optim::AdamW({}).states();
 }
 
 model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) {
@@ -57,6 +63,20 @@ model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) 
   fail(ExitCode::configuration,
        "{}: is neither a folder with a config.json nor a model of the table; known are {}", base_model,
        fmt::join(model::known_model_names(), ", "));
+}
+
+sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string& gpu) {
+  const bool halves = job.fp16 || job.bf16 == "true" || (job.bf16 == "auto" && gpu != "cpu");
+  return halves ? sharding::Codec::bf16 : sharding::Codec::fp32;
+}
+
+sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) {
+  sharding::Choices choices;
+  choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
+  choices.compute = compute;
+  for (const std::string_view preset : sharding::preset_names())
+    if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
+  return choices;
 }
 
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,

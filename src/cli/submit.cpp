@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/job_words.h"
 #include "cli/run_folder.h"
+#include "cli/submit_plan.h"
 #include "core/error.h"
 #include "jobs/write_job.h"
 #include "slurm/queue.h"
@@ -28,6 +29,7 @@ constexpr std::array shortcuts{
     Shortcut{"--nodes", "nodes", "Nodes"},
     Shortcut{"--ranks-per-node", "ranks_per_node", "Ranks on each node"},
     Shortcut{"--gpus-per-node", "gpus_per_node", "GPUs on each node"},
+    Shortcut{"--gpu", "gpu", "The kind of GPU that the plan counts with"},
     Shortcut{"--cpus-per-rank", "cpus_per_rank", "Cores of each rank"},
     Shortcut{"--mem", "memory_per_node", "Host memory of each node, as sbatch reads it"},
     Shortcut{"--time", "time_limit", "Time limit, as sbatch reads it"},
@@ -48,7 +50,7 @@ constexpr std::array shortcuts{
 struct Words {
   JobWords job;
   std::array<std::string, shortcuts.size()> given;
-  bool dry_run = false;
+  bool dry_run = false, without_plan = false;
 };
 
 jobs::JobSpec read(Words words) {
@@ -81,6 +83,13 @@ slurm::BatchJob batch_of(const jobs::JobSpec& job) {
   batch.run_folder = fs::absolute(job.output_dir).lexically_normal().string();
   const std::string program = fs::read_symlink("/proc/self/exe").string();
   batch.command = {program, "train", batch.run_folder + "/submitted.yaml"};
+  if (wish.check_nodes) {
+    batch.health_command = {program, "doctor", "--health", batch.run_folder};
+    if (wish.gpus_per_node > 0) {
+      batch.health_command.emplace_back("--gpus");
+      batch.health_command.push_back(std::to_string(wish.gpus_per_node));
+    }
+  }
   if (wish.find_network) batch.settings_command = {program, "doctor", "--settings"};
   return batch;
 }
@@ -97,6 +106,7 @@ void keep(const jobs::JobSpec& job, const std::string& script, const fs::path& r
 
 int submit_job(const Words& words) {
   jobs::JobSpec job = read(words);  // every mistake is found here, not after a night in the queue
+  if (!words.without_plan) foretell(job);
   const slurm::BatchJob batch = batch_of(job);
   job.output_dir = batch.run_folder;
   const std::string script = slurm::render(batch);
@@ -130,6 +140,7 @@ void add_submit(CLI::App& app, Run& chosen) {
     command->add_option(shortcuts[i].option, words->given[i],
                         fmt::format("{} (slurm.{})", shortcuts[i].about, shortcuts[i].key));
   command->add_flag("--dry-run", words->dry_run, "Print the batch file instead");
+  command->add_flag("--without-plan", words->without_plan, "Submit also what trireme plan says does not fit");
   command->footer(
       "Example: trireme submit job.yaml --nodes 4 --ranks-per-node 8 --gpus-per-node 8 --time 24:00:00");
   command->callback([&chosen, words] { chosen = [words] { return submit_job(*words); }; });

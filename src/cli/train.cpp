@@ -9,6 +9,8 @@
 #include "cli/commands.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
+#include "cli/memory_record.h"
+#include "cli/memory_watch.h"
 #include "cli/open_data.h"
 #include "cli/run_folder.h"
 #include "cli/traced_step.h"
@@ -99,6 +101,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
                 engine.pipe() ? fmt::format(" by {}", engine.pipe()->engine().backend()) : "");
     if (resumed) log::info("goes on after step {}, from the checkpoint of it", trainer.state().step);
     folder.emplace(job, world, trainer.state().step, settings.total_steps);
+    write_memory_record(job, model, world, shape);
   }
   const train::StopRequest stop;
   bool stopped = false;
@@ -180,6 +183,7 @@ int train_job(const Words& words) {
   std::optional<io::RunLock> lock;
   if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
   const OpenedData data = open_data(job, world.rank() == 0);
+  const MemoryWatch memory_watch(job.output_dir, world.rank());
   Watch watch(job, world);
   if (!watch) return train_on(world, watch, job, data, words.trace);
   comm::WatchedWorld watched(world, *watch);

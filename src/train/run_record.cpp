@@ -101,6 +101,8 @@ RunRecord read_run(const std::filesystem::path& folder) {
          folder.string());
   run.events = read_events(folder);
   run.job = whole(folder / "job.yaml");
+  run.memory = whole(folder / "memory.json");
+  run.gantt = whole(folder / "trace.svg");
   for (const auto& [key, value] : object_from(whole(folder / "environment.json")))
     run.environment.emplace_back(key,
                                  value.is_string() ? std::string(value.as_string()) : json::serialize(value));

@@ -36,7 +36,10 @@ stop() {
     [ -f "$file" ] && kill "$(cat "$file")" 2>/dev/null || true
   done
   sleep 0.3
-  pkill -KILL -f "slurmstepd.*" -P 1 2>/dev/null || true
+  # Whatever was started in this cluster carries its folder's name.
+  for file in /proc/[0-9]*/environ; do
+    if grep -qzxF "CLUSTER_DIR=$dir" "$file" 2>/dev/null && [ "$file" != /proc/$$/environ ]; then file=${file#/proc/}; kill -9 "${file%/environ}" 2>/dev/null || true; fi
+  done
   for file in "$dir"/slurmd.*.pid "$dir"/slurmctld.pid "$dir"/munged.pid; do
     [ -f "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null || true
   done
@@ -61,7 +64,7 @@ SlurmctldHost=$(hostname)(127.0.0.1)
 SlurmctldPort=$(free_port)
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket=$dir/munge.socket,cred_expire=3
+AuthInfo=socket=$dir/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$dir/state
 SlurmdSpoolDir=$dir/spool.%n

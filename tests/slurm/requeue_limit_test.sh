@@ -31,8 +31,6 @@ scontrol requeue "$job"
 for _ in $(seq 200); do
   first_line
   [[ $state == *"restarted 1 times"* && $state == *RUNNING* ]] && grep -q '"event":"resume"' "$dir/run/events.jsonl" && break
-  # Slurm holds a requeued job back for two minutes, by when the old start's credentials are void; here they are so after three seconds.
-  [[ $state == *BeginTime* ]] && sleep 4 && scontrol update JobId="$job" StartTime=now
   sleep 0.2
 done
 grep -q '"event":"resume"' "$dir/run/events.jsonl" || fail "the requeued job did not resume: $state"

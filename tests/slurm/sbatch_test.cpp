@@ -31,7 +31,7 @@ TEST(Sbatch, SaysWhatIsSetAndLeavesOutTheRest) {
   EXPECT_THAT(text, HasSubstr("#SBATCH --gpus-per-node=8\n"));
   EXPECT_THAT(text, HasSubstr("#SBATCH --account=physics\n"));
   EXPECT_THAT(text, HasSubstr("#SBATCH --signal=USR1@120\n"));
-  EXPECT_THAT(text, HasSubstr("srun --mpi=pmix --kill-on-bad-exit=1 trireme train job.yaml\n"));
+  EXPECT_THAT(text, HasSubstr("start() { srun --mpi=pmix --kill-on-bad-exit=1 trireme train job.yaml; }\n"));
   EXPECT_THAT(text, Not(HasSubstr("--partition")));
   EXPECT_THAT(text, Not(HasSubstr("--time")));
 }
@@ -43,6 +43,23 @@ TEST(Sbatch, IsValidShell) {
   job.container = "image.sif";
   const ProcessResult checked = run_process({"bash", "-n"}, render(job));
   EXPECT_EQ(checked.status, 0) << checked.errors;
+}
+
+TEST(Sbatch, LooksAtNodesBeforeTheRanksStart) {
+  BatchJob job = small_job();
+  job.health_command = {"trireme", "doctor", "--health", "/runs/one"};
+  const std::string text = render(job);
+  EXPECT_EQ(run_process({"bash", "-n"}, text).status, 0);
+  EXPECT_LT(text.find("doctor --health /runs/one"), text.find("\nstatus=75\n"));
+  EXPECT_THAT(text, HasSubstr("ExcNodeList="));
+  job.requeue = false;
+  EXPECT_THAT(render(job), Not(HasSubstr("doctor")));
+}
+
+TEST(Sbatch, OutputHasNoPatternsButTheJobsNumber) {
+  BatchJob job = small_job();
+  job.run_folder = "/runs/50%j";
+  EXPECT_THAT(render(job), HasSubstr("#SBATCH --output=/runs/50%%j/log/slurm-%j.log\n"));
 }
 
 TEST(Sbatch, HostileWordsComeBackUnchangedFromTheShell) {

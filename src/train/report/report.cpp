@@ -10,6 +10,7 @@
 
 #include "core/bytes.h"
 #include "train/report/chart.h"
+#include "train/report/memory_bars.h"
 #include "train/report/screen.h"
 #include "train/report/style.h"
 
@@ -156,6 +157,28 @@ std::string environment(const std::vector<RunRecord>& runs) {
   return out + "</table>\n";
 }
 
+std::string memory(const std::vector<RunRecord>& runs) {
+  std::string out;
+  for (const RunRecord& run : runs) {
+    const std::string bars = memory_bars(run.memory);
+    if (bars.empty()) continue;
+    out += fmt::format("<figure class=\"memory\"><figcaption>{}</figcaption>{}</figure>\n",
+                       escaped(name_of(run)), bars);
+  }
+  return out.empty() ? "" : "<h2>Memory of the first rank, by tier</h2>\n" + out;
+}
+
+/// The picture is drawn by `train --trace`; what could act in a page is no picture of ours.
+std::string gantt(const std::vector<RunRecord>& runs) {
+  std::string out;
+  for (const RunRecord& run : runs) {
+    if (!run.gantt.starts_with("<svg ") || run.gantt.find("<script") != std::string::npos) continue;
+    out += fmt::format("<figure class=\"gantt\"><figcaption>{}</figcaption>{}</figure>\n",
+                       escaped(name_of(run)), run.gantt);
+  }
+  return out.empty() ? "" : "<h2>A step, as it ran over as it was foretold</h2>\n" + out;
+}
+
 std::string configuration(const std::vector<RunRecord>& runs) {
   std::string out = "<h2>What it was told</h2>\n";
   for (const RunRecord& run : runs)
@@ -178,7 +201,8 @@ std::string report_page(const std::vector<RunRecord>& runs) {
   page += fmt::format("<h1>{}</h1>\n<div class=\"faint\">trireme report, {}</div>\n<div class=\"cards\">\n",
                       escaped(title), date_and_time(seconds_since_1970()));
   for (std::size_t i = 0; i < runs.size(); ++i) page += card(runs[i], i);
-  page += "</div>\n" + charts(runs) + events(runs) + environment(runs) + configuration(runs);
+  page += "</div>\n" + charts(runs) + memory(runs) + gantt(runs) + events(runs) + environment(runs) +
+          configuration(runs);
   return page + "<script>" + std::string(report_script()) + "</script>\n</body></html>\n";
 }
 

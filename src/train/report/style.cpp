@@ -29,6 +29,11 @@ figcaption { font-weight: 600; margin-bottom: 4px; } svg { width: 100%; height: 
 .b0 { background: var(--c0); } .b1 { background: var(--c1); } .b2 { background: var(--c2); } .b3 { background: var(--c3); } .b4 { background: var(--c4); } .b5 { background: var(--c5); }
 .mark { stroke: var(--faint); stroke-dasharray: 3 4; stroke-width: 1.2; } .mark.failed, .mark.lost { stroke: var(--bad); }
 .pointer { stroke: var(--ink); opacity: 0; } .readout { min-height: 22px; font-size: 13px; color: var(--faint); font-variant-numeric: tabular-nums; }
+.memory, .gantt { margin-bottom: 14px; overflow-x: auto; } .gantt svg { min-width: 900px; } .gantt text { fill: var(--ink); }
+.tier { display: flex; gap: 14px; margin: 8px 0 14px; } .tiername { width: 60px; flex: none; font-weight: 600; } .bars { flex: 1; min-width: 0; }
+.bar { display: flex; height: 18px; margin-bottom: 3px; background: var(--line); border-radius: 4px; overflow: hidden; } .bar span { display: block; height: 100%; }
+.measured { background: var(--faint); } .legend { font-size: 12.5px; color: var(--faint); } .legend span { margin-right: 10px; white-space: nowrap; }
+.legend .dot { display: inline-block; margin-right: 4px; width: 9px; height: 9px; }
 table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 td, th { text-align: left; padding: 6px 12px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; } th { font-weight: 600; border-top: 0; }
 tr.differs td { background: color-mix(in srgb, var(--c4) 12%, transparent); }

@@ -1,0 +1,54 @@
+#include "cli/memory_record.h"
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "cli/lora.h"
+#include "cli/plan.h"
+#include "cli/step_report.h"
+#include "core/log.h"
+#include "model/work.h"
+
+namespace trireme::cli {
+namespace {
+
+namespace json = boost::json;
+
+sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
+                                  const train::BatchShape& shape) {
+  sharding::Engine& engine = model.engine();
+  sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
+  setting.options.micro_batches = static_cast<int>(shape.micro_batches);
+  // Not the engine's own, which all ranks ask for together.
+  const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
+  const auto work = model::work_of(
+      model.spec(), {job.micro_batch_size, job.sequence_len, sharding::dtype_of(model.compute())},
+      lora_of(job));
+  return forecast_memory(engine.blueprint(), setting.placement, schedule, states_of(job), work);
+}
+
+}  // namespace
+
+void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
+                         const train::BatchShape& shape) {
+  json::array lines;
+  try {
+    const sharding::MemoryForecast forecast = foretold(job, model, world, shape);
+    for (const auto* part : {&forecast.standing, &forecast.passing})
+      for (const sharding::MemoryLine& line : *part)
+        if (line.bytes > 0)
+          lines.push_back({{"what", line.what}, {"tier", name_of(line.tier)}, {"bytes", line.bytes}});
+  } catch (const std::exception& error) {
+    log::warning("memory is not foretold: {}", error.what());
+  }
+  const sharding::MemoryUse use = model.engine().memory();
+  const json::object record{{"foretold", std::move(lines)},
+                            {"measured",
+                             {{"device", use.states + use.parameter_slots + use.gradient_slots},
+                              {"host", use.tiers.host},
+                              {"nvme", use.tiers.nvme}}}};
+  std::ofstream(std::filesystem::path(job.output_dir) / "memory.json") << json::serialize(record) << '\n';
+}
+
+}  // namespace trireme::cli

@@ -1,0 +1,11 @@
+#pragma once
+#include "cli/loaded_model.h"
+
+namespace trireme::cli {
+
+/// Writes `memory.json` of the run folder: what the first rank was foretold to hold, by tier and purpose,
+/// beside what the engine allocated.
+void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
+                         const train::BatchShape& shape);
+
+}  // namespace trireme::cli

@@ -1,0 +1,88 @@
+#include "train/report/memory_bars.h"
+
+#include <boost/json.hpp>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/bytes.h"
+#include "train/report/chart.h"
+
+namespace trireme::train {
+namespace {
+
+namespace json = boost::json;
+
+struct Piece {
+  std::string what;
+  double bytes = 0;
+};
+struct TierBar {
+  std::string tier;
+  std::vector<Piece> foretold;
+  double measured = 0;
+
+  double total() const {
+    double sum = 0;
+    for (const Piece& piece : foretold) sum += piece.bytes;
+    return sum;
+  }
+};
+
+double number(const json::object& object, std::string_view key) {
+  const json::value* found = object.if_contains(key);
+  return found && found->is_number() ? found->to_number<double>() : 0;
+}
+std::string text(const json::object& object, std::string_view key) {
+  const json::value* found = object.if_contains(key);
+  return found && found->is_string() ? std::string(found->get_string()) : "";
+}
+
+std::vector<TierBar> bars_of(const std::string& record) {
+  std::vector<TierBar> bars{{"device", {}, 0}, {"host", {}, 0}, {"nvme", {}, 0}};
+  boost::system::error_code problem;
+  const json::value value = json::parse(record, problem);
+  if (problem || !value.is_object()) return {};
+  const json::value* foretold = value.get_object().if_contains("foretold");
+  const json::value* measured = value.get_object().if_contains("measured");
+  for (TierBar& bar : bars) {
+    if (foretold && foretold->is_array())
+      for (const json::value& line : foretold->get_array())
+        if (line.is_object() && text(line.get_object(), "tier") == bar.tier)
+          bar.foretold.push_back({text(line.get_object(), "what"), number(line.get_object(), "bytes")});
+    if (measured && measured->is_object()) bar.measured = number(measured->get_object(), bar.tier);
+  }
+  std::erase_if(bars, [](const TierBar& bar) { return bar.total() == 0 && bar.measured == 0; });
+  return bars;
+}
+
+}  // namespace
+
+std::string memory_bars(const std::string& record) {
+  constexpr int colours = 6;
+  std::string out;
+  for (const TierBar& bar : bars_of(record)) {
+    const double whole = std::max(bar.total(), bar.measured);
+    out += fmt::format(
+        "<div class=\"tier\"><span class=\"tiername\">{}</span><div class=\"bars\"><div class=\"bar\">",
+        escaped(bar.tier));
+    int index = 0;
+    std::string legend;
+    for (const Piece& piece : bar.foretold) {
+      const int colour = index++ % colours;
+      const std::string said = fmt::format("{} {}", escaped(piece.what), escaped(human_bytes(piece.bytes)));
+      out += fmt::format("<span class=\"b{}\" style=\"width:{:.3f}%\" title=\"{}\"></span>", colour,
+                         100 * piece.bytes / whole, said);
+      legend += fmt::format("<span><i class=\"dot b{}\"></i>{}</span> ", colour, said);
+    }
+    out += fmt::format(
+        "</div><div class=\"bar\"><span class=\"measured\" style=\"width:{:.3f}%\"></span></div><div "
+        "class=\"legend\">foretold {} at the peak, {} allocated before the first step: "
+        "{}</div></div></div>\n",
+        100 * bar.measured / whole, escaped(human_bytes(bar.total())), escaped(human_bytes(bar.measured)),
+        legend);
+  }
+  return out;
+}
+
+}  // namespace trireme::train
