@@ -4,7 +4,7 @@
 set -euo pipefail
 trireme=$1 golden=$2
 export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
+dir=$(mktemp -d -p /tmp)  # seen by all hosts, unlike TMPDIR
 trap 'rm -rf "$dir"' EXIT
 fail() { echo "$1"; tail -n 8 "$dir"/*.log; exit 1; }
 cat >"$dir/job.yaml" <<YAML

@@ -13,7 +13,7 @@ trap 'rm -rf "$dir"' EXIT
 fail() { echo "$1"; exit 1; }
 python3 "$make_run" "$dir/long" 100000 1000
 python3 "$make_run" "$dir/short" 4000 16
-"$trireme" plan llama-3-70b --nodes 4 --gpus-per-node 8 --gpu h100-80g placement=hpz gradient_checkpointing=true --gantt "$dir/long/trace.svg" >"$dir/plan" || true
+"$trireme" plan llama-3-70b --nodes 16 --gpus-per-node 8 --gpu h100-80g placement=hpz gradient_checkpointing=true --gantt "$dir/long/trace.svg" >"$dir/plan" || true
 [ -s "$dir/long/trace.svg" ] || fail "no planned picture: $(tail -n 2 "$dir/plan")"
 "$trireme" report "$dir/long" "$dir/short" -o "$dir/page.html" >"$dir/said"
 size=$(stat -c %s "$dir/page.html")

@@ -119,7 +119,13 @@ std::string events(const std::vector<RunRecord>& runs) {
           "<tr><td colspan=\"5\" class=\"faint\">{} earlier ones of {} are in events.jsonl</td></tr>\n",
           first, escaped(name_of(runs[i])));
     for (; first < runs[i].events.size(); ++first, ++count) {
-      const RunEvent& event = runs[i].events[first];
+      RunEvent event = runs[i].events[first];
+      std::size_t alike = 0;
+      for (; event.kind == "save" && first + 1 < runs[i].events.size() &&
+             runs[i].events[first + 1].kind == "save";
+           ++first, ++alike)
+        event = runs[i].events[first + 1];
+      if (alike > 0) event.text += fmt::format(", and {} before it", alike);
       rows += fmt::format(
           "<tr><td><span class=\"dot b{}\" style=\"display:inline-block\"></span></td><td>{}</td><td "
           "class=\"{}\">{}</td><td>{}</td><td>{}</td></tr>\n",
