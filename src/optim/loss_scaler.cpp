@@ -20,9 +20,13 @@ bool LossScaler::after_step(bool overflow) {
       --hysteresis_left_;
     }
     last_overflow_ = steps_;
-  } else if ((steps_ - last_overflow_) % settings_.loss_scale_window == 0) {
-    hysteresis_left_ = settings_.hysteresis;
-    scale_ *= settings_.scale_factor;
+  } else {
+    // DeepSpeed does not count the first sound step.
+    const std::int64_t sound = steps_ - last_overflow_ - 1;
+    if (sound > 0 && sound % settings_.loss_scale_window == 0) {
+      hysteresis_left_ = settings_.hysteresis;
+      scale_ *= settings_.scale_factor;
+    }
   }
   ++steps_;
   return can_shrink;

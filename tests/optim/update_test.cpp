@@ -130,6 +130,8 @@ TEST(LossScaler, HalvesAfterTheHysteresisAndDoublesAfterTheWindow) {
   EXPECT_TRUE(scaler.after_step(true));
   EXPECT_EQ(scaler.scale(), 8);
   for (int step = 0; step < 3; ++step) scaler.after_step(false);
+  EXPECT_EQ(scaler.scale(), 8);
+  scaler.after_step(false);
   EXPECT_EQ(scaler.scale(), 16);
 }
 
