@@ -1,7 +1,12 @@
 #include "io/weight_files.h"
 
+#include <algorithm>
+#include <atomic>
 #include <boost/json/value.hpp>
+#include <exception>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "core/error.h"
 #include "io/strict_json.h"
@@ -11,6 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+
+/// Of a large page, so that no two threads wait for the same one.
+constexpr std::size_t bytes_a_piece = std::size_t{1} << 21;
 
 /// An index from elsewhere must not make us open files outside its folder.
 bool is_plain_name(const std::string& name) {
@@ -88,6 +96,39 @@ void WeightFiles::read_as(std::string_view name, std::uint64_t first, DType targ
   const auto place = places_.find(name);
   require(place != places_.end(), "reading tensor {}, which no weight file holds", name);
   files_[place->second.file].read_as(*place->second.tensor, first, target, out);
+}
+
+void WeightFiles::read(std::span<const WeightSlice> slices, int threads) const {
+  std::vector<WeightSlice> pieces;
+  for (const WeightSlice& slice : slices) {
+    const std::size_t elements = slice.out.size() / size_of(slice.target),
+                      most = bytes_a_piece / size_of(slice.target);
+    for (std::size_t begin = 0; begin < elements; begin += most) {
+      const std::size_t count = std::min(most, elements - begin);
+      pieces.push_back({slice.name, slice.first + begin, slice.target,
+                        slice.out.subspan(begin * size_of(slice.target), count * size_of(slice.target))});
+    }
+  }
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (std::size_t i; (i = next++) < pieces.size();)
+        read_as(pieces[i].name, pieces[i].first, pieces[i].target, pieces[i].out);
+    } catch (...) {
+      next = pieces.size();
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    const auto useful = std::min<std::size_t>(static_cast<std::size_t>(std::max(threads, 1)), pieces.size());
+    for (std::size_t i = 1; i < useful; ++i) helpers.emplace_back(work);
+    work();
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 std::uint64_t WeightFiles::bytes() const {

@@ -109,6 +109,7 @@ struct JobSpec {
   bool train_on_inputs = false;
   std::string excess_length_strategy = "drop";
   std::string chat_template = "tokenizer_default";
+  std::string chat_template_date = "2024-07-26";
   std::string chat_template_jinja;  ///< a template, or the file of one
   std::vector<std::string> eot_tokens;
   double val_set_size = 0;      ///< below 1 a share of the documents, else a number of them

@@ -44,6 +44,8 @@ std::vector<Key> training_keys() {
        .choices = {"drop", "truncate", "split"}},
       {"chat_template", +[](JobSpec& j) -> std::string& { return j.chat_template; },
        "How conversations become text: tokenizer_default (the model's own), chatml, llama3, or jinja"},
+      {"chat_template_date", +[](JobSpec& j) -> std::string& { return j.chat_template_date; },
+       "The day that strftime_now tells a chat template: today, or a day like 2024-07-26"},
       {"val_set_size", +[](JobSpec& j) -> double& { return j.val_set_size; },
        "Documents kept for evaluation: a share below 1, or a number of them", 0, 1e9},
       {"eval_steps", +[](JobSpec& j) -> std::int64_t& { return j.eval_steps; },

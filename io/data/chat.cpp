@@ -1,6 +1,7 @@
 #include "io/data/chat.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/error.h"
 #include "io/data/conversation.h"
@@ -12,8 +13,17 @@ namespace {
 /// Noncharacters of Unicode, so no text is expected to hold them.
 constexpr std::string_view content_begins = "\uFDD0", content_ends = "\uFDD1", placeholder = "\uFDD2";
 
-/// What a template's strftime_now() tells: the same at every start and on every rank, as tokens must be.
-constexpr std::chrono::sys_seconds fixed_day{std::chrono::sys_days{std::chrono::year{2024} / 7 / 26}};
+std::chrono::sys_seconds start_of_day(const std::string& date) {
+  int year = 0, month = 0, day = 0, length = 0;
+  const bool read = std::sscanf(date.c_str(), "%4d-%2d-%2d%n", &year, &month, &day, &length) == 3;
+  const std::chrono::year_month_day parsed{std::chrono::year{year},
+                                           std::chrono::month{static_cast<unsigned>(month)},
+                                           std::chrono::day{static_cast<unsigned>(day)}};
+  if (!read || static_cast<std::size_t>(length) != date.size() || !parsed.ok())
+    fail(ExitCode::configuration, "chat_template_date must be today or a day like 2024-07-26, not \"{}\"",
+         date.substr(0, 40));
+  return std::chrono::sys_days{parsed};
+}
 
 std::size_t common_begin(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(
@@ -55,6 +65,7 @@ Chat::Chat(const ChatFormat& format, const std::filesystem::path& folder, const 
            bool train_on_inputs)
     : format_(format),
       train_on_inputs_(train_on_inputs),
+      day_(start_of_day(format.date)),
       template_(chat_template_source(format, folder), "the chat template " + format.chat_template) {
   const TokenizerConfig config(folder);
   for (const auto& [name, token] : config.special_tokens()) tokens_.emplace_back(name, jinja::Value(token));
@@ -70,7 +81,7 @@ std::string Chat::text_of(const Conversation& conversation, const std::vector<ji
   context.emplace_back("documents", jinja::Value());
   context.emplace_back("add_generation_prompt", false);
   try {
-    return template_.render(jinja::make_mapping(std::move(context)), fixed_day);
+    return template_.render(jinja::make_mapping(std::move(context)), day_);
   } catch (const Error& error) {
     fail(ExitCode::damaged, "{}: {}", conversation.where, error.what());
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/json/object.hpp>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -45,6 +46,7 @@ class Chat {
 
   ChatFormat format_;
   bool train_on_inputs_;
+  std::chrono::sys_seconds day_;
   Template template_;
   std::vector<std::pair<std::string, jinja::Value>> tokens_;
   std::int32_t end_token_ = -1;

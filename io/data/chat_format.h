@@ -13,6 +13,9 @@ struct ChatFormat {
   /// "tokenizer_default": the model folder's own; "jinja": `source`; or one that is built in.
   std::string chat_template = "tokenizer_default";
   std::string source{};
+  /// The day that strftime_now() tells, as YYYY-MM-DD: the same at every start and on every rank, as tokens
+  /// must be.
+  std::string date = "2024-07-26";
   /// A system message may stand beside the messages.
   std::string field_messages = "messages", field_tools = "tools", field_system = "system";
   std::string role_field = "role", content_field = "content";

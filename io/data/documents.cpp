@@ -13,7 +13,8 @@ namespace trireme::io {
 namespace {
 
 void add_within(Documents& documents, const RowTokens& tokens, const TextRules& rules, bool is_completion) {
-  const auto& [ids, scored] = tokens;
+  const std::vector<std::int32_t>& ids = tokens.ids;
+  const std::vector<std::uint8_t>& scored = tokens.scored;
   const std::uint64_t longest = rules.longest;
   const TooLong choice = is_completion ? TooLong::split : rules.too_long;
   const auto add = [&](std::size_t begin, std::size_t end) {

@@ -38,6 +38,7 @@ json::object describe(const PromptFormat& format) {
       {"roles", roles},
       {"roles_to_train", json::value_from(chat.roles_to_train)},
       {"train_on_eos", static_cast<int>(chat.train_on_eos)},
+      {"date", chat.source.find("strftime_now") == std::string::npos ? "" : chat.date},
       {"eot_tokens", json::value_from(chat.eot_tokens)},
       {"drop_system_message", chat.drop_system_message}};
 }

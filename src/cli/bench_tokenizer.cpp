@@ -4,13 +4,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 #include <fmt/format.h>
 
 #include "cli/bench_commands.h"
 #include "core/error.h"
-#include "io/tokenizer/tokenizer.h"
+#include "io/tokenizer/encode_batch.h"
 #include "io/tokenizer/unicode.h"
 
 namespace trireme::cli {
@@ -43,25 +42,6 @@ std::vector<std::string> read_texts(const std::string& path) {
   return texts;
 }
 
-std::size_t encode_all(const io::Tokenizer& tokenizer, const std::vector<std::string>& texts, int threads) {
-  std::vector<std::size_t> counts(static_cast<std::size_t>(threads));
-  std::atomic<std::size_t> next{0};
-  std::vector<std::jthread> workers;
-  for (int thread = 0; thread < threads; ++thread) {
-    workers.emplace_back([&, thread] {
-      const auto cache = io::Tokenizer::make_cache();
-      std::size_t own = 0;
-      for (std::size_t i; (i = next++) < texts.size();)
-        own += tokenizer.encode(texts[i], true, *cache).size();
-      counts[static_cast<std::size_t>(thread)] = own;
-    });
-  }
-  workers.clear();
-  std::size_t total = 0;
-  for (const std::size_t count : counts) total += count;
-  return total;
-}
-
 int run(const Options& options) {
   const io::Tokenizer tokenizer = io::Tokenizer::from_file(options.tokenizer);
   const std::vector<std::string> texts = read_texts(options.text);
@@ -70,9 +50,11 @@ int run(const Options& options) {
   std::vector<double> seconds;
   for (int i = 0; i <= options.runs; ++i) {  // the first one warms up
     const auto start = std::chrono::steady_clock::now();
-    tokens = encode_all(tokenizer, texts, options.threads);
+    const auto encoded = io::encode_batch(tokenizer, texts, true, options.threads);
     if (i > 0)
       seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    tokens = 0;
+    for (const auto& text : encoded) tokens += text.size();
   }
   std::sort(seconds.begin(), seconds.end());
   const double median = seconds[seconds.size() / 2];

@@ -14,10 +14,10 @@
 #include "io/checkpoint/checkpoint.h"
 #include "jobs/read_job.h"
 #include "model/layout.h"
-#include "model/nf4.h"
-#include "model/pretrained.h"
 #include "train/adapter_folder.h"
 #include "train/model_folder.h"
+#include "train/nf4_source.h"
+#include "train/pretrained.h"
 
 namespace trireme::cli {
 namespace {
@@ -102,8 +102,8 @@ class Result {
     }
   }
 
-  model::Pretrained base_;
-  model::Nf4Source four_bits_;
+  train::Pretrained base_;
+  train::Nf4Source four_bits_;
   std::set<std::string> in_four_bits_;
   const io::Checkpoint& checkpoint_;
   std::optional<model::LoraSettings> lora_;

@@ -19,6 +19,7 @@
 #include "offload/host/numa.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
+#include "train/nf4_source.h"
 
 namespace trireme::cli {
 namespace {
@@ -133,13 +134,14 @@ train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
 
 LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch)
     : compute_(compute_type(job)),
-      pretrained_((watch.slow_phase("open the model"), job.base_model), fresh_seed_of(job)),
+      pretrained_((watch.slow_phase("open the model"), job.base_model), fresh_seed_of(job),
+                  at::get_num_threads()),
       adapter_(adapter_of(job, pretrained_.spec())),
       engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
               jobs::placement_of(job, compute_), optimizer_of(job), world,
               engine_options(job, world, jobs::placement_of(job, compute_))) {
   watch.slow_phase("load");
-  model::Nf4Source in_four_bits(pretrained_);
+  train::Nf4Source in_four_bits(pretrained_);
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
     if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);
     if (!model::is_lora_a(parameter.name) && !model::is_lora_b(parameter.name))

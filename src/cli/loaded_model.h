@@ -3,10 +3,10 @@
 
 #include "cli/watch.h"
 #include "jobs/job_spec.h"
-#include "model/pretrained.h"
 #include "sharding/engine.h"
 #include "train/adapter_folder.h"
 #include "train/batches.h"
+#include "train/pretrained.h"
 
 namespace trireme::cli {
 
@@ -25,7 +25,7 @@ class LoadedModel {
 
  private:
   sharding::Codec compute_;
-  model::Pretrained pretrained_;
+  train::Pretrained pretrained_;
   std::optional<train::AdapterFolder> adapter_;
   sharding::Engine engine_;
 };

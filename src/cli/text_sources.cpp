@@ -1,8 +1,10 @@
 #include "cli/text_sources.h"
 
+#include <ctime>
 #include <filesystem>
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 
 #include "core/error.h"
 #include "io/data/tokenizer_config.h"
@@ -33,6 +35,13 @@ std::string template_or_file(const std::string& given) {
   return io::read_text(given, 1 << 20);
 }
 
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
 io::PromptFormat format_of(const jobs::JobSpec& job, const jobs::DataSet& set) {
   io::PromptFormat format = set.format;
   format.train_on_inputs = job.train_on_inputs;
@@ -42,6 +51,7 @@ io::PromptFormat format_of(const jobs::JobSpec& job, const jobs::DataSet& set) {
     chat.chat_template = job.chat_template, chat.source = job.chat_template_jinja;
   if (chat.chat_template == "jinja") chat.source = template_or_file(chat.source);
   chat.eot_tokens = job.eot_tokens;
+  chat.date = job.chat_template_date == "today" ? today() : job.chat_template_date;
   return format;
 }
 

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
+#include "model/capped_attention.h"
 
 namespace trireme::model {
 namespace {
@@ -39,14 +40,15 @@ at::Tensor attend_in_window(const Heads& heads, std::int64_t window, double scal
   return parts.size() == 1 ? parts[0] : at::cat(parts, 2);
 }
 
-at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale) {
+at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap) {
+  if (cap > 0) return capped_attention(heads.query, heads.key, heads.value, window, scale, cap);
   if (window > 0 && window < heads.query.size(2)) return attend_in_window(heads, window, scale);
   return at::scaled_dot_product_attention(heads.query, heads.key, heads.value, std::nullopt, 0.0, true,
                                           scale);
 }
 
-at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std::int64_t window,
-                              double scale) {
+at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std::int64_t window, double scale,
+                              double cap) {
   const at::Tensor host = bounds.to(at::kCPU, at::kLong).contiguous();
   const std::int64_t* bound = host.data_ptr<std::int64_t>();
   const std::int64_t documents = host.numel() - 1;
@@ -58,7 +60,7 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
     if (bound[i] == bound[i + 1]) continue;
     const Heads document{slice(heads.query, bound[i], bound[i + 1]), slice(heads.key, bound[i], bound[i + 1]),
                          slice(heads.value, bound[i], bound[i + 1])};
-    parts.push_back(attend_whole(document, window, scale));
+    parts.push_back(attend_whole(document, window, scale, cap));
   }
   return at::cat(parts, 2);
 }
@@ -66,7 +68,7 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 }  // namespace
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                  const sharding::Context& context, std::int64_t window, double scale) {
+                  const sharding::Context& context, std::int64_t window, double scale, double cap) {
   const std::int64_t copies = query.size(2) / key.size(2);
   const bool packed = context.document_bounds.defined();
   const auto arrange = [&](const at::Tensor& tensor, std::int64_t repeat) {
@@ -75,17 +77,21 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
     return rows.transpose(1, 2);
   };
   const Heads heads{arrange(query, 1), arrange(key, copies), arrange(value, copies)};
-  const at::Tensor result = packed ? attend_by_document(heads, context.document_bounds, window, scale)
-                                   : attend_whole(heads, window, scale);
+  const at::Tensor result = packed ? attend_by_document(heads, context.document_bounds, window, scale, cap)
+                                   : attend_whole(heads, window, scale, cap);
   return result.transpose(1, 2).reshape(query.sizes());
 }
 
 at::Tensor attend_to_past(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                          std::int64_t window, double scale) {
+                          std::int64_t window, double scale, double cap) {
   const std::int64_t copies = query.size(2) / key.size(2), all = key.size(1), fresh = query.size(1);
   const auto arrange = [](const at::Tensor& tensor, std::int64_t repeat) {
     return (repeat > 1 ? tensor.repeat_interleave(repeat, 2) : tensor).transpose(1, 2);
   };
+  if (cap > 0)
+    return capped_attention(arrange(query, 1), arrange(key, copies), arrange(value, copies), window, scale,
+                            cap)
+        .transpose(1, 2);
   const auto options = at::TensorOptions().dtype(at::kLong).device(query.device());
   const at::Tensor distance =
       at::arange(all - fresh, all, options).unsqueeze(1) - at::arange(0, all, options);

@@ -7,12 +7,13 @@ namespace trireme::model {
 
 /// Causal attention of query [batch, sequence, heads, size] over key and value [batch, sequence,
 /// key_value_heads, size], within the documents of the context. `window`: how many positions a query sees,
-/// itself included; 0: all. The result has query's shape.
+/// itself included; 0: all. `cap`: scores become cap · tanh(score / cap); 0: they stay. The result has
+/// query's shape.
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                  const sharding::Context& context, std::int64_t window, double scale);
+                  const sharding::Context& context, std::int64_t window, double scale, double cap = 0);
 
 /// The same for the last positions of a text against keys and values of all of it, each row one document.
 at::Tensor attend_to_past(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                          std::int64_t window, double scale);
+                          std::int64_t window, double scale, double cap = 0);
 
 }  // namespace trireme::model

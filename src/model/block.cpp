@@ -67,7 +67,8 @@ at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sha
 at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
                            const sharding::Weights& weights) const {
   const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
-  if (!shared().fused && spec().norm == NormKind::rms) return plain::rms_norm(x, weight, spec().norm_epsilon);
+  if (!shared().fused && spec().norm != NormKind::layer)
+    return plain::rms_norm(x, plain::factors(spec().norm, weight), spec().norm_epsilon);
   return normalize(spec().norm, x, weight, bias, spec().norm_epsilon, context.gradients);
 }
 
@@ -79,10 +80,12 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
   };
   at::Tensor query, key, value;
   if (layout_.fused_query_key_value.weight >= 0) {
-    const std::int64_t queries = spec().heads * spec().head_size,
-                       keys = spec().key_value_heads * spec().head_size;
-    const auto parts =
-        apply(layout_.fused_query_key_value, x, context, weights).split_with_sizes({queries, keys, keys}, -1);
+    at::Tensor all = apply(layout_.fused_query_key_value, x, context, weights);
+    const std::int64_t groups = spec().fused_by_head ? spec().key_value_heads : 1;
+    const std::int64_t queries = spec().heads * spec().head_size / groups,
+                       keys = spec().key_value_heads * spec().head_size / groups;
+    if (groups > 1) all = all.reshape({batch, length, groups, -1});
+    const auto parts = all.split_with_sizes({queries, keys, keys}, -1);
     query = by_head(parts[0]), key = by_head(parts[1]), value = by_head(parts[2]);
   } else {
     query = by_head(apply(layout_.query, x, context, weights));
@@ -95,8 +98,8 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
   }
   auto* cache = dynamic_cast<KeyValueCache*>(context.memory.get());
   const std::int64_t past = cache ? cache->length(layer_) : 0;
-  if (shared().rope) {
-    const RopeTable::Rows rows = shared().rope->at_least(past + length, x.device());
+  if (const auto& angles = window_ > 0 ? shared().window_rope : shared().rope) {
+    const RopeTable::Rows rows = angles->at_least(past + length, x.device());
     const auto turn = shared().fused ? &rotate : &plain::rotate;
     query = turn(query, context.positions, rows);
     key = turn(key, context.positions, rows);
@@ -104,22 +107,31 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
   at::Tensor mixed;
   if (cache) {
     const KeyValueCache::Entries all = cache->append(layer_, key, value);
-    if (past > 0) mixed = attend_to_past(query, all.key, all.value, window_, spec().attention_scale);
+    if (past > 0)
+      mixed =
+          attend_to_past(query, all.key, all.value, window_, spec().attention_scale, spec().attention_cap);
   }
-  if (!mixed.defined()) mixed = attend(query, key, value, context, window_, spec().attention_scale);
+  if (!mixed.defined())
+    mixed = attend(query, key, value, context, window_, spec().attention_scale, spec().attention_cap);
   return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), context, weights);
+}
+
+at::Tensor BlockUnit::gated(const at::Tensor& gate, const at::Tensor& up) const {
+  return shared().fused && spec().nonlinearity == Nonlinearity::silu
+             ? swiglu(gate, up)
+             : activate(spec().nonlinearity, gate) * up;
 }
 
 at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
                           const sharding::Weights& weights) const {
-  at::Tensor inner = apply(layout_.up, x, context, weights);
-  if (spec().gated) {
-    const at::Tensor gate = apply(layout_.gate, x, context, weights);
-    inner = shared().fused && spec().nonlinearity == Nonlinearity::silu
-                ? swiglu(gate, inner)
-                : activate(spec().nonlinearity, gate) * inner;
+  at::Tensor inner;
+  if (layout_.fused_gate_up.weight >= 0) {
+    const auto parts = apply(layout_.fused_gate_up, x, context, weights).chunk(2, -1);
+    inner = gated(parts[0], parts[1]);
   } else {
-    inner = activate(spec().nonlinearity, inner);
+    inner = apply(layout_.up, x, context, weights);
+    inner = spec().gated ? gated(apply(layout_.gate, x, context, weights), inner)
+                         : activate(spec().nonlinearity, inner);
   }
   return apply(layout_.down, inner, context, weights);
 }
@@ -127,10 +139,16 @@ at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
 sharding::Activation BlockUnit::forward(const sharding::Activation& input, const sharding::Context& context,
                                         const sharding::Weights& given) const {
   const sharding::Weights weights = in_order(given);
-  const at::Tensor mixed =
-      attention(norm(layout_.attention_norm, input.hidden, context, weights), context, weights);
+  const at::Tensor normal = norm(layout_.attention_norm, input.hidden, context, weights);
+  at::Tensor mixed = attention(normal, context, weights);
+  if (layout_.after_attention_norm.weight >= 0)
+    mixed = norm(layout_.after_attention_norm, mixed, context, weights);
   SumAndNorm between;
-  if (shared().fused) {
+  if (spec().parallel) {
+    between.sum = input.hidden + mixed;
+    between.norm =
+        layout_.mlp_norm.weight >= 0 ? norm(layout_.mlp_norm, input.hidden, context, weights) : normal;
+  } else if (shared().fused) {
     between =
         add_normalize(spec().norm, input.hidden, mixed, at_index(weights[0], layout_.mlp_norm.weight),
                       at_index(weights[0], layout_.mlp_norm.bias), spec().norm_epsilon, context.gradients);
@@ -138,8 +156,16 @@ sharding::Activation BlockUnit::forward(const sharding::Activation& input, const
     between.sum = input.hidden + mixed;
     between.norm = norm(layout_.mlp_norm, between.sum, context, weights);
   }
-  at::Tensor hidden = between.sum + mlp(between.norm, context, weights);
-  return {.hidden = hidden, .more = {}, .loss = {}};
+  sharding::Activation made;
+  if (spec().experts > 0) {
+    made = mixture(between.norm, context, weights);
+  } else {
+    made.hidden = mlp(between.norm, context, weights);
+  }
+  if (layout_.after_mlp_norm.weight >= 0)
+    made.hidden = norm(layout_.after_mlp_norm, made.hidden, context, weights);
+  made.hidden = between.sum + made.hidden;
+  return made;
 }
 
 }  // namespace trireme::model

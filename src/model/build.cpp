@@ -35,7 +35,11 @@ sharding::Model build_model(const ModelSpec& spec, at::ScalarType compute,
   shared->lora = lora;
   shared->fused = fused;
   if (lora) check_targets(spec, *lora);
-  if (spec.rope.kind != RopeKind::none) shared->rope = std::make_unique<RopeTable>(spec.rope, spec.head_size);
+  if (spec.rope.kind != RopeKind::none) {
+    shared->rope = std::make_shared<RopeTable>(spec.rope, spec.head_size);
+    shared->window_rope =
+        spec.window_rope ? std::make_shared<RopeTable>(*spec.window_rope, spec.head_size) : shared->rope;
+  }
 
   sharding::Model model;
   model.groups = parameter_groups(spec);

@@ -59,7 +59,8 @@ std::vector<std::int64_t> parse_windows(const Family& family, const Settings& se
     windows.assign(windows.size(), window);
     return windows;
   }
-  if (!settings.boolean("use_sliding_window").value_or(false)) return windows;
+  const bool mixed = family.window == WindowRule::every_nth_full;
+  if (!mixed && !settings.boolean("use_sliding_window").value_or(false)) return windows;
   if (const json::value* kinds = settings.find("layer_types")) {
     if (!kinds->is_array() || kinds->get_array().size() != windows.size())
       fail(ExitCode::configuration, "{}: layer_types must list {} layers", settings.where(), layers);
@@ -74,9 +75,10 @@ std::vector<std::int64_t> parse_windows(const Family& family, const Settings& se
     }
     return windows;
   }
-  const auto first = settings.integer("max_window_layers").value_or(28);
+  const auto pattern = mixed ? settings.count("sliding_window_pattern", family.window_pattern) : 1;
+  const auto first = mixed ? 0 : settings.integer("max_window_layers").value_or(28);
   for (std::int64_t i = 0; i < layers; ++i)
-    if (i >= first) windows[static_cast<std::size_t>(i)] = window;
+    if (i >= first && (!mixed || (i + 1) % pattern != 0)) windows[static_cast<std::size_t>(i)] = window;
   return windows;
 }
 
@@ -87,7 +89,7 @@ void read_sizes(const Family& family, const Settings& settings, ModelSpec& spec)
   spec.heads = settings.count(keys.heads);
   spec.key_value_heads = settings.count(keys.key_value_heads, spec.heads);
   spec.vocabulary = settings.count("vocab_size");
-  spec.max_positions = settings.count(keys.max_positions);
+  spec.max_positions = settings.count(keys.max_positions, family.default_max_positions);
   spec.intermediate = family.form.gated ? settings.count(keys.intermediate)
                                         : settings.count(keys.intermediate, 4 * spec.hidden);
   const bool divides = spec.hidden % spec.heads == 0;
@@ -139,13 +141,15 @@ ModelSpec parse_config(std::string_view text, const std::string& where) {
     fail(ExitCode::configuration, "{}: {} must be above 0", where, family.keys.norm_epsilon);
   spec.nonlinearity = parse_nonlinearity(
       settings.text(family.keys.nonlinearity).value_or(std::string(family.default_nonlinearity)), where);
-  if (family.form.rope.kind != RopeKind::none) spec.rope = parse_rope(settings, spec.max_positions);
+  if (family.form.rope.kind != RopeKind::none)
+    spec.rope = parse_rope(settings, spec.max_positions, spec.rope.theta);
   spec.attention_scale = 1.0 / std::sqrt(static_cast<double>(spec.head_size));
   spec.windows = parse_windows(family, settings, spec.layers);
   spec.query_key_value_bias = has_bias(family.query_key_value_bias, settings);
   spec.attention_out_bias = has_bias(family.attention_out_bias, settings);
   spec.mlp_bias = has_bias(family.mlp_bias, settings);
   spec.tied = settings.boolean("tie_word_embeddings").value_or(family.tied_by_default);
+  if (family.more) family.more(settings, spec);
   spec.initializer_range = settings.number("initializer_range").value_or(spec.initializer_range);
   for (const std::string_view key : family.dropouts)
     if (settings.number(key).value_or(0.0) != 0.0)

@@ -60,7 +60,14 @@ ChunkResult with_tensors(const at::Tensor& narrow, const at::Tensor& label, doub
   return made;
 }
 
-ChunkResult loss_of(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients) {
+ChunkResult loss_of(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients,
+                    double cap) {
+  if (cap > 0) {
+    const at::Tensor share = logits.div(cap).tanh_();
+    ChunkResult made = loss_of(share * cap, labels, weight, gradients, 0);
+    if (gradients) made.gradient.mul_(1 - share.square());
+    return made;
+  }
   if (const auto type = kernels::kernel_type(logits))
     return {logits, with_kernel(logits, labels, weight, gradients, *type)};
   return with_tensors(logits, labels, weight, gradients);
@@ -69,7 +76,7 @@ ChunkResult loss_of(const at::Tensor& logits, const at::Tensor& labels, double w
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden, const at::Tensor& stored,
                             const at::Tensor& labels, double weight, bool hidden_gradient,
-                            bool weight_gradient, const sharding::GradientSinkPtr& sink) {
+                            bool weight_gradient, const sharding::GradientSinkPtr& sink, double cap) {
     const at::Tensor matrix = stored.to(hidden.scalar_type());
     sharding::GradientSink::Slot* slot = sink && weight_gradient ? sink->find(stored) : nullptr;
     at::Tensor dx = hidden_gradient ? at::empty_like(hidden) : at::Tensor(), dw;
@@ -80,7 +87,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       const std::int64_t count = std::min(step, rows - begin);
       const at::Tensor x = hidden.narrow(0, begin, count);
       const ChunkResult chunk = loss_of(at::linear(x, matrix), labels.narrow(0, begin, count), weight,
-                                        hidden_gradient || weight_gradient);
+                                        hidden_gradient || weight_gradient, cap);
       total += chunk.loss;
       if (hidden_gradient) {
         at::Tensor part = dx.narrow(0, begin, count);
@@ -106,7 +113,8 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       const at::Tensor made = context->saved_data[name].toTensor();
       return made.defined() ? made * gradients[0].to(made.scalar_type()) : made;
     };
-    return {scaled("dx"), scaled("dw"), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+    return {scaled("dx"), scaled("dw"), at::Tensor(), at::Tensor(),
+            at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -114,10 +122,10 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
 
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& output_weight,
                                 const at::Tensor& labels, double weight,
-                                const sharding::GradientSinkPtr& sink) {
+                                const sharding::GradientSinkPtr& sink, double cap) {
   const bool recording = at::GradMode::is_enabled();
   return LinearCrossEntropy::apply(hidden, output_weight, labels, weight, recording && hidden.requires_grad(),
-                                   recording && output_weight.requires_grad(), sink);
+                                   recording && output_weight.requires_grad(), sink, cap);
 }
 
 std::int64_t count_hits(const at::Tensor& hidden, const at::Tensor& output_weight, const at::Tensor& labels) {

@@ -63,6 +63,7 @@ sharding::Activation EmbeddingUnit::forward(const sharding::Activation&, const s
                             context.gradients);
   };
   at::Tensor hidden = row(layout_.tokens, context.tokens);
+  if (spec().embedding_scale != 1.0) hidden = hidden * at::full({}, spec().embedding_scale, hidden.options());
   if (layout_.positions.weight >= 0) {
     if (context.tokens.size(1) > spec().max_positions)
       fail(ExitCode::configuration,

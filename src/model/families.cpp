@@ -13,6 +13,8 @@ TensorNames llama_names() {
           .mlp_norm = "post_attention_layernorm",
           .query_norm = "self_attn.q_norm",
           .key_norm = "self_attn.k_norm",
+          .after_attention_norm = "",
+          .after_mlp_norm = "",
           .query = "self_attn.q_proj",
           .key = "self_attn.k_proj",
           .value = "self_attn.v_proj",
@@ -20,7 +22,12 @@ TensorNames llama_names() {
           .attention_out = "self_attn.o_proj",
           .gate = "mlp.gate_proj",
           .up = "mlp.up_proj",
-          .down = "mlp.down_proj"};
+          .fused_gate_up = "",
+          .down = "mlp.down_proj",
+          .router = "",
+          .expert_gate = "",
+          .expert_up = "",
+          .expert_down = ""};
 }
 
 TensorNames gpt2_names() {
@@ -33,6 +40,8 @@ TensorNames gpt2_names() {
           .mlp_norm = "ln_2",
           .query_norm = "",
           .key_norm = "",
+          .after_attention_norm = "",
+          .after_mlp_norm = "",
           .query = "",
           .key = "",
           .value = "",
@@ -40,28 +49,12 @@ TensorNames gpt2_names() {
           .attention_out = "attn.c_proj",
           .gate = "",
           .up = "mlp.c_fc",
-          .down = "mlp.c_proj"};
-}
-
-Family llama() {
-  Family family;
-  family.architecture = "LlamaForCausalLM";
-  family.model_type = "llama";
-  family.form.names = llama_names();
-  family.form.rope.kind = RopeKind::plain;
-  family.query_key_value_bias = family.attention_out_bias = {.setting = "attention_bias"};
-  family.mlp_bias = {.setting = "mlp_bias"};
-  return family;
-}
-
-Family mistral() {
-  Family family = llama();
-  family.architecture = "MistralForCausalLM";
-  family.model_type = "mistral";
-  family.query_key_value_bias = family.attention_out_bias = family.mlp_bias = {};
-  family.window = WindowRule::every_layer;
-  family.default_window = 4096;
-  return family;
+          .fused_gate_up = "",
+          .down = "mlp.c_proj",
+          .router = "",
+          .expert_gate = "",
+          .expert_up = "",
+          .expert_down = ""};
 }
 
 Family qwen2() {
@@ -117,8 +110,30 @@ Family gpt2() {
 
 }  // namespace
 
+Family llama() {
+  Family family;
+  family.architecture = "LlamaForCausalLM";
+  family.model_type = "llama";
+  family.form.names = llama_names();
+  family.form.rope.kind = RopeKind::plain;
+  family.query_key_value_bias = family.attention_out_bias = {.setting = "attention_bias"};
+  family.mlp_bias = {.setting = "mlp_bias"};
+  return family;
+}
+
+Family mistral() {
+  Family family = llama();
+  family.architecture = "MistralForCausalLM";
+  family.model_type = "mistral";
+  family.query_key_value_bias = family.attention_out_bias = family.mlp_bias = {};
+  family.window = WindowRule::every_layer;
+  family.default_window = 4096;
+  return family;
+}
+
 const std::vector<Family>& families() {
-  static const std::vector<Family> table{llama(), mistral(), qwen2(), qwen3(), gpt2()};
+  static const std::vector<Family> table{llama(),  mistral(), qwen2(), qwen3(),  gpt2(),
+                                         gemma2(), gemma3(),  phi3(),  falcon(), mixtral()};
   return table;
 }
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/settings.h"
 #include "model/spec.h"
 
 namespace trireme::model {
@@ -25,6 +26,7 @@ struct BiasRule {
 enum class WindowRule : std::uint8_t {
   none,
   every_layer,     ///< "sliding_window" holds for all layers
+  every_nth_full,  ///< "layer_types", else all layers but each n-th
   behind_a_switch  ///< only with "use_sliding_window", and only from layer "max_window_layers" on
 };
 
@@ -37,14 +39,25 @@ struct Family {
   BiasRule query_key_value_bias, attention_out_bias, mlp_bias;
   WindowRule window = WindowRule::none;
   std::optional<std::int64_t> default_window;
-  std::optional<std::int64_t> default_head_size;
+  std::int64_t window_pattern = 0;
+  std::optional<std::int64_t> default_head_size, default_max_positions;
   bool tied_by_default = false;
   std::string_view default_nonlinearity = "silu";
   /// Settings that change the computation and must have this value (as JSON) where they are given.
   std::vector<std::pair<std::string_view, std::string_view>> required = {};
   std::vector<std::string_view> dropouts = {"attention_dropout"};
+  /// What the columns above do not say.
+  void (*more)(const Settings& settings, ModelSpec& spec) = nullptr;
 };
 
 const std::vector<Family>& families();
+
+Family llama();
+Family mistral();
+Family gemma2();
+Family gemma3();
+Family phi3();
+Family falcon();
+Family mixtral();
 
 }  // namespace trireme::model

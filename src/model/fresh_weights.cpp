@@ -38,8 +38,8 @@ double deviation_of(const ModelSpec& spec, std::string_view name) {
 
 void fresh_weights(const ModelSpec& spec, const sharding::Parameter& parameter, std::uint64_t seed,
                    std::int64_t first, std::span<float> into) {
-  if (parameter.shape.size() < 2)
-    return std::fill(into.begin(), into.end(), parameter.name.ends_with(".bias") ? 0.0f : 1.0f);
+  const bool adds_to_one = spec.norm == NormKind::rms_plus_one || parameter.name.ends_with(".bias");
+  if (parameter.shape.size() < 2) return std::fill(into.begin(), into.end(), adds_to_one ? 0.0f : 1.0f);
   const auto key = halves(seed), name = halves(hash_of(parameter.name));
   const double deviation = deviation_of(spec, parameter.name);
   for (std::size_t i = 0; i < into.size(); ++i) {

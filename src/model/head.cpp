@@ -17,17 +17,23 @@ sharding::Activation HeadUnit::forward(const sharding::Activation& input, const 
     return index < 0 ? at::Tensor() : weights[0][static_cast<std::size_t>(index)];
   };
   const at::Tensor norm_weight = own(layout_.norm.weight), norm_bias = own(layout_.norm.bias);
-  const at::Tensor hidden = !shared().fused && spec().norm == NormKind::rms
-                                ? plain::rms_norm(input.hidden, norm_weight, spec().norm_epsilon)
-                                : normalize(spec().norm, input.hidden, norm_weight, norm_bias,
-                                            spec().norm_epsilon, context.gradients);
+  const at::Tensor hidden =
+      !shared().fused && spec().norm != NormKind::layer
+          ? plain::rms_norm(input.hidden, plain::factors(spec().norm, norm_weight), spec().norm_epsilon)
+          : normalize(spec().norm, input.hidden, norm_weight, norm_bias, spec().norm_epsilon,
+                      context.gradients);
   const at::Tensor output = spec().tied ? weights[1][0] : own(layout_.output.weight);
-  if (!context.labels.defined()) return {.hidden = linear(hidden, output, {}, false), .more = {}, .loss = {}};
+  const double cap = spec().logit_cap;
+  if (!context.labels.defined()) {
+    const at::Tensor logits = linear(hidden, output, {}, false);
+    return {.hidden = cap > 0 ? (logits / cap).tanh() * cap : logits, .more = {}, .loss = {}};
+  }
   const at::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), labels = context.labels.reshape({-1});
   // A gradient that is made in a forward pass alone has no slot yet.
   const sharding::GradientSinkPtr sink = context.in_backward ? context.gradients : nullptr;
-  at::Tensor loss = shared().fused ? linear_cross_entropy(rows, output, labels, context.loss_weight, sink)
-                                   : plain::linear_cross_entropy(rows, output, labels, context.loss_weight);
+  at::Tensor loss = shared().fused
+                        ? linear_cross_entropy(rows, output, labels, context.loss_weight, sink, cap)
+                        : plain::linear_cross_entropy(rows, output, labels, context.loss_weight, cap);
   return {.hidden = {}, .more = {}, .loss = loss};
 }
 

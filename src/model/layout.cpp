@@ -20,6 +20,7 @@ class Collector {
   }
   Affine norm(const std::string& name, std::int64_t size, NormKind kind) {
     Affine affine;
+    if (name.empty()) return affine;
     affine.weight = add(name + ".weight", {size});
     if (kind == NormKind::layer) affine.bias = add(name + ".bias", {size});
     return affine;
@@ -39,9 +40,8 @@ class Collector {
   bool transposed_;
 };
 
-std::string block_prefix(const TensorNames& names, std::int64_t layer) {
-  std::string prefix = names.block;
-  return prefix.replace(prefix.find("{}"), 2, std::to_string(layer));
+std::string numbered(std::string name, std::int64_t number) {
+  return name.replace(name.find("{}"), 2, std::to_string(number));
 }
 
 }  // namespace
@@ -60,7 +60,7 @@ BlockLayout block_layout(const ModelSpec& spec, std::int64_t layer) {
   const std::int64_t queries = spec.heads * spec.head_size, keys = spec.key_value_heads * spec.head_size;
   const bool bias = spec.query_key_value_bias;
   BlockLayout layout;
-  Collector collect(layout.parameters, block_prefix(names, layer), spec.transposed);
+  Collector collect(layout.parameters, numbered(names.block, layer), spec.transposed);
   layout.attention_norm = collect.norm(names.attention_norm, spec.hidden, spec.norm);
   layout.query = collect.linear(names.query, spec.hidden, queries, bias);
   layout.key = collect.linear(names.key, spec.hidden, keys, bias);
@@ -72,10 +72,21 @@ BlockLayout block_layout(const ModelSpec& spec, std::int64_t layer) {
     layout.key_norm = collect.norm(names.key_norm, spec.head_size, spec.norm);
   }
   layout.attention_out = collect.linear(names.attention_out, queries, spec.hidden, spec.attention_out_bias);
+  layout.after_attention_norm = collect.norm(names.after_attention_norm, spec.hidden, spec.norm);
   layout.mlp_norm = collect.norm(names.mlp_norm, spec.hidden, spec.norm);
+  layout.router = collect.linear(names.router, spec.hidden, spec.experts, false);
+  for (std::int64_t i = 0; i < spec.experts; ++i) {
+    Expert& expert = layout.experts.emplace_back();
+    expert.gate = collect.linear(numbered(names.expert_gate, i), spec.hidden, spec.intermediate, false);
+    expert.up = collect.linear(numbered(names.expert_up, i), spec.hidden, spec.intermediate, false);
+    expert.down = collect.linear(numbered(names.expert_down, i), spec.intermediate, spec.hidden, false);
+  }
+  layout.fused_gate_up =
+      collect.linear(names.fused_gate_up, spec.hidden, 2 * spec.intermediate, spec.mlp_bias);
   if (spec.gated) layout.gate = collect.linear(names.gate, spec.hidden, spec.intermediate, spec.mlp_bias);
   layout.up = collect.linear(names.up, spec.hidden, spec.intermediate, spec.mlp_bias);
   layout.down = collect.linear(names.down, spec.intermediate, spec.hidden, spec.mlp_bias);
+  layout.after_mlp_norm = collect.norm(names.after_mlp_norm, spec.hidden, spec.norm);
   return layout;
 }
 

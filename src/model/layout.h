@@ -17,11 +17,19 @@ struct EmbeddingLayout {
   Affine tokens, positions;
 };
 
+/// One of the MLPs that a router chooses from.
+struct Expert {
+  Affine gate, up, down;
+};
+
 struct BlockLayout {
   std::vector<sharding::Parameter> parameters;
   Affine attention_norm, mlp_norm, query_norm, key_norm;
+  Affine after_attention_norm, after_mlp_norm;
   Affine query, key, value, fused_query_key_value, attention_out;
-  Affine gate, up, down;
+  Affine gate, up, fused_gate_up, down;
+  Affine router;
+  std::vector<Expert> experts;
 };
 
 /// `output` is -1 where the embedding's weight is used.

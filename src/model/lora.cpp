@@ -21,9 +21,13 @@ std::string last_part(const std::string& module) {
   return module.substr(module.rfind('.') + 1);
 }
 
+/// The router stays as it was trained.
 std::vector<Affine> linears_of(const BlockLayout& block) {
-  return {block.query,         block.key,  block.value, block.fused_query_key_value,
-          block.attention_out, block.gate, block.up,    block.down};
+  std::vector<Affine> all{block.query,         block.key,  block.value, block.fused_query_key_value,
+                          block.attention_out, block.gate, block.up,    block.fused_gate_up,
+                          block.down};
+  for (const Expert& expert : block.experts) all.insert(all.end(), {expert.gate, expert.up, expert.down});
+  return all;
 }
 
 std::string module_of(const BlockLayout& block, const Affine& affine) {
@@ -105,6 +109,10 @@ std::vector<char> linear_weights(const BlockLayout& block) {
 }
 
 void check_targets(const ModelSpec& spec, const LoraSettings& lora) {
+  if (spec.experts > 0 && lora.dropout > 0)
+    fail(ExitCode::configuration,
+         "lora_dropout: what a {} drops would depend on how its router deals positions; set it to 0",
+         spec.architecture);
   const BlockLayout block = block_layout(spec, 0);
   std::vector<std::string> known;
   for (const Affine& affine : linears_of(block))

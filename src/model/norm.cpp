@@ -18,19 +18,30 @@ using torch::autograd::variable_list;
 /// The weight's gradient is added up in chunks of so many rows, whatever the number of threads.
 constexpr std::int64_t rows_a_chunk = 64;
 
+/// The factors that a weight stands for; made anew in backward, so that nothing derived from it is kept.
+at::Tensor factors_of(const at::Tensor& weight, double shift) {
+  const at::Tensor wide = weight.to(at::kFloat).contiguous();
+  return shift == 0 ? wide : wide + shift;
+}
+
+/// What a kind of norm adds to its weight.
+double shift_of(NormKind kind) {
+  return kind == NormKind::rms_plus_one ? 1.0 : 0.0;
+}
+
 struct Forward {
   at::Tensor sum, norm, scale;
 };
 
-Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const at::Tensor& weight,
+Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const at::Tensor& factors,
                     double epsilon, DType type) {
-  const at::Tensor x = given.contiguous(), wide_weight = weight.to(at::kFloat).contiguous();
+  const at::Tensor x = given.contiguous();
   const at::Tensor other = residual.defined() ? residual.contiguous() : residual;
   const std::int64_t size = x.size(-1), rows = x.numel() / size;
   Forward made{residual.defined() ? at::empty_like(x) : x, at::empty_like(x),
                at::empty({rows}, x.options().dtype(at::kFloat))};
   kernels::NormForward args;
-  args.x = x.data_ptr(), args.weight = wide_weight.data_ptr<float>(), args.epsilon = epsilon;
+  args.x = x.data_ptr(), args.weight = factors.data_ptr<float>(), args.epsilon = epsilon;
   args.out = made.norm.data_ptr(), args.scale = made.scale.data_ptr<float>(), args.size = size;
   if (residual.defined()) args.residual = other.data_ptr(), args.sum = made.sum.data_ptr();
   at::parallel_for(0, rows, 1 + kernels::elements_a_thread / size, [&](std::int64_t begin, std::int64_t end) {
@@ -39,13 +50,13 @@ Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const a
   return made;
 }
 
-Forward with_tensors(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& weight,
+Forward with_tensors(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& factors,
                      double epsilon) {
   Forward made;
   made.sum = residual.defined() ? residual + x : x;
   const at::Tensor wide = made.sum.to(at::kFloat);
   made.scale = wide.square().mean(-1, true).add_(epsilon).rsqrt_();
-  made.norm = (wide * made.scale).mul_(weight).to(x.scalar_type());
+  made.norm = (wide * made.scale).mul_(factors).to(x.scalar_type());
   return made;
 }
 
@@ -54,9 +65,9 @@ struct Gradients {
 };
 
 Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gradient, const at::Tensor& x,
-                           const at::Tensor& weight, const at::Tensor& scale, bool wants_dx, bool wants_dw,
+                           const at::Tensor& factors, const at::Tensor& scale, bool wants_dx, bool wants_dw,
                            DType type) {
-  const at::Tensor g = gradient.contiguous(), wide_weight = weight.to(at::kFloat).contiguous();
+  const at::Tensor g = gradient.contiguous();
   const at::Tensor more = sum_gradient.defined() ? sum_gradient.contiguous() : sum_gradient;
   const std::int64_t size = x.size(-1), rows = x.numel() / size;
   const std::int64_t chunks = (rows + rows_a_chunk - 1) / rows_a_chunk;
@@ -65,7 +76,7 @@ Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gra
   at::Tensor partial;
   if (wants_dw) partial = at::zeros({chunks, size}, x.options().dtype(at::kFloat));
   kernels::NormBackward args;
-  args.gradient = g.data_ptr(), args.x = x.data_ptr(), args.weight = wide_weight.data_ptr<float>();
+  args.gradient = g.data_ptr(), args.x = x.data_ptr(), args.weight = factors.data_ptr<float>();
   args.scale = scale.data_ptr<float>(), args.size = size;
   if (more.defined()) args.sum_gradient = more.data_ptr();
   if (wants_dx) args.dx = made.dx.data_ptr();
@@ -82,17 +93,18 @@ Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gra
 }
 
 Gradients back_with_tensors(const at::Tensor& gradient, const at::Tensor& sum_gradient, const at::Tensor& x,
-                            const at::Tensor& weight, const at::Tensor& scale, bool wants_dx, bool wants_dw) {
+                            const at::Tensor& factors, const at::Tensor& scale, bool wants_dx,
+                            bool wants_dw) {
   const at::Tensor wide = gradient.to(at::kFloat), normal = x.to(at::kFloat) * scale;
   Gradients made;
   if (wants_dx) {
-    const at::Tensor scaled = wide * weight;
+    const at::Tensor scaled = wide * factors;
     const at::Tensor mean = (scaled * normal).mean(-1, true);
     at::Tensor dx = scaled.addcmul_(normal, mean, -1).mul_(scale);
     if (sum_gradient.defined()) dx.add_(sum_gradient);
     made.dx = dx.to(x.scalar_type());
   }
-  if (wants_dw) made.dw = (wide * normal).reshape({-1, weight.size(0)}).sum(0);
+  if (wants_dw) made.dw = (wide * normal).reshape({-1, factors.size(0)}).sum(0);
   return made;
 }
 
@@ -100,13 +112,14 @@ Gradients back_with_tensors(const at::Tensor& gradient, const at::Tensor& sum_gr
 struct RmsNorm : torch::autograd::Function<RmsNorm> {
   static variable_list forward(AutogradContext* context, const at::Tensor& x,
                                const std::optional<at::Tensor>& residual, const at::Tensor& weight,
-                               double epsilon, const GradientSinkPtr& sink) {
-    const at::Tensor other = residual.value_or(at::Tensor());
+                               double epsilon, const GradientSinkPtr& sink, double shift) {
+    const at::Tensor other = residual.value_or(at::Tensor()), factors = factors_of(weight, shift);
     const auto type = kernel_type(x);
     const Forward made =
-        type ? with_kernel(x, other, weight, epsilon, *type) : with_tensors(x, other, weight, epsilon);
+        type ? with_kernel(x, other, factors, epsilon, *type) : with_tensors(x, other, factors, epsilon);
     context->save_for_backward({made.sum, weight, made.scale});
     context->saved_data["sink"] = sharding::kept(sink);
+    context->saved_data["shift"] = shift;
     context->set_materialize_grads(false);
     if (!residual) return {made.norm};
     return {made.norm, made.sum};
@@ -123,38 +136,39 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
     Gradients made{through_sum, {}};
     if (gradients[0].defined()) {
       const auto type = kernel_type(x);
-      made = type ? back_with_kernel(gradients[0], through_sum, x, weight, scale, wants_dx, wants_dw, *type)
-                  : back_with_tensors(gradients[0], through_sum, x, weight, scale, wants_dx, wants_dw);
+      const at::Tensor factors = factors_of(weight, context->saved_data["shift"].toDouble());
+      made = type ? back_with_kernel(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw, *type)
+                  : back_with_tensors(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw);
     }
     if (made.dw.defined())
       made.dw = hand_over(sharding::sink_in(context->saved_data["sink"]), weight, made.dw);
-    return {made.dx, summed ? made.dx : at::Tensor(), made.dw, at::Tensor(), at::Tensor()};
+    return {made.dx, summed ? made.dx : at::Tensor(), made.dw, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
-                    const GradientSinkPtr& sink) {
-  return RmsNorm::apply(x, std::optional<at::Tensor>(), weight, epsilon, sink)[0];
+                    const GradientSinkPtr& sink, double shift) {
+  return RmsNorm::apply(x, std::optional<at::Tensor>(), weight, epsilon, sink, shift)[0];
 }
 
 SumAndNorm add_rms_norm(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
-                        double epsilon, const GradientSinkPtr& sink) {
-  const variable_list made = RmsNorm::apply(x, std::optional(residual), weight, epsilon, sink);
+                        double epsilon, const GradientSinkPtr& sink, double shift) {
+  const variable_list made = RmsNorm::apply(x, std::optional(residual), weight, epsilon, sink, shift);
   return {made[1], made[0]};
 }
 
 at::Tensor normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                      double epsilon, const GradientSinkPtr& sink) {
-  if (kind == NormKind::rms) return rms_norm(x, weight, epsilon, sink);
+  if (kind != NormKind::layer) return rms_norm(x, weight, epsilon, sink, shift_of(kind));
   return at::layer_norm(x, {x.size(-1)}, weight.to(x.scalar_type()), bias.to(x.scalar_type()), epsilon);
 }
 
 SumAndNorm add_normalize(NormKind kind, const at::Tensor& residual, const at::Tensor& x,
                          const at::Tensor& weight, const at::Tensor& bias, double epsilon,
                          const GradientSinkPtr& sink) {
-  if (kind == NormKind::rms) return add_rms_norm(residual, x, weight, epsilon, sink);
+  if (kind != NormKind::layer) return add_rms_norm(residual, x, weight, epsilon, sink, shift_of(kind));
   const at::Tensor sum = residual + x;
   return {sum, normalize(kind, sum, weight, bias, epsilon)};
 }

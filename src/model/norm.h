@@ -6,16 +6,16 @@
 
 namespace trireme::model {
 
-/// x / rms(x) * weight over the last dimension, computed in float, returned in x's type.
+/// x / rms(x) * (weight + shift) over the last dimension, computed in float, returned in x's type.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
-                    const sharding::GradientSinkPtr& sink = {});
+                    const sharding::GradientSinkPtr& sink = {}, double shift = 0);
 
 struct SumAndNorm {
   at::Tensor sum, norm;
 };
 /// residual + x, and its norm, in one pass over memory.
 SumAndNorm add_rms_norm(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
-                        double epsilon, const sharding::GradientSinkPtr& sink = {});
+                        double epsilon, const sharding::GradientSinkPtr& sink = {}, double shift = 0);
 
 /// The norm that `kind` names; `bias` is used by the layer norm alone.
 at::Tensor normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -4,6 +4,10 @@
 
 namespace trireme::model::plain {
 
+at::Tensor factors(NormKind kind, const at::Tensor& weight) {
+  return kind == NormKind::rms_plus_one ? weight + 1 : weight;
+}
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   const at::Tensor wide = x.to(at::promoteTypes(x.scalar_type(), at::kFloat));
   const at::Tensor scale = (wide.square().mean(-1, true) + epsilon).rsqrt();
@@ -26,9 +30,10 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
 }
 
 at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& output_weight,
-                                const at::Tensor& labels, double weight) {
+                                const at::Tensor& labels, double weight, double cap) {
   const at::Tensor logits = at::linear(hidden, output_weight.to(hidden.scalar_type()));
-  const at::Tensor wide = logits.to(at::promoteTypes(logits.scalar_type(), at::kFloat));
+  at::Tensor wide = logits.to(at::promoteTypes(logits.scalar_type(), at::kFloat));
+  if (cap > 0) wide = (wide / cap).tanh() * cap;
   return at::cross_entropy_loss(wide, labels, {}, at::Reduction::Sum, -100) * weight;
 }
 

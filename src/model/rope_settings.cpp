@@ -35,29 +35,48 @@ void read_scaling(const Settings& scaling, std::int64_t max_positions, RopeSpec&
   }
 }
 
-}  // namespace
-
-RopeSpec parse_rope(const Settings& settings, std::int64_t max_positions) {
+RopeSpec rope_from(const Settings& section, double theta, std::int64_t max_positions) {
+  if (section.number("partial_rotary_factor").value_or(1.0) != 1.0)
+    fail(ExitCode::configuration, "{}: partial_rotary_factor other than 1 is not supported", section.where());
   RopeSpec rope;
   rope.kind = RopeKind::plain;
-  const auto parameters = settings.section("rope_parameters");
-  const auto scaling = settings.section("rope_scaling");
-  for (const auto& section : {parameters, scaling}) {
-    if (!section) continue;
-    if (section->number("partial_rotary_factor").value_or(1.0) != 1.0)
-      fail(ExitCode::configuration, "{}: partial_rotary_factor other than 1 is not supported",
-           section->where());
+  rope.theta = section.number("rope_theta") ? positive(section, "rope_theta") : theta;
+  read_scaling(section, max_positions, rope);
+  return rope;
+}
+
+}  // namespace
+
+RopeSpec parse_rope(const Settings& settings, std::int64_t max_positions, double default_theta) {
+  if (settings.number("partial_rotary_factor").value_or(1.0) != 1.0)
+    fail(ExitCode::configuration, "{}: partial_rotary_factor other than 1 is not supported",
+         settings.where());
+  const double theta = settings.number("rope_theta") ? positive(settings, "rope_theta") : default_theta;
+  if (const auto parameters = settings.section("rope_parameters")) {
+    const auto whole = parameters->section("full_attention");
+    return rope_from(whole ? *whole : *parameters, theta, max_positions);
   }
-  if (parameters && parameters->number("rope_theta")) {
-    rope.theta = positive(*parameters, "rope_theta");
-  } else if (settings.number("rope_theta")) {
-    rope.theta = positive(settings, "rope_theta");
+  if (const auto scaling = settings.section("rope_scaling")) {
+    RopeSpec rope = rope_from(*scaling, theta, max_positions);
+    rope.theta = theta;
+    return rope;
   }
-  if (parameters) {
-    read_scaling(*parameters, max_positions, rope);
-  } else if (scaling) {
-    read_scaling(*scaling, max_positions, rope);
-  }
+  RopeSpec rope;
+  rope.kind = RopeKind::plain;
+  rope.theta = theta;
+  return rope;
+}
+
+RopeSpec parse_window_rope(const Settings& settings, std::int64_t max_positions) {
+  constexpr double usual_theta = 10000.0;
+  const double theta =
+      settings.number("rope_local_base_freq") ? positive(settings, "rope_local_base_freq") : usual_theta;
+  if (const auto parameters = settings.section("rope_parameters"))
+    if (const auto section = parameters->section("sliding_attention"))
+      return rope_from(*section, theta, max_positions);
+  RopeSpec rope;
+  rope.kind = RopeKind::plain;
+  rope.theta = theta;
   return rope;
 }
 

@@ -18,7 +18,8 @@ namespace trireme::model {
 struct Shared {
   ModelSpec spec;
   at::ScalarType compute = at::kFloat;
-  std::unique_ptr<RopeTable> rope;
+  /// For layers that see all positions, and for those with a window.
+  std::shared_ptr<RopeTable> rope, window_rope;
   std::optional<LoraSettings> lora;
   /// False: operations of LibTorch alone, as a reference.
   bool fused = true;
@@ -53,7 +54,7 @@ class EmbeddingUnit : public NamedUnit {
   EmbeddingLayout layout_;
 };
 
-/// Norm, attention, norm, MLP; which of them and how, the spec says.
+/// Norm, attention, norm, MLP or experts; which of them and how, the spec says.
 class BlockUnit : public NamedUnit {
  public:
   /// `groups`: its own, that of its adapters where the model has them, and that of its vectors where its own
@@ -69,6 +70,10 @@ class BlockUnit : public NamedUnit {
                        const sharding::Weights& weights) const;
   at::Tensor mlp(const at::Tensor& x, const sharding::Context& context,
                  const sharding::Weights& weights) const;
+  /// The share of each expert that its position was sent to, and the loss of an uneven load.
+  sharding::Activation mixture(const at::Tensor& x, const sharding::Context& context,
+                               const sharding::Weights& weights) const;
+  at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) const;
   at::Tensor apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
                    const sharding::Weights& weights) const;
   at::Tensor norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,

@@ -44,11 +44,11 @@ class Worker {
     work.weights_trained = !lora_;
     work.input_gradient = !(lora_ && layer == 0);
     const BlockLayout layout = block_layout(spec_, layer);
-    add_products(work.products, layout.parameters, spec_.transposed);
+    add_products(work.products, layout.parameters, spec_.transposed, shares_of(layout));
     double trained_bytes = lora_ ? 0 : static_cast<double>(weight_bytes(layout.parameters));
     if (lora_) {
       const LoraLayout adapters = lora_layout(spec_, *lora_, layer);
-      add_products(work.adapter_products, adapters.parameters, false);
+      add_products(work.adapter_products, adapters.parameters, false, {});
       trained_bytes = static_cast<double>(weight_bytes(adapters.parameters));
     }
     const double visible = visible_pairs(spec_.windows[static_cast<std::size_t>(layer)]);
@@ -96,8 +96,11 @@ class Worker {
   double flops_per_token() const {
     double weights = static_cast<double>(spec_.hidden) * static_cast<double>(spec_.vocabulary), pairs = 0;
     for (std::int64_t layer = 0; layer < spec_.layers; ++layer) {
-      for (const sharding::Parameter& parameter : block_layout(spec_, layer).parameters)
-        if (parameter.shape.size() == 2) weights += static_cast<double>(sharding::element_count(parameter));
+      const BlockLayout layout = block_layout(spec_, layer);
+      const std::vector<double> shares = shares_of(layout);
+      for (std::size_t i = 0; i < shares.size(); ++i)
+        if (layout.parameters[i].shape.size() == 2)
+          weights += shares[i] * static_cast<double>(sharding::element_count(layout.parameters[i]));
       pairs += queries_ * static_cast<double>(shape_.sequence);
     }
     return 6 * weights + 12 * pairs;
@@ -112,13 +115,24 @@ class Worker {
       elements += static_cast<double>(sharding::element_count(parameter));
     return bytes(elements);
   }
+  /// Which part of the tokens each parameter of a block sees.
+  std::vector<double> shares_of(const BlockLayout& layout) const {
+    std::vector<double> shares(layout.parameters.size(), 1.0);
+    for (const Expert& expert : layout.experts)
+      for (const Affine& affine : {expert.gate, expert.up, expert.down})
+        shares[static_cast<std::size_t>(affine.weight)] =
+            static_cast<double>(spec_.experts_used) / static_cast<double>(spec_.experts);
+    return shares;
+  }
   void add_products(std::vector<Product>& products, const std::vector<sharding::Parameter>& parameters,
-                    bool transposed) const {
-    for (const sharding::Parameter& parameter : parameters) {
+                    bool transposed, const std::vector<double>& shares) const {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const sharding::Parameter& parameter = parameters[i];
       if (parameter.shape.size() != 2) continue;
+      const double tokens = tokens_ * (i < shares.size() ? shares[i] : 1.0);
       const auto rows = static_cast<double>(parameter.shape[0]);
       const auto columns = static_cast<double>(parameter.shape[1]);
-      products.push_back({tokens_, transposed ? columns : rows, transposed ? rows : columns});
+      products.push_back({tokens, transposed ? columns : rows, transposed ? rows : columns});
     }
   }
   /// How many keys all queries of the micro-batch see.

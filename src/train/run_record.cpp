@@ -1,6 +1,8 @@
 #include "train/run_record.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <fstream>
 #include <sstream>
 
@@ -24,6 +26,13 @@ double number(const json::object& object, const char* key) {
   return found && found->is_number() ? found->to_number<double>() : 0.0;
 }
 
+/// What no counter reaches counts as the largest that one does.
+std::int64_t whole_number(const json::object& object, const char* key) {
+  constexpr double most = 0x1p53;
+  const double value = number(object, key);
+  return std::isnan(value) ? 0 : static_cast<std::int64_t>(std::clamp(value, -most, most));
+}
+
 std::string text(const json::object& object, const char* key) {
   const json::value* found = object.if_contains(key);
   return found && found->is_string() ? std::string(found->as_string()) : std::string();
@@ -41,14 +50,14 @@ std::string whole(const std::filesystem::path& file) {
 StepMetrics metrics_from(const std::string& line) {
   const json::object object = object_from(line);
   StepMetrics metrics;
-  metrics.step = static_cast<std::int64_t>(number(object, "step"));
+  metrics.step = whole_number(object, "step");
   metrics.loss = number(object, "loss");
-  metrics.tokens = static_cast<std::int64_t>(number(object, "tokens"));
+  metrics.tokens = whole_number(object, "tokens");
   metrics.tokens_per_s = number(object, "tokens_per_s");
   metrics.learning_rate = number(object, "learning_rate");
   metrics.grad_norm = number(object, "grad_norm");
   metrics.time = number(object, "time");
-  metrics.host_bytes = static_cast<std::int64_t>(number(object, "host_bytes"));
+  metrics.host_bytes = whole_number(object, "host_bytes");
   const json::value* skipped = object.if_contains("skipped");
   metrics.skipped = skipped && skipped->is_bool() && skipped->as_bool();
   return metrics;
@@ -82,8 +91,8 @@ RunStatus read_status(const std::filesystem::path& run_folder) {
   RunStatus status;
   status.state = text(object, "state");
   if (status.state.empty()) status.state = "unknown";
-  status.step = static_cast<std::int64_t>(number(object, "step"));
-  status.total_steps = static_cast<std::int64_t>(number(object, "total_steps"));
+  status.step = whole_number(object, "step");
+  status.total_steps = whole_number(object, "total_steps");
   status.loss = number(object, "loss");
   status.message = text(object, "message");
   return status;

@@ -149,6 +149,21 @@ TEST_F(ChatRows, TemplatesComeFromTheFolder) {
               HasSubstr("there is no \"chatlm\""));
 }
 
+TEST_F(ChatRows, TemplatesAreToldTheDayOfTheJob) {
+  ChatFormat dated{.chat_template = "jinja",
+                   .source = "{{ strftime_now('%d %b %Y') }}|{{ messages[0]['content'] }}"};
+  const std::string row =
+      R"({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}]})";
+  EXPECT_EQ(render(row, dated).text, "26 Jul 2024|x");
+  dated.date = "2026-11-21";
+  EXPECT_EQ(render(row, dated).text, "21 Nov 2026|x");
+  for (const char* wrong : {"2026-02-30", "yesterday", "2026-11-21x", ""}) {
+    dated.date = wrong;
+    EXPECT_THAT(message_of(ExitCode::configuration, [&] { render(row, dated); }),
+                HasSubstr("must be today or a day like"));
+  }
+}
+
 TEST_F(ChatRows, TokensThatAreThereAlready) {
   const auto path = folder_ / "rows.jsonl";
   const auto tokenised = [&](const std::string& row) {

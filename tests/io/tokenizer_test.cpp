@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "io/tokenizer/encode_batch.h"
 #include "io/tokenizer/unicode.h"
 #include "tests/io/hostile_text.h"
 
@@ -82,6 +83,30 @@ INSTANTIATE_TEST_SUITE_P(Kinds, TokenizerGolden,
                            std::erase(name, '-');
                            return name;
                          });
+
+TEST(Tokenizer, BatchesGiveTheTokensOfTheirTextsOnAnyNumberOfThreads) {
+  const Tokenizer tokenizer = Tokenizer::from_file(folder + "llama3.json");
+  std::vector<std::string> texts;
+  for (const tests::TextGroup& group : tests::hostile_text())
+    group.each([&](const std::string& text) {
+      if (texts.size() < 2000 && text.size() < 5000) texts.push_back(text);
+    });
+  const auto one = encode_batch(tokenizer, texts, true, 1), three = encode_batch(tokenizer, texts, true, 3);
+  ASSERT_EQ(one.size(), texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::vector<Token> alone = tokenizer.encode(texts[i]);
+    for (const auto* batch : {&one[i], &three[i]}) {
+      ASSERT_EQ(batch->size(), alone.size());
+      for (std::size_t t = 0; t < alone.size(); ++t) {
+        EXPECT_EQ((*batch)[t].id, alone[t].id);
+        EXPECT_EQ((*batch)[t].begin, alone[t].begin);
+        EXPECT_EQ((*batch)[t].end, alone[t].end);
+      }
+    }
+  }
+  texts[7] = "\xff", texts[3] = "a\xc3";
+  EXPECT_THROW(encode_batch(tokenizer, texts, true, 3), Error);
+}
 
 TEST(Tokenizer, RefusesTextThatIsNotUtf8AndSaysWhere) {
   const Tokenizer tokenizer = Tokenizer::from_file(folder + "gpt2.json");

@@ -43,6 +43,30 @@ TEST(WeightFiles, ReadsShardsByTheIndex) {
   EXPECT_EQ(files.find("c"), nullptr);
 }
 
+TEST(WeightFiles, ThreadsShareTheSlicesOfSeveralTensors) {
+  Scratch scratch;
+  constexpr std::int64_t elements = 3'000'001;
+  SafetensorsWriter writer(scratch / "model.safetensors",
+                           {{"a", DType::f32, {elements}}, {"b", DType::f32, {7}}});
+  std::vector<float> values(elements);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 8191);
+  writer.write("a", 0, std::as_bytes(std::span(values)));
+  writer.write("b", 0, std::as_bytes(std::span(values).first(7)));
+  writer.commit();
+  const WeightFiles files(scratch.path());
+  const auto read = [&](int threads) {
+    std::vector<float> a(values.size() - 5), b(7);
+    const std::vector<WeightSlice> slices{{"a", 5, DType::f32, std::as_writable_bytes(std::span(a))},
+                                          {"b", 0, DType::f32, std::as_writable_bytes(std::span(b))}};
+    files.read(slices, threads);
+    EXPECT_TRUE(std::equal(a.begin(), a.end(), values.begin() + 5));
+    EXPECT_TRUE(std::equal(b.begin(), b.end(), values.begin()));
+  };
+  read(1), read(3);
+  std::filesystem::resize_file(scratch / "model.safetensors", 6'000'000);
+  EXPECT_THAT(message_of(ExitCode::damaged, [&] { read(3); }), HasSubstr("too early"));
+}
+
 TEST(WeightFiles, ReadsASingleFile) {
   Scratch scratch;
   write_tensor(scratch / "model.safetensors", "a", 3);

@@ -90,7 +90,48 @@ TEST(Config, WindowsFollowTheFamilysRule) {
             (Windows{9, 0}));
 }
 
+/// Sizes as published; the counts are those that the models' cards tell.
+TEST(Config, LaterFamiliesAreRowsOfTheSameTable) {
+  const ModelSpec gemma = parse(
+      R"({"architectures": ["Gemma2ForCausalLM"], "hidden_size": 2304, "num_hidden_layers": 26, "num_attention_heads": 8,
+      "num_key_value_heads": 4, "head_dim": 256, "intermediate_size": 9216, "vocab_size": 256000,
+      "max_position_embeddings": 8192, "query_pre_attn_scalar": 256, "sliding_window": 4096, "hidden_act": "gelu_pytorch_tanh"})");
+  EXPECT_EQ(parameter_count(gemma), 2614341888);
+  EXPECT_EQ(gemma.windows[0], 4096);
+  EXPECT_EQ(gemma.windows[1], 0);
+  EXPECT_EQ(gemma.attention_cap, 50);
+  EXPECT_EQ(gemma.logit_cap, 30);
+  EXPECT_EQ(gemma.embedding_scale, 48);
+  EXPECT_TRUE(gemma.tied);
+  const ModelSpec gemma3 = parse(
+      R"({"architectures": ["Gemma3ForCausalLM"], "hidden_size": 1152, "num_hidden_layers": 26, "num_attention_heads": 4,
+      "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 6912, "vocab_size": 262144,
+      "max_position_embeddings": 32768, "rope_theta": 1000000, "rope_local_base_freq": 10000, "sliding_window": 512,
+      "sliding_window_pattern": 6, "query_pre_attn_scalar": 256})");
+  EXPECT_EQ(parameter_count(gemma3), 999885952);
+  EXPECT_EQ(gemma3.windows[4], 512);
+  EXPECT_EQ(gemma3.windows[5], 0);
+  EXPECT_EQ(gemma3.rope.theta, 1e6);
+  EXPECT_EQ(gemma3.window_rope->theta, 1e4);
+  const ModelSpec phi = parse(
+      R"({"architectures": ["Phi3ForCausalLM"], "hidden_size": 3072, "num_hidden_layers": 32, "num_attention_heads": 32,
+      "num_key_value_heads": 32, "intermediate_size": 8192, "vocab_size": 32064, "max_position_embeddings": 4096,
+      "rope_scaling": null, "sliding_window": 2047})");
+  EXPECT_EQ(parameter_count(phi), 3821079552);
+  const ModelSpec falcon = parse(
+      R"({"architectures": ["FalconForCausalLM"], "hidden_size": 4544, "num_hidden_layers": 32, "num_attention_heads": 71,
+      "vocab_size": 65024, "multi_query": true, "parallel_attn": true, "bias": false, "alibi": false})");
+  EXPECT_EQ(parameter_count(falcon), 6921720704);
+  const ModelSpec mixtral = parse(
+      R"({"architectures": ["MixtralForCausalLM"], "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+      "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 32000, "max_position_embeddings": 32768,
+      "num_local_experts": 8, "num_experts_per_tok": 2, "rope_theta": 1000000.0, "sliding_window": null})");
+  EXPECT_EQ(parameter_count(mixtral), 46702792704);
+}
+
 TEST(Config, RefusesByName) {
+  EXPECT_THAT(refusal(R"({"architectures": ["FalconForCausalLM"], "alibi": true})"),
+              HasSubstr("alibi = true is not supported"));
   EXPECT_THAT(refusal(R"({"architectures": ["BertModel"]})"),
               HasSubstr("\"BertModel\" is not supported; these are: Llama"));
   EXPECT_THAT(refusal("{}"), HasSubstr("the architecture \"\""));

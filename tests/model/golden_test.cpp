@@ -45,7 +45,7 @@ class Golden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, LogitsEqualTransformers) {
   const Expected expected(golden / "models" / GetParam());
-  const WholeModel whole = load_whole(Pretrained(golden / "models" / GetParam()));
+  const WholeModel whole = load_whole(train::Pretrained(golden / "models" / GetParam()));
   const at::Tensor logits = whole.forward(expected.context).hidden;
   const at::Tensor reference = stored(expected.file, "logits");
   ASSERT_EQ(logits.sizes(), reference.sizes());
@@ -55,7 +55,7 @@ TEST_P(Golden, LogitsEqualTransformers) {
 
 TEST_P(Golden, LossAndGradientsEqualTransformers) {
   Expected expected(golden / "models" / GetParam());
-  const WholeModel whole = load_whole(Pretrained(golden / "models" / GetParam()));
+  const WholeModel whole = load_whole(train::Pretrained(golden / "models" / GetParam()));
   expected.context.labels = expected.labels;
   expected.context.loss_weight = 1.0 / expected.labels.ne(-100).sum().item<double>();
   const at::Tensor loss = whole.forward(expected.context).loss;
@@ -74,7 +74,7 @@ TEST_P(Golden, LossAndGradientsEqualTransformers) {
 
 TEST_P(Golden, CastWeightsGiveTheSameGradientsInTheirOwnType) {
   Expected expected(golden / "models" / GetParam());
-  const Pretrained pretrained(golden / "models" / GetParam());
+  const train::Pretrained pretrained(golden / "models" / GetParam());
   expected.context.labels = expected.labels;
   expected.context.loss_weight = 1.0 / expected.labels.ne(-100).sum().item<double>();
   const WholeModel exact = load_whole(pretrained), cast = load_whole(pretrained, at::kBFloat16, at::kFloat);
@@ -93,7 +93,7 @@ TEST_P(Golden, Bf16ComputeStaysNear) {
   Expected expected(golden / "models" / GetParam());
   expected.context.labels = expected.labels;
   expected.context.loss_weight = 1.0 / expected.labels.ne(-100).sum().item<double>();
-  const Pretrained pretrained(golden / "models" / GetParam());
+  const train::Pretrained pretrained(golden / "models" / GetParam());
   for (const at::ScalarType weights : {at::kFloat, at::kBFloat16}) {
     const WholeModel whole = load_whole(pretrained, weights, at::kBFloat16);
     const at::Tensor loss = whole.forward(expected.context).loss;

@@ -3,9 +3,9 @@
 
 #include "model/config.h"
 #include "model/layout.h"
-#include "model/pretrained.h"
 #include "tests/io/scratch.h"
 #include "tests/model/tiny_config.h"
+#include "train/pretrained.h"
 
 namespace trireme::model {
 namespace {
@@ -26,7 +26,7 @@ std::map<std::string, std::string> match(const ModelSpec& spec,
                                          const std::vector<io::StoredTensor>& tensors) {
   std::vector<const io::StoredTensor*> pointers;
   for (const auto& tensor : tensors) pointers.push_back(&tensor);
-  return match_tensors(parameter_groups(spec), spec, pointers, "folder");
+  return train::match_tensors(parameter_groups(spec), spec, pointers, "folder");
 }
 
 TEST(MatchTensors, NamesWhatIsWrong) {

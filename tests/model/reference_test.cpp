@@ -53,7 +53,7 @@ TEST(Reference, TwentyStepsHaveTheLossesThatPyTorchHad) {
   const auto record = boost::json::parse(io::read_text(folder / "reference.json"));
   const auto& losses = record.at("loss").as_array();
   const auto& norms = record.at("grad_l2").as_array();
-  const WholeModel whole = load_whole(Pretrained(folder));
+  const WholeModel whole = load_whole(train::Pretrained(folder));
   const io::NpyFile tokens(folder / "tokens.npy");
   std::vector<at::Tensor> leaves;
   for (const auto& group : whole.weights) leaves.insert(leaves.end(), group.begin(), group.end());

@@ -12,10 +12,22 @@ using trireme::testing::make_whole;
 using trireme::testing::row_positions;
 using trireme::testing::WholeModel;
 
-WholeModel random_llama(at::ScalarType stored = at::kFloat, at::ScalarType compute = at::kFloat) {
+WholeModel random_model(const std::string& config, at::ScalarType stored = at::kFloat) {
   at::manual_seed(11);
-  return make_whole(build_model(parse_config(llama_config(), "config.json"), compute), stored,
+  return make_whole(build_model(parse_config(config, "config.json")), stored,
                     [](const std::string&, at::Tensor& tensor) { tensor.normal_(0.0, 0.3); });
+}
+
+WholeModel random_llama() {
+  return random_model(llama_config());
+}
+
+/// The llama of `llama_config` with another architecture's settings.
+std::string as_family(const std::string& architecture, const std::string& more) {
+  return R"({"architectures": [")" + architecture +
+         R"("], "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+      "head_dim": 8, "intermediate_size": 48, "vocab_size": 64, "max_position_embeddings": 128)" +
+         more + "}";
 }
 
 TEST(Units, PackedDocumentsGiveTheLogitsThatEachGivesAlone) {
@@ -40,8 +52,12 @@ TEST(Units, PackedDocumentsGiveTheLogitsThatEachGivesAlone) {
 /// Whatever a block keeps for backward, none of it may be a copy made from a weight: weights are refilled
 /// between the passes.
 TEST(Units, BackwardReadsTheWeightsWhereTheyLie) {
-  for (const at::ScalarType stored : {at::kFloat, at::kBFloat16}) {
-    const WholeModel whole = random_llama(stored, at::kFloat);
+  const std::vector<std::string> configs{
+      llama_config(), as_family("Gemma2ForCausalLM", R"(, "sliding_window": 4)"),
+      as_family("Phi3ForCausalLM", ""), as_family("MixtralForCausalLM", R"(, "num_local_experts": 3)")};
+  for (std::size_t i = 0; i < 2 * configs.size(); ++i) {
+    const at::ScalarType stored = i % 2 ? at::kBFloat16 : at::kFloat;
+    const WholeModel whole = random_model(configs[i / 2], stored);
     const sharding::Unit& block = *whole.model.units[1];
     sharding::Context context;
     context.tokens = at::randint(64, {2, 10}, at::kLong);
@@ -59,9 +75,9 @@ TEST(Units, BackwardReadsTheWeightsWhereTheyLie) {
       return torch::autograd::grad({out.hidden.sum()}, {input})[0];
     };
     const at::Tensor kept = run(false), refilled = run(true);
-    EXPECT_GT((kept - 1).abs().max().item<double>(), 1e-3);
+    EXPECT_GT((kept - 1).abs().max().item<double>(), 1e-3) << configs[i / 2];
     // With all weights zero only the residual path is left.
-    EXPECT_EQ((refilled - 1).abs().max().item<double>(), 0.0);
+    EXPECT_EQ((refilled - 1).abs().max().item<double>(), 0.0) << configs[i / 2];
   }
 }
 

@@ -7,8 +7,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "model/build.h"
-#include "model/pretrained.h"
 #include "sharding/unit.h"
+#include "train/pretrained.h"
 
 namespace trireme::testing {
 
@@ -19,11 +19,14 @@ struct WholeModel {
 
   sharding::Activation forward(const sharding::Context& context) const {
     sharding::Activation activation;
+    at::Tensor loss;
     for (const auto& unit : model.units) {
       sharding::Weights own;
       for (const int group : unit->groups()) own.push_back(weights[static_cast<std::size_t>(group)]);
       activation = unit->forward(activation, context, own);
+      if (activation.loss.defined()) loss = loss.defined() ? loss + activation.loss : activation.loss;
     }
+    activation.loss = loss;
     return activation;
   }
 
@@ -59,7 +62,7 @@ inline std::span<std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
 }
 
-inline WholeModel load_whole(const model::Pretrained& pretrained, at::ScalarType stored = at::kFloat,
+inline WholeModel load_whole(const train::Pretrained& pretrained, at::ScalarType stored = at::kFloat,
                              at::ScalarType compute = at::kFloat) {
   return make_whole(model::build_model(pretrained.spec(), compute), stored,
                     [&](const std::string& name, const at::Tensor& tensor) {

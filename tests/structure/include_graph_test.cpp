@@ -90,6 +90,17 @@ TEST(IncludeGraph, RoomsBelowShardingAndOfJobsKnowNoTensors) {
   }
 }
 
+TEST(IncludeGraph, ModelsOpenNoFiles) {
+  for (const Source& source : sources()) {
+    if (source.room != "src/model") continue;
+    for (const std::string& include : includes_of(source)) {
+      const bool parses_text = include == "io/strict_json.h";
+      EXPECT_FALSE(include.starts_with("io/") && !parses_text) << source.path << " includes " << include;
+      EXPECT_FALSE(include == "fstream" || include == "filesystem") << source.path << " includes " << include;
+    }
+  }
+}
+
 TEST(IncludeGraph, FilesStayShort) {
   for (const Source& source : sources())
     EXPECT_LE(source.lines.size(), 400u) << source.path << " holds more than one idea";

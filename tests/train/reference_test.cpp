@@ -11,10 +11,10 @@
 #include "comm/threads/thread_world.h"
 #include "io/file.h"
 #include "model/build.h"
-#include "model/pretrained.h"
 #include "optim/adamw.h"
 #include "sharding/presets.h"
 #include "train/document_rows.h"
+#include "train/pretrained.h"
 #include "train/row_batches.h"
 #include "train/token_rows.h"
 #include "train/trainer.h"
@@ -80,7 +80,7 @@ class Rig {
     return settings;
   }
 
-  model::Pretrained pretrained_;
+  train::Pretrained pretrained_;
   RowBatches tokens_;
   sharding::Engine engine_;
   Trainer trainer_;

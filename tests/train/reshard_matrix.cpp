@@ -18,6 +18,8 @@
 #include "tests/io/scratch.h"
 #include "tests/sharding/toy_training.h"
 #include "train/checkpoints.h"
+#include "train/nf4_source.h"
+#include "train/pretrained.h"
 #include "train/row_batches.h"
 #include "train/token_rows.h"
 #include "train/trainer.h"
@@ -157,12 +159,12 @@ class Matrix {
   std::vector<double> run_reference(const Side& side, comm::World& world,
                                     const sharding::EngineOptions& options, const fs::path& folder, int from,
                                     int until, int save_after) const {
-    const model::Pretrained pretrained(reference_);
+    const train::Pretrained pretrained(reference_);
     model::LoraSettings lora;
     lora.rank = 4, lora.four_bit_base = true;
     Engine engine(model::build_model(pretrained.spec(), at::kFloat, lora), placement_of(side),
                   std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world, options);
-    model::Nf4Source in_four_bits(pretrained);
+    train::Nf4Source in_four_bits(pretrained);
     engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
       if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);
       if (model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name))

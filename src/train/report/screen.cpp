@@ -14,7 +14,8 @@ namespace trireme::train {
 namespace {
 
 std::string clock_time(double seconds) {
-  const auto whole = static_cast<std::time_t>(seconds);
+  constexpr double last = 0x1p40;
+  const auto whole = static_cast<std::time_t>(std::clamp(seconds, 0.0, last));
   std::tm parts{};
   localtime_r(&whole, &parts);
   std::array<char, 16> text{};
@@ -45,14 +46,15 @@ Series series_of(const std::vector<StepMetrics>& steps, double (*value)(const St
   Series series;
   for (const StepMetrics& step : steps) {
     const double y = value(step);
-    if (!std::isfinite(y)) continue;
+    constexpr double largest = 1e300;  // differences stay finite
+    if (!(std::abs(y) < largest)) continue;
     series.x.push_back(static_cast<double>(step.step)), series.y.push_back(y);
   }
   return series;
 }
 
 std::string duration(double seconds) {
-  const auto whole = static_cast<long long>(std::llround(std::max(0.0, seconds)));
+  const auto whole = static_cast<long long>(std::llround(std::clamp(seconds, 0.0, 0x1p53)));
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   if (whole < 86400) return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);

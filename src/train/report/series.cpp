@@ -44,8 +44,10 @@ std::vector<double> ticks(double least, double most, int wanted) {
       break;
     }
   std::vector<double> all;
-  for (double count = std::ceil(least / step - 1e-9); count * step <= most + step * 1e-9; ++count)
-    all.push_back(count * step);
+  // Where neighbouring numbers are further apart than the step, no sum of steps moves on.
+  const double first = std::ceil(least / step - 1e-9);
+  for (int i = 0; i <= 10 * std::max(1, wanted) && (first + i) * step <= most + step * 1e-9; ++i)
+    all.push_back((first + i) * step);
   return all;
 }
 

@@ -23,7 +23,8 @@ std::vector<std::string> text_plot(const Series& series, int width, int height) 
   if (series.size() == 0 || width < 1 || height < 1) return {};
   const auto [low, high] = std::minmax_element(series.y.begin(), series.y.end());
   const double least = *low, range = std::max(*high - least, 1e-300);
-  const double first = series.x.front(), span = std::max(series.x.back() - first, 1e-300);
+  const auto [left, right] = std::minmax_element(series.x.begin(), series.x.end());
+  const double first = *left, span = std::max(*right - first, 1e-300);
   const int columns = width * dots_across, rows = height * dots_down;
   std::vector<unsigned> letters(static_cast<std::size_t>(width * height), 0);
   const auto dot = [&](int column, int row) {

@@ -1,4 +1,4 @@
-#include "model/pretrained.h"
+#include "train/pretrained.h"
 
 #include <functional>
 #include <numeric>
@@ -13,7 +13,7 @@
 #include "model/fresh_weights.h"
 #include "model/layout.h"
 
-namespace trireme::model {
+namespace trireme::train {
 namespace {
 
 /// Old writers stored constants beside the weights.
@@ -29,7 +29,7 @@ std::string without_base(const std::string& name) {
 }  // namespace
 
 std::map<std::string, std::string> match_tensors(const std::vector<sharding::ParamGroup>& groups,
-                                                 const ModelSpec& spec,
+                                                 const model::ModelSpec& spec,
                                                  const std::vector<const io::StoredTensor*>& tensors,
                                                  const std::string& where) {
   std::map<std::string, const io::StoredTensor*> stored;
@@ -58,10 +58,12 @@ std::map<std::string, std::string> match_tensors(const std::vector<sharding::Par
   return result;
 }
 
-Pretrained::Pretrained(const std::filesystem::path& folder, std::optional<std::uint64_t> fresh_seed)
-    : spec_(parse_config(io::read_text(folder / "config.json"), (folder / "config.json").string())),
-      fresh_seed_(fresh_seed) {
-  const std::vector<sharding::ParamGroup> groups = parameter_groups(spec_);
+Pretrained::Pretrained(const std::filesystem::path& folder, std::optional<std::uint64_t> fresh_seed,
+                       int threads)
+    : spec_(model::parse_config(io::read_text(folder / "config.json"), (folder / "config.json").string())),
+      fresh_seed_(fresh_seed),
+      threads_(threads) {
+  const std::vector<sharding::ParamGroup> groups = model::parameter_groups(spec_);
   for (const sharding::ParamGroup& group : groups)
     for (const sharding::Parameter& parameter : group.parameters)
       parameters_.emplace(parameter.name, parameter);
@@ -81,10 +83,13 @@ void Pretrained::read(const std::string& parameter, std::uint64_t first, DType t
                       std::span<std::byte> out) const {
   const auto found = parameters_.find(parameter);
   require(found != parameters_.end(), "the model has no parameter {}", parameter);
-  if (!fresh_seed_) return files_->read_as(stored_names_.at(parameter), first, target, out);
+  if (!fresh_seed_) {
+    const io::WeightSlice slice{stored_names_.at(parameter), first, target, out};
+    return files_->read(std::span(&slice, 1), threads_);
+  }
   std::vector<float> values(out.size() / size_of(target));
-  fresh_weights(spec_, found->second, *fresh_seed_, static_cast<std::int64_t>(first), values);
+  model::fresh_weights(spec_, found->second, *fresh_seed_, static_cast<std::int64_t>(first), values);
   io::convert_elements(DType::f32, std::as_bytes(std::span(values)), target, out);
 }
 
-}  // namespace trireme::model
+}  // namespace trireme::train
