@@ -23,7 +23,7 @@ YAML
 fail() { echo "$1"; scontrol show job || true; tail -n 20 "$dir"/run/log/*; exit 1; }
 curve() { sed 's/.*"step": *\([0-9]*\).*"loss": *\([-0-9.e+]*\).*/\1 \2/' "$1/metrics.jsonl"; }
 
-srun -N2 -n4 --mpi=pmix "$trireme" train "$dir/job.yaml" output_dir="$dir/whole" >"$dir/whole.log" 2>&1 || fail "the run under srun failed: $(tail -n 3 "$dir/whole.log")"
+srun -N2 -n4 --ntasks-per-node=2 --mpi=pmix "$trireme" train "$dir/job.yaml" output_dir="$dir/whole" >"$dir/whole.log" 2>&1 || fail "the run under srun failed: $(tail -n 3 "$dir/whole.log")"
 job=$("$trireme" submit "$dir/job.yaml" --nodes 2 --ranks-per-node 2)
 for _ in $(seq 200); do [ "$(wc -l 2>/dev/null <"$dir/run/metrics.jsonl" || echo 0)" -ge 20 ] && break; sleep 0.05; done
 scancel --signal=USR1 "$job"
