@@ -129,25 +129,6 @@ void Engine::agree_on(const Schedule& schedule) {
          control_->group().ranks[static_cast<std::size_t>(other - all.begin())]);
 }
 
-void Engine::load(const ReadFloats& read) {
-  std::vector<float> values;
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    const ParamGroup& group = model_.groups[i];
-    GroupState& state = states_[i];
-    for (const Piece& piece : group.trainable ? state.optimizer_pieces() : state.parameter_pieces()) {
-      const Parameter& parameter = group.parameters[static_cast<std::size_t>(piece.parameter)];
-      if (group.trainable) {
-        read(parameter, piece.begin, {state.master() + piece.at, static_cast<std::size_t>(piece.count)});
-      } else {
-        values.resize(static_cast<std::size_t>(piece.count));
-        read(parameter, piece.begin, values);
-        store(values.data(), offset_by(state.home(), piece.at, state.stored()), state.stored(), piece.count);
-      }
-    }
-  }
-  publish();
-}
-
 void Engine::publish() {
   Prepared& step = prepared(ScheduleOptions::Purpose::train, 1);
   executor_.publish(step.schedule, step.channels);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "core/error.h"
 #include "core/lane.h"
+#include "io/aligned_memory.h"
 #include "io/checkpoint/digest.h"
 #include "io/checkpoint/shard_blocks.h"
 #include "io/read_ahead.h"
@@ -53,16 +55,26 @@ class Rereader {
   /// Those pieces among the first `end` that were not compared yet; they lie on the disk.
   void compare_before(std::size_t end) {
     std::vector<Extent> extents;
-    std::size_t last = next_;
-    for (; last < chosen_.size() && chosen_[last].piece < end; ++last) {
-      const FilePiece& piece = layout_.pieces[chosen_[last].piece];
-      extents.push_back({piece.offset, piece.bytes});
-    }
+    const std::size_t last = end_of(end);
+    for (std::size_t i = next_; i < last; ++i) extents.push_back({piece(i).offset, piece(i).bytes});
     if (extents.empty()) return;
     ReadAhead ahead(path_, std::move(extents));
-    for (; next_ < last; ++next_)
-      compare(path_.string(), layout_.pieces[chosen_[next_].piece], layout_,
-              std::span(layout_.between).subspan(chosen_[next_].between), ahead.next());
+    for (; next_ < last; ++next_) compare_one(ahead.next());
+  }
+  /// The same while others write: one read at a time, so that the disk stays theirs.
+  void compare_one_by_one(std::size_t end) {
+    if (!file_) {
+      file_ = File::open_for_direct_reading(path_);
+      memory_ = aligned_memory(digest_chunk + 2 * direct_alignment);
+    }
+    for (const std::size_t last = end_of(end); next_ < last; ++next_) {
+      const FilePiece& here = piece(next_);
+      const std::uint64_t skipped = here.offset % direct_alignment, begin = here.offset - skipped;
+      const std::uint64_t pages = (skipped + here.bytes + direct_alignment - 1) / direct_alignment;
+      const std::span<std::byte> window(memory_.as<std::byte>(), pages * direct_alignment);
+      file_->read(begin, window);
+      compare_one(window.subspan(skipped, here.bytes));
+    }
   }
   bool has_before(std::size_t end) const {
     return planned_ < chosen_.size() && chosen_[planned_].piece < end;
@@ -72,6 +84,17 @@ class Rereader {
   }
 
  private:
+  const FilePiece& piece(std::size_t chosen) const { return layout_.pieces[chosen_[chosen].piece]; }
+  std::size_t end_of(std::size_t pieces) const {
+    std::size_t last = next_;
+    while (last < chosen_.size() && chosen_[last].piece < pieces) ++last;
+    return last;
+  }
+  void compare_one(std::span<const std::byte> found) const {
+    compare(path_.string(), piece(next_), layout_, std::span(layout_.between).subspan(chosen_[next_].between),
+            found);
+  }
+
   struct Chosen {
     std::size_t piece, between;  ///< and where the bytes between slices go on from there
   };
@@ -79,6 +102,8 @@ class Rereader {
   const ShardLayout& layout_;
   std::vector<Chosen> chosen_;
   std::size_t next_ = 0, planned_ = 0;
+  std::optional<File> file_;
+  Buffer memory_;
 };
 
 /// The digests of the pieces that begin in a block and, while they are in the processor's cache, the whole's.
@@ -118,7 +143,7 @@ std::string write_blocks(File& file, ShardLayout& layout, const std::vector<Tens
     take_digests(block, slices, layout, whole);
     if (!rereader || !rereader->has_before(block.ended)) continue;
     rereader->plan_before(block.ended);
-    reread = reader.post([rereader, end = block.ended] { rereader->compare_before(end); },
+    reread = reader.post([rereader, end = block.ended] { rereader->compare_one_by_one(end); },
                          {written.begin(), written.end()});
   }
   for (const Event& event : written) event.wait();

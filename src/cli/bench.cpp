@@ -9,6 +9,7 @@ void add_bench(CLI::App& app, Run& chosen) {
   add_bench_checkpoint(*bench, chosen);
   add_bench_comm(*bench, chosen);
   add_bench_load(*bench, chosen);
+  add_bench_rank_load(*bench, chosen);
   add_bench_machine(*bench, chosen);
   add_bench_record(*bench, chosen);
   add_bench_schedule(*bench, chosen);

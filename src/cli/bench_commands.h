@@ -8,6 +8,7 @@ namespace trireme::cli {
 /// Each adds one benchmark to `trireme bench`.
 void add_bench_tokenizer(CLI::App& bench, Run& chosen);
 void add_bench_load(CLI::App& bench, Run& chosen);
+void add_bench_rank_load(CLI::App& bench, Run& chosen);
 void add_bench_machine(CLI::App& bench, Run& chosen);
 void add_bench_record(CLI::App& bench, Run& chosen);
 void add_bench_schedule(CLI::App& bench, Run& chosen);

@@ -12,6 +12,7 @@
 #include <ATen/Parallel.h>
 #include <sched.h>
 
+#include "cli/load_progress.h"
 #include "cli/lora.h"
 #include "core/log.h"
 #include "model/build.h"
@@ -104,6 +105,19 @@ std::optional<train::AdapterFolder> adapter_of(const jobs::JobSpec& job, const m
   return train::AdapterFolder(job.lora_model_dir, spec, *lora_of(job));
 }
 
+/// Files are read, and their elements converted, by as many threads as compute later.
+void read_on_all_threads(const train::Pretrained& pretrained, const sharding::Parameter& parameter,
+                         std::int64_t begin, std::span<float> into) {
+  constexpr std::int64_t elements_a_turn = std::int64_t{1} << 20;
+  at::parallel_for(
+      0, static_cast<std::int64_t>(into.size()), elements_a_turn, [&](std::int64_t first, std::int64_t last) {
+        const auto part =
+            into.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+        pretrained.read(parameter.name, static_cast<std::uint64_t>(begin + first), DType::f32,
+                        std::as_writable_bytes(part));
+      });
+}
+
 }  // namespace
 
 void share_cores(const comm::World& world) {
@@ -142,11 +156,12 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
               engine_options(job, world, jobs::placement_of(job, compute_))) {
   watch.slow_phase("load");
   train::Nf4Source in_four_bits(pretrained_);
+  LoadProgress progress(world.rank() == 0);
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    progress.add(into.size(), parameter.name);
     if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);
     if (!model::is_lora_a(parameter.name) && !model::is_lora_b(parameter.name))
-      return pretrained_.read(parameter.name, static_cast<std::uint64_t>(begin), DType::f32,
-                              std::as_writable_bytes(into));
+      return read_on_all_threads(pretrained_, parameter, begin, into);
     if (adapter_) return adapter_->read(parameter, begin, into);
     model::initial_lora(parameter, static_cast<std::uint64_t>(job.seed), begin, into);
   });
