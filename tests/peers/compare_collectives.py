@@ -1,4 +1,4 @@
-"""Tables of shm beside Open MPI, gloo and the limit: `trireme bench comm` and gloo take turns, medians over the rounds.
+"""Tables of shm beside Open MPI, gloo and the limit: `trireme bench comm` and the peers take turns, medians over the rounds.
 
     python compare_collectives.py --trireme build/release/bin/trireme --python PYTHON_WITH_TORCH --rounds 3
     python compare_collectives.py --from figures.jsonl          # the tables of figures measured before
@@ -13,6 +13,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COLLECTIVES = ("all_gather", "reduce_scatter", "all_reduce")
+COLUMNS = {"openmpi": "Open MPI", "mpi4py": "mpi4py", "gloo": "gloo"}
 
 
 def run_json(command):
@@ -23,8 +24,9 @@ def run_json(command):
 def measure(args, number):
     sizes = ["-b", args.begin, "-e", args.end, "-f", str(args.factor), "--repeats", str(args.repeats)]
     ours = [*args.mpirun.split(), "-n", str(args.ranks), args.trireme, "bench", "comm", "--backend", args.backend, "--json"]
-    gloo = [args.python, os.path.join(HERE, "gloo_collectives.py"), "--ranks", str(args.ranks)]
-    turns = [ours + sizes, gloo + sizes]
+    turns = [ours + sizes]
+    for library in args.peers.split(","):
+        turns.append([args.python, os.path.join(HERE, "peer_collectives.py"), library, "--ranks", str(args.ranks), *sizes])
     records = []
     for command in turns if number % 2 == 0 else reversed(turns):
         records += run_json(command)
@@ -58,28 +60,31 @@ def human(size):
 def print_tables(records, backend):
     table = medians(records)
     ranks = records[0]["ranks"]
+    others = [name for name in COLUMNS if any(name in row for row in table.values())]
     for collective in COLLECTIVES:
         factor = (2 if collective == "all_reduce" else 1) * (ranks - 1) / ranks
         print(f"\n**{collective}**, bus bandwidth in GB/s (time in µs)\n")
-        print(f"| size | {backend} | Open MPI | gloo | limit | {backend} of limit | over Open MPI | over gloo |")
-        print("| ---: " * 8 + "|")
+        titles = ["size", backend, *(COLUMNS[name] for name in others), "limit", f"{backend} of limit"]
+        titles += [f"over {COLUMNS[name]}" for name in others]
+        print("| " + " | ".join(titles) + " |\n" + "| ---: " * len(titles) + "|")
         for (name, size), row in sorted(table.items()):
             if name != collective:
                 continue
             cells = [human(size)]
-            for column in (backend, "openmpi", "gloo", "limit"):
+            for column in (backend, *others, "limit"):
                 time = row.get(column)
                 cells.append(f"{size / time / 1e3 * factor:.2f} ({time:.2f})" if time else "")
             ours = row[backend]
-            cells += [f"{100 * row['limit'] / ours:.0f} %", f"{row['openmpi'] / ours:.2f}×"]
-            cells.append(f"{row['gloo'] / ours:.1f}×" if "gloo" in row else "")
+            cells.append(f"{100 * row['limit'] / ours:.0f} %")
+            cells += [f"{row[name] / ours:.2f}×" if name in row else "" for name in others]
             print("| " + " | ".join(cells) + " |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trireme", default="build/release/bin/trireme")
-    parser.add_argument("--python", default=sys.executable, help="a Python with PyTorch")
+    parser.add_argument("--python", default=sys.executable, help="a Python with PyTorch, and mpi4py where it is a peer")
+    parser.add_argument("--peers", default="gloo", help="gloo, mpi4py, or both with a comma")
     parser.add_argument("--mpirun", default="mpirun --bind-to core")
     parser.add_argument("--backend", default="shm,openmpi", help="the first is ours in the tables")
     parser.add_argument("--ranks", type=int, default=2)
