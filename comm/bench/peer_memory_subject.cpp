@@ -51,8 +51,9 @@ void PeerMemorySubject::prepare(const Workload& workload, const Placed& placed) 
   for (int step = 0; step < shape_.ranks; ++step) {
     const int member = (begin + step) % shape_.ranks;
     if (workload.in_place && member == rank_) continue;
-    pieces_.push_back({segment_.parts[static_cast<std::size_t>(first_member + member)],
-                       placed.out + static_cast<std::size_t>(member) * piece_bytes_});
+    pieces_.push_back(
+        {segment_.parts[static_cast<std::size_t>(first_member) + static_cast<std::size_t>(member)],
+         placed.out + static_cast<std::size_t>(member) * piece_bytes_});
   }
 }
 
