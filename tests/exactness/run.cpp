@@ -12,9 +12,10 @@
 #include "io/npy.h"
 #include "model/build.h"
 #include "model/nf4.h"
-#include "model/pretrained.h"
 #include "optim/adamw.h"
 #include "train/document_rows.h"
+#include "train/nf4_source.h"
+#include "train/pretrained.h"
 #include "train/row_batches.h"
 #include "train/saved_state.h"
 #include "train/trainer.h"
@@ -97,7 +98,7 @@ class Rig {
                                    adapters_of(one)),
                 placement_of(one), std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
                 options_with(drive)) {
-    model::Nf4Source in_four_bits(pretrained_);
+    train::Nf4Source in_four_bits(pretrained_);
     engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
       if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);
       if (model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name))
@@ -125,7 +126,7 @@ class Rig {
     return options;
   }
 
-  model::Pretrained pretrained_;
+  train::Pretrained pretrained_;
   sharding::Engine engine_;
 };
 
