@@ -41,6 +41,10 @@ std::string number_text(double value) {
   return fmt::format("{}.0{}", text.substr(0, power), text.substr(power));
 }
 
+bool reads_as_a_date_or_number(const std::string& text) {
+  return !text.empty() && text.front() >= '0' && text.front() <= '9';
+}
+
 void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
   const std::string_view section = section_of(key.name);
   out << YAML::Key << std::string(section.empty() ? key.name : key.name.substr(section.size() + 1))
@@ -50,6 +54,9 @@ void write_value(YAML::Emitter& out, JobSpec& job, const Key& key) {
         const auto& value = place(job);
         if constexpr (std::is_same_v<std::decay_t<decltype(value)>, double>) {
           out << number_text(value);
+        } else if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+          if (reads_as_a_date_or_number(value)) out << YAML::DoubleQuoted;
+          out << value;
         } else {
           out << value;
         }
