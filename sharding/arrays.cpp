@@ -5,12 +5,14 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <sys/mman.h>
+
 #include "core/error.h"
 
 namespace trireme::sharding {
 namespace {
 
-constexpr std::size_t cache_line = 64;
+constexpr std::size_t cache_line = 64, huge_page = std::size_t{1} << 21;
 constexpr std::int64_t lanes = 16;
 
 template <typename T>
@@ -29,10 +31,14 @@ void load_as(const void* from, float* into, std::int64_t count) {
 
 comm::Buffer host_buffer(std::size_t bytes) {
   const std::size_t rounded = std::max((bytes + cache_line - 1) / cache_line, std::size_t{1}) * cache_line;
-  void* data = std::aligned_alloc(cache_line, rounded);
+  // A pass over all of a model's state touches more small pages than a core remembers.
+  const std::size_t alignment = rounded >= huge_page ? huge_page : cache_line;
+  const std::size_t whole = (rounded + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, whole);
   if (!data)
     fail(ExitCode::configuration,
          "no host memory for {} bytes; use more ranks or a placement that splits more", bytes);
+  if (alignment == huge_page) madvise(data, whole, MADV_HUGEPAGE);
   std::memset(data, 0, rounded);
   return comm::Buffer(data, bytes, [data] { std::free(data); });
 }

@@ -86,9 +86,11 @@ Allocate Engine::allocator() {
 }
 
 std::size_t Engine::landing_bytes() const {
+  // Only what comes out of a slot a second time lands before it is added.
   std::int64_t most = 1;
   for (std::size_t i = 0; i < states_.size(); ++i)
-    if (model_.groups[i].trainable) most = std::max(most, states_[i].gradient_elements());
+    if (model_.groups[i].trainable && blueprint_.group(static_cast<int>(i)).gradients > 1)
+      most = std::max(most, states_[i].gradient_elements());
   return static_cast<std::size_t>(most) * sizeof(float);
 }
 

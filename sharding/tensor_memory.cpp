@@ -79,7 +79,8 @@ class KeptMemory final : public c10::Allocator {
 
   Header* make(std::size_t bytes) {
     if (use_.reserved - use_.in_use > std::max(unused_at_most, use_.in_use)) free_unused();
-    const bool huge = bytes >= huge_page;
+    // Smaller ones would waste too much of their last page.
+    const bool huge = bytes >= 8 * huge_page;
     const std::size_t alignment = huge ? huge_page : alignof(Header);
     const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
     void* memory = std::aligned_alloc(alignment, whole);

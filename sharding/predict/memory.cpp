@@ -79,7 +79,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     master += sizes.master();
     staging += sizes.staging();
     for (const StateKind& kind : states) moments += sizes.state(kind);
-    landing = std::max(landing, sizes.gradient());
+    if (blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {

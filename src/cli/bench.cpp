@@ -12,6 +12,7 @@ void add_bench(CLI::App& app, Run& chosen) {
   add_bench_rank_load(*bench, chosen);
   add_bench_machine(*bench, chosen);
   add_bench_record(*bench, chosen);
+  add_bench_products(*bench, chosen);
   add_bench_schedule(*bench, chosen);
   add_bench_tokenizer(*bench, chosen);
   add_bench_tier(*bench, chosen);

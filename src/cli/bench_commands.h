@@ -11,6 +11,7 @@ void add_bench_load(CLI::App& bench, Run& chosen);
 void add_bench_rank_load(CLI::App& bench, Run& chosen);
 void add_bench_machine(CLI::App& bench, Run& chosen);
 void add_bench_record(CLI::App& bench, Run& chosen);
+void add_bench_products(CLI::App& bench, Run& chosen);
 void add_bench_schedule(CLI::App& bench, Run& chosen);
 void add_bench_tier(CLI::App& bench, Run& chosen);
 void add_bench_comm(CLI::App& bench, Run& chosen);

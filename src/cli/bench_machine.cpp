@@ -18,7 +18,9 @@
 #include "comm/bench/fit.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/log.h"
+#include "model/attention.h"
 #include "model/build.h"
+#include "model/linear.h"
 #include "model/work.h"
 #include "optim/adamw.h"
 #include "sharding/predict/costs.h"
@@ -107,7 +109,8 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
                          const Stopwatch& watch, bool bf16) {
   const at::ScalarType compute = bf16 ? at::kBFloat16 : at::kFloat;
   const auto work = model::work_of(
-      spec, {job.micro_batch_size, job.sequence_len, bf16 ? DType::bf16 : DType::f32}, lora_of(job));
+      spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, bf16 ? DType::bf16 : DType::f32),
+      lora_of(job));
   const sharding::UnitWork& block = work.units[1];
   const at::AutoGradMode no_grad(false);
 
@@ -116,18 +119,19 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
     const auto m = static_cast<std::int64_t>(product.m), n = static_cast<std::int64_t>(product.n),
                k = static_cast<std::int64_t>(product.k);
     const at::Tensor x = at::randn({m, k}).to(compute), weight = at::randn({n, k}).to(compute);
-    products_s += watch.seconds([&] { at::linear(x, weight); });
+    products_s += watch.seconds([&] { model::multiply(x, weight, {}, false); });
     flops += product.flops();
   }
   (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / products_s;
   machine.matrix_share = 1, machine.small_dimension = machine.small_rows = 0, machine.kernel_s = 0;
 
-  const auto heads = [&] {
-    return at::randn({job.micro_batch_size, spec.heads, job.sequence_len, spec.head_size}).to(compute);
+  const auto heads = [&](std::int64_t count) {
+    return at::randn({job.micro_batch_size, job.sequence_len, count, spec.head_size}).to(compute);
   };
-  const at::Tensor query = heads(), key = heads(), value = heads();
+  const at::Tensor query = heads(spec.heads), key = heads(spec.key_value_heads),
+                   value = heads(spec.key_value_heads);
   const double attention_s =
-      watch.seconds([&] { at::scaled_dot_product_attention(query, key, value, std::nullopt, 0.0, true); });
+      watch.seconds([&] { model::attend(query, key, value, {}, 0, spec.attention_scale); });
   machine.attention_share = block.attention_flops / attention_s / (flops / products_s);
 
   const at::Tensor from = at::randn({std::int64_t{1} << 24}), into = at::empty_like(from);

@@ -61,7 +61,8 @@ class Replay {
         engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
     report_.schedule = schedule;
     const DType dtype = sharding::dtype_of(codec_);
-    const auto work = model::work_of(spec_, {job.micro_batch_size, job.sequence_len, dtype}, lora_of(job));
+    const auto work = model::work_of(
+        spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_of(job));
     const sharding::Machine machine = machine_of(words.machine);
     costs_ = costs_of(schedule, setting_.placement, work, machine, setting_.extent);
     for (std::size_t i = 0; i < costs_.size(); ++i) {

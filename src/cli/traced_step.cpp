@@ -25,9 +25,10 @@ TracedStep::TracedStep(const TraceWords& words, const jobs::JobSpec& job, Loaded
   sharding::Engine& engine = model.engine();
   const sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
   report_.schedule = engine.schedule(ScheduleOptions::Purpose::train, shape.micro_batches);
-  const auto work = model::work_of(
-      model.spec(), {job.micro_batch_size, job.sequence_len, sharding::dtype_of(model.compute())},
-      lora_of(job));
+  const auto work = model::work_of(model.spec(),
+                                   model::shape_here(model.spec(), job.micro_batch_size, job.sequence_len,
+                                                     sharding::dtype_of(model.compute())),
+                                   lora_of(job));
   const sharding::Machine machine = machine_of_run(words);
   const auto costs = costs_of(report_.schedule, setting.placement, work, machine, setting.extent);
   report_.foretold = simulate(report_.schedule, costs, machine.sharing());

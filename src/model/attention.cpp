@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/capped_attention.h"
+#include "model/pair_attention.h"
 
 namespace trireme::model {
 namespace {
@@ -49,12 +50,9 @@ at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, d
 
 at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std::int64_t window, double scale,
                               double cap) {
-  const at::Tensor host = bounds.to(at::kCPU, at::kLong).contiguous();
+  const at::Tensor host = checked_bounds(bounds, heads.query.size(2));
   const std::int64_t* bound = host.data_ptr<std::int64_t>();
   const std::int64_t documents = host.numel() - 1;
-  require(documents >= 1 && bound[0] == 0 && bound[documents] == heads.query.size(2),
-          "the document bounds end at {} in a batch of {} positions", documents >= 1 ? bound[documents] : -1,
-          heads.query.size(2));
   std::vector<at::Tensor> parts;
   for (std::int64_t i = 0; i < documents; ++i) {
     if (bound[i] == bound[i + 1]) continue;
@@ -69,6 +67,8 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
+  if (cap == 0 && attends_in_pairs(query, scale))
+    return pair_attention(query, key, value, context.document_bounds, window, scale);
   const std::int64_t copies = query.size(2) / key.size(2);
   const bool packed = context.document_bounds.defined();
   const auto arrange = [&](const at::Tensor& tensor, std::int64_t repeat) {

@@ -9,6 +9,8 @@
 #include "core/error.h"
 #include "model/kernels/kernel_type.h"
 #include "model/kernels/softmax_rows.h"
+#include "model/linear.h"
+#include "model/pair_linear.h"
 #include "model/weight_gradient.h"
 
 namespace trireme::model {
@@ -86,12 +88,13 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const at::Tensor x = hidden.narrow(0, begin, count);
-      const ChunkResult chunk = loss_of(at::linear(x, matrix), labels.narrow(0, begin, count), weight,
-                                        hidden_gradient || weight_gradient, cap);
+      const ChunkResult chunk = loss_of(multiply(x, matrix, {}, false), labels.narrow(0, begin, count),
+                                        weight, hidden_gradient || weight_gradient, cap);
       total += chunk.loss;
       if (hidden_gradient) {
         at::Tensor part = dx.narrow(0, begin, count);
-        at::mm_out(part, chunk.gradient, matrix);
+        takes_pairs(chunk.gradient, matrix, false) ? pair_product(chunk.gradient, matrix, part)
+                                                   : at::mm_out(part, chunk.gradient, matrix);
       }
       if (weight_gradient) {
         add_product(chunk.gradient, x, slot ? slot->into : dw, slot ? slot->add : true);

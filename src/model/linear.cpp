@@ -3,21 +3,33 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/pair_linear.h"
 #include "model/weight_gradient.h"
 
 namespace trireme::model {
-namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
-
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+  if (takes_pairs(x, weight, !transposed)) {
+    const at::Tensor y = transposed ? pair_product(x, weight) : pair_product_transposed(x, weight);
+    return bias.defined() ? y.add_(bias) : y;
+  }
   if (!transposed) return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
   if (!bias.defined()) return at::matmul(x, weight);
   auto shape = x.sizes().vec();
   shape.back() = weight.size(1);
   return at::addmm(bias, x.reshape({-1, x.size(-1)}), weight).reshape(shape);
 }
+
+at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& weight, bool transposed) {
+  if (takes_pairs(gradient, weight, transposed))
+    return transposed ? pair_product_transposed(gradient, weight) : pair_product(gradient, weight);
+  return at::matmul(gradient, transposed ? weight.t() : weight);
+}
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 /// Saves x and the weight as it is stored; autograd alone would save the cast copy.
 struct CastLinear : torch::autograd::Function<CastLinear> {
@@ -32,7 +44,7 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
     context->saved_data["type"] = x.scalar_type();
     context->saved_data["sink"] = sharding::kept(sink);
     const at::Tensor cast_bias = bias ? bias->to(x.scalar_type()) : at::Tensor();
-    return product(x, weight.to(x.scalar_type()), cast_bias, transposed);
+    return multiply(x, weight.to(x.scalar_type()), cast_bias, transposed);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -44,7 +56,7 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
     at::Tensor dx, dw, db;
     if (context->needs_input_grad(0)) {
       const at::Tensor cast = weight.to(context->saved_data["type"].toScalarType());
-      dx = at::matmul(gradient, transposed ? cast.t() : cast);
+      dx = input_gradient(gradient, cast, transposed);
     }
     if (context->needs_input_grad(1)) {
       const at::Tensor inputs = x.reshape({-1, x.size(-1)});
@@ -61,7 +73,8 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
                   const sharding::GradientSinkPtr& sink) {
-  if (x.scalar_type() == weight.scalar_type() && !sink) return product(x, weight, bias, transposed);
+  if (x.scalar_type() == weight.scalar_type() && x.scalar_type() != at::kBFloat16 && !sink)
+    return multiply(x, weight, bias, transposed);
   const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
   return CastLinear::apply(x, weight, present, transposed, sink);
 }

@@ -12,4 +12,8 @@ namespace trireme::model {
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
                   const sharding::GradientSinkPtr& sink = {});
 
+/// The product alone, past autograd, and its gradient for x.
+at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed);
+at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& weight, bool transposed);
+
 }  // namespace trireme::model

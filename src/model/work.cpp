@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/kernels/attention_tiles.h"
 #include "model/layout.h"
 #include "sharding/layout.h"
 
@@ -57,12 +58,13 @@ class Worker {
     work.kernels = spec_.gated ? 18 : 12;
     work.input_bytes = work.output_bytes = bytes(tokens_ * hidden_);
 
-    const double copies = keys_ < queries_ ? 2 * queries_ : 0;
+    const double copies = repeated() ? 2 * queries_ : 0;
+    const double inner = spec_.gated ? spec_.nonlinearity == Nonlinearity::silu ? 3 : 4 : 2;
     // Norms' outputs and the sum between; queries, keys and values; attention's result and one float a row.
     work.attention_bytes = bytes(tokens_ * queries_) +
                            static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
     work.kept_bytes = bytes(tokens_ * (3 * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
-                      bytes(tokens_ * inner_ * (spec_.gated ? 4 : 2)) + work.attention_bytes +
+                      bytes(tokens_ * inner_ * inner) + work.attention_bytes +
                       static_cast<std::uint64_t>(8 * tokens_);
     if (lora_)
       work.kept_bytes += bytes(tokens_ * static_cast<double>(lora_->rank) *
@@ -142,11 +144,12 @@ class Worker {
     const auto width = static_cast<double>(window);
     return rows * (length * width - width * width / 2);
   }
+  bool repeated() const { return keys_ < queries_ && shape_.repeats_key_heads; }
   /// Elements that memory-bound operations of a block read or write for each token.
   double passes() const {
     const double norms = 2 * 2 * hidden_, residuals = 2 * 3 * hidden_;
     const double turns = spec_.rope.kind == RopeKind::none ? 0 : 4 * (queries_ + keys_);
-    const double copies = keys_ < queries_ ? 2 * (queries_ + keys_) : 0;
+    const double copies = repeated() ? 2 * (queries_ + keys_) : 0;
     return norms + residuals + turns + copies + (spec_.gated ? 5 : 2) * inner_;
   }
 
@@ -157,6 +160,12 @@ class Worker {
 };
 
 }  // namespace
+
+WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {
+  const bool own =
+      compute == DType::bf16 && spec.attention_cap == 0 && kernels::attends_in_pairs(spec.head_size);
+  return {rows, sequence, compute, !own};
+}
 
 sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,
                             const std::optional<LoraSettings>& lora) {

@@ -14,7 +14,13 @@ struct WorkShape {
   std::int64_t rows = 1;
   std::int64_t sequence = 2048;
   DType compute = DType::bf16;
+  /// Attention wants as many heads of keys and values as of queries. Not so on this machine's CPU, where it
+  /// has its own (`shape_here`).
+  bool repeats_key_heads = true;
 };
+
+/// On this machine's CPU.
+WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute);
 
 /// What a model's units compute and keep, in the order of `build_model`, from its form alone.
 sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,

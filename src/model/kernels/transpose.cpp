@@ -20,7 +20,8 @@ constexpr std::int64_t tile = 8;
 void transpose_tile(const std::uint16_t*, std::int64_t, std::uint16_t*, std::int64_t) {}
 #else
 /// Eight rows of eight become eight columns, by halves, quarters and single elements.
-void transpose_tile(const std::uint16_t* in, std::int64_t stride, std::uint16_t* out, std::int64_t rows) {
+void transpose_tile(const std::uint16_t* in, std::int64_t stride, std::uint16_t* out,
+                    std::int64_t out_stride) {
   const hn::CappedTag<std::uint16_t, tile> tag;
   const hn::Repartition<std::uint32_t, decltype(tag)> pairs;
   const hn::Repartition<std::uint64_t, decltype(tag)> quads;
@@ -39,42 +40,24 @@ void transpose_tile(const std::uint16_t* in, std::int64_t stride, std::uint16_t*
     }
   for (std::size_t i = 0; i < 4; ++i) {
     const auto a = hn::BitCast(quads, two[i]), b = hn::BitCast(quads, two[i + 4]);
-    const auto at = static_cast<std::int64_t>(2 * i) * rows;
+    const auto at = static_cast<std::int64_t>(2 * i) * out_stride;
     hn::StoreU(hn::BitCast(tag, hn::InterleaveLower(quads, a, b)), tag, out + at);
-    hn::StoreU(hn::BitCast(tag, hn::InterleaveUpper(quads, a, b)), tag, out + at + rows);
+    hn::StoreU(hn::BitCast(tag, hn::InterleaveUpper(quads, a, b)), tag, out + at + out_stride);
   }
 }
 #endif
 
 void transpose_all(const std::uint16_t* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-                   std::uint16_t* out) {
+                   std::uint16_t* out, std::int64_t out_stride) {
   const bool tiles = hn::MaxLanes(hn::CappedTag<std::uint16_t, tile>()) == tile;
   const std::int64_t whole_rows = tiles ? rows / tile * tile : 0,
                      whole_columns = tiles ? columns / tile * tile : 0;
   for (std::int64_t row = 0; row < whole_rows; row += tile)
     for (std::int64_t column = 0; column < whole_columns; column += tile)
-      transpose_tile(in + row * stride + column, stride, out + column * rows + row, rows);
+      transpose_tile(in + row * stride + column, stride, out + column * out_stride + row, out_stride);
   for (std::int64_t row = 0; row < rows; ++row)
     for (std::int64_t column = row < whole_rows ? whole_columns : 0; column < columns; ++column)
-      out[column * rows + row] = in[row * stride + column];
-}
-
-void pair_all(const std::uint16_t* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-              std::uint16_t* out) {
-  const hn::ScalableTag<std::uint16_t> tag;
-  const auto n = static_cast<std::int64_t>(hn::Lanes(tag));
-  for (std::int64_t row = 0; row < rows; row += 2, out += 2 * columns) {
-    const std::uint16_t *first = in + row * stride, *second = first + stride;
-    const bool partner = row + 1 < rows;
-    std::int64_t i = 0;
-    if (partner)
-      for (; i + n <= columns; i += n)
-        hn::StoreInterleaved2(hn::LoadU(tag, first + i), hn::LoadU(tag, second + i), tag, out + 2 * i);
-    for (; i < columns; ++i) {
-      out[2 * i] = first[i];
-      out[2 * i + 1] = partner ? second[i] : std::uint16_t{0};
-    }
-  }
+      out[column * out_stride + row] = in[row * stride + column];
 }
 
 }  // namespace trireme::model::kernels::HWY_NAMESPACE
@@ -83,16 +66,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace trireme::model::kernels {
 HWY_EXPORT(transpose_all);
-HWY_EXPORT(pair_all);
 
 void transpose(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* out) {
-  HWY_DYNAMIC_DISPATCH(transpose_all)(&in->bits, stride, rows, columns, &out->bits);
-}
-
-void pair_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* out) {
-  HWY_DYNAMIC_DISPATCH(pair_all)(&in->bits, stride, rows, columns, &out->bits);
+               BFloat16* out, std::int64_t out_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose_all)(&in->bits, stride, rows, columns, &out->bits, out_stride);
 }
 
 }  // namespace trireme::model::kernels

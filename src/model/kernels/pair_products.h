@@ -1,0 +1,52 @@
+#pragma once
+#include <cstdint>
+
+#include "core/dtype.h"
+
+namespace trireme::model::kernels {
+
+/// How many columns of a product are made at once. The right factor lies in panels of so many columns, in
+/// each its rows two by two: [depth / 2][panel_columns][2].
+constexpr std::int64_t panel_columns = 64;
+
+/// left [rows, depth] times one panel of the right factor, with sums in fp32. `depth` is even.
+struct PairProduct {
+  const BFloat16* left = nullptr;
+  std::int64_t left_stride = 0;
+  const BFloat16* panel = nullptr;
+  std::int64_t rows = 0, columns = panel_columns, depth = 0;
+  /// Where the sums go, and where `add` what they are added to. Null where only `rounded` is wanted.
+  float* sums = nullptr;
+  std::int64_t sums_stride = 0;
+  bool add = false;
+  /// Not null: the result goes here in bf16, not to `sums`.
+  BFloat16* rounded = nullptr;
+  std::int64_t rounded_stride = 0;
+};
+
+/// Whether this CPU multiplies pairs of bf16; where it does not, nothing below but `reference` may be called.
+bool multiplies_pairs();
+
+void multiply_panel(const PairProduct& product);
+
+/// A panel of the matrix in [rows, columns]: its rows are the product's depth. Zeros fill an odd last row's
+/// partner and the columns that are missing.
+void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
+               BFloat16* panel);
+
+/// A panel of the transposed matrix: in [columns, depth] as it lies. Zeros fill missing columns. `depth` is
+/// even.
+void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,
+                  BFloat16* panel);
+
+namespace reference {
+
+void multiply_panel(const PairProduct& product);
+void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
+               BFloat16* panel);
+void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,
+                  BFloat16* panel);
+
+}  // namespace reference
+
+}  // namespace trireme::model::kernels

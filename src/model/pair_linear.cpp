@@ -1,0 +1,169 @@
+#include "model/pair_linear.h"
+
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "model/kernels/pair_products.h"
+#include "model/kernels/transpose.h"
+
+namespace trireme::model {
+namespace {
+
+using kernels::PairProduct;
+using kernels::panel_columns;
+
+/// Fewer rows do not pay for packing the weight.
+constexpr std::int64_t rows_worth_packing = 32;
+/// So much of the depth at once: packed panels of a real model then stay near the core.
+constexpr std::int64_t depth_at_once = 1024;
+/// Rows of a weight that are packed before the next panel's turn, so that memory is read in long runs.
+constexpr std::int64_t rows_packed_at_once = 16;
+/// Rows of the result for which a panel is read once from outer caches.
+constexpr std::int64_t block_rows = 96;
+
+const BFloat16* ours(const at::Tensor& tensor) {
+  return reinterpret_cast<const BFloat16*>(tensor.const_data_ptr<at::BFloat16>());
+}
+BFloat16* ours_to_write(const at::Tensor& tensor) {
+  return reinterpret_cast<BFloat16*>(tensor.data_ptr<at::BFloat16>());
+}
+
+std::int64_t panels_of(std::int64_t columns) {
+  return (columns + panel_columns - 1) / panel_columns;
+}
+
+at::Tensor rows_of(const at::Tensor& x) {
+  return x.reshape({-1, x.size(-1)}).contiguous();
+}
+
+at::Tensor result_for(const at::Tensor& x, std::int64_t columns) {
+  auto shape = x.sizes().vec();
+  shape.back() = columns;
+  return at::empty(shape, x.options());
+}
+
+/// How many panels a thread takes at least: with few, each packs its panels for a part of the rows only.
+struct Share {
+  std::int64_t row_parts = 1, rows = 0;
+};
+
+Share share_rows(std::int64_t rows, std::int64_t panels) {
+  const std::int64_t wanted = (2 * at::get_num_threads() + panels - 1) / panels;
+  const std::int64_t parts = at::get_num_threads() == 1
+                                 ? 1
+                                 : std::clamp<std::int64_t>(wanted, 1, (rows + block_rows - 1) / block_rows);
+  return {parts, (rows + parts - 1) / parts};
+}
+
+/// The rows [first, first + depth) of `weight`, panels [begin, end), one after the other.
+void pack_panels(const BFloat16* weight, std::int64_t columns, std::int64_t first, std::int64_t depth,
+                 std::int64_t begin, std::int64_t end, BFloat16* packed) {
+  const std::int64_t panel_size = (depth + 1) / 2 * 2 * panel_columns;
+  for (std::int64_t row = 0; row < depth; row += rows_packed_at_once)
+    for (std::int64_t panel = begin; panel < end; ++panel)
+      kernels::pack_rows(weight + (first + row) * columns + panel * panel_columns, columns,
+                         std::min(rows_packed_at_once, depth - row),
+                         std::min(panel_columns, columns - panel * panel_columns),
+                         packed + (panel - begin) * panel_size + row * panel_columns);
+}
+
+}  // namespace
+
+bool takes_pairs(const at::Tensor& x, const at::Tensor& weight, bool depth_is_last) {
+  const std::int64_t depth = x.size(-1);
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 &&
+         weight.dim() == 2 && weight.size(depth_is_last ? 1 : 0) == depth && weight.is_contiguous() &&
+         depth > 0 && depth % 2 == 0 && x.numel() >= rows_worth_packing * depth &&
+         kernels::multiplies_pairs();
+}
+
+at::Tensor pair_product_transposed(const at::Tensor& given, const at::Tensor& weight) {
+  const at::Tensor x = rows_of(given), out = result_for(given, weight.size(0));
+  const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(0);
+  const Share share = share_rows(rows, panels_of(columns));
+  at::parallel_for(0, panels_of(columns) * share.row_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    const at::Tensor packed = at::empty({depth * panel_columns}, x.options());
+    for (std::int64_t task = begin; task < end; ++task) {
+      const std::int64_t column = task / share.row_parts * panel_columns,
+                         row = task % share.row_parts * share.rows,
+                         width = std::min(panel_columns, columns - column);
+      if (task == begin || row == 0)
+        kernels::pack_columns(ours(weight) + column * depth, depth, width, depth, ours_to_write(packed));
+      PairProduct product;
+      product.left = ours(x) + row * depth, product.left_stride = depth, product.panel = ours(packed);
+      product.rows = std::min(share.rows, rows - row), product.columns = width, product.depth = depth;
+      product.rounded = ours_to_write(out) + row * columns + column, product.rounded_stride = columns;
+      kernels::multiply_panel(product);
+    }
+  });
+  return out;
+}
+
+at::Tensor pair_product(const at::Tensor& given, const at::Tensor& weight, at::Tensor out) {
+  const at::Tensor x = rows_of(given);
+  if (!out.defined()) out = result_for(given, weight.size(1));
+  const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(1);
+  const std::int64_t longest = std::min(depth, depth_at_once);
+  at::parallel_for(0, panels_of(columns), 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t column = begin * panel_columns,
+                       width = std::min(end * panel_columns, columns) - column;
+    const at::Tensor packed = at::empty({(end - begin) * longest * panel_columns}, x.options());
+    const at::Tensor sums =
+        depth > longest ? at::empty({rows, width}, x.options().dtype(at::kFloat)) : at::Tensor();
+    for (std::int64_t first = 0; first < depth; first += longest) {
+      const std::int64_t part = std::min(longest, depth - first);
+      pack_panels(ours(weight), columns, first, part, begin, end, ours_to_write(packed));
+      for (std::int64_t panel = begin; panel < end; ++panel) {
+        const std::int64_t at = panel * panel_columns;
+        PairProduct product;
+        product.left = ours(x) + first, product.left_stride = depth;
+        product.panel = ours(packed) + (panel - begin) * part * panel_columns;
+        product.rows = rows, product.columns = std::min(panel_columns, columns - at), product.depth = part;
+        product.add = first > 0;
+        if (sums.defined()) product.sums = sums.data_ptr<float>() + at - column, product.sums_stride = width;
+        if (first + part == depth)
+          product.rounded = ours_to_write(out) + at, product.rounded_stride = columns;
+        kernels::multiply_panel(product);
+      }
+    }
+  });
+  return out;
+}
+
+void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, const at::Tensor& into,
+                             bool add) {
+  const std::int64_t depth = left.size(0), m = left.size(1), n = right.size(1), panels = panels_of(n);
+  const std::int64_t longest = std::min((depth + 1) / 2 * 2, depth_at_once);
+  const at::Tensor packed = at::empty({longest * panels * panel_columns}, right.options());
+  for (std::int64_t first = 0; first < depth; first += longest) {
+    const std::int64_t count = std::min(longest, depth - first), paired = (count + 1) / 2 * 2;
+    at::parallel_for(0, panels, 1, [&](std::int64_t begin, std::int64_t end) {
+      pack_panels(ours(right), n, first, count, begin, end,
+                  ours_to_write(packed) + begin * paired * panel_columns);
+    });
+    at::parallel_for(0, (m + block_rows - 1) / block_rows, 1, [&](std::int64_t begin, std::int64_t end) {
+      const at::Tensor turned = at::empty({block_rows * longest}, left.options());
+      for (std::int64_t block = begin; block < end; ++block) {
+        const std::int64_t at = block * block_rows, height = std::min(block_rows, m - at);
+        kernels::transpose(ours(left) + first * m + at, m, count, height, ours_to_write(turned), paired);
+        for (std::int64_t row = 0; row < height && paired > count; ++row)
+          ours_to_write(turned)[row * paired + count] = BFloat16{};
+        for (std::int64_t panel = 0; panel < panels; ++panel) {
+          const std::int64_t column = panel * panel_columns;
+          PairProduct product;
+          product.left = ours(turned), product.left_stride = paired;
+          product.panel = ours(packed) + panel * paired * panel_columns;
+          product.rows = height, product.columns = std::min(panel_columns, n - column),
+          product.depth = paired;
+          product.sums = into.data_ptr<float>() + at * n + column, product.sums_stride = n;
+          product.add = add || first > 0;
+          kernels::multiply_panel(product);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace trireme::model
