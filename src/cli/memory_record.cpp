@@ -22,9 +22,10 @@ sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, 
   setting.options.micro_batches = static_cast<int>(shape.micro_batches);
   // Not the engine's own, which all ranks ask for together.
   const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
-  const auto work = model::work_of(
-      model.spec(), {job.micro_batch_size, job.sequence_len, sharding::dtype_of(model.compute())},
-      lora_of(job));
+  const auto work = model::work_of(model.spec(),
+                                   model::shape_here(model.spec(), job.micro_batch_size, job.sequence_len,
+                                                     sharding::dtype_of(model.compute())),
+                                   lora_of(job));
   return forecast_memory(engine.blueprint(), setting.placement, schedule, states_of(job), work);
 }
 
