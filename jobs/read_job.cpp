@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "io/file.h"
+#include "io/npy.h"
 #include "jobs/check.h"
 #include "jobs/data_sets.h"
 #include "jobs/entry_words.h"
@@ -122,6 +123,21 @@ void read_target_modules(const Setting& setting, JobSpec& job) {
   }
 }
 
+/// Data that lies beside a model follows it.
+void put_base_model(DataSet& set, const std::string& base_model) {
+  constexpr std::string_view word = "{base_model}";
+  if (set.path.starts_with(word)) set.path = base_model + set.path.substr(word.size());
+}
+
+/// Where nobody says how long rows are, and they are made already.
+void take_length_of_rows(JobSpec& job) {
+  const DataSet& first = job.datasets.front();
+  if (job.said.contains("sequence_len") || !first.is_token_array() || !std::filesystem::exists(first.path))
+    return;
+  const io::NpyFile rows(first.path);
+  if (rows.shape().size() > 1 && rows.shape().back() > 0) job.sequence_len = rows.shape().back();
+}
+
 bool names_key(const Key& key, const std::string& name) {
   return key.name == name || std::find(key.aliases.begin(), key.aliases.end(), name) != key.aliases.end();
 }
@@ -202,13 +218,16 @@ JobSpec parse_job(std::string_view text, const std::string& where, const std::ve
     if (!setting.value.IsNull()) job.said[name] = setting.where;
   }
   const bool is_foreign = !job.notes.empty();
+  for (DataSet& set : job.datasets) put_base_model(set, job.base_model);
   check(job, where);
   if (is_foreign) say_other_defaults(job);
   return job;
 }
 
 JobSpec load_job(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return parse_job(io::read_text(path, 1 << 20), path.string(), overrides, path.parent_path());
+  JobSpec job = parse_job(io::read_text(path, 1 << 20), path.string(), overrides, path.parent_path());
+  take_length_of_rows(job);
+  return job;
 }
 
 }  // namespace trireme::jobs

@@ -174,7 +174,7 @@ std::string to_yaml_with_origins(JobSpec job) {
     out << YAML::EndSeq;
   }
   write_placement(out, job);
-  for (const char* section : {"schedule", "loss_scale", "checkpoint", "slurm"})
+  for (const char* section : {"schedule", "loss_scale", "checkpoint", "offload", "slurm"})
     write_section(out, job, section);
   out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";

@@ -1,5 +1,6 @@
 #include "jobs/launch/launcher.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -8,6 +9,7 @@
 
 #include <fmt/ranges.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,6 +208,9 @@ int launch(LaunchOptions options) {
                                                                {comm::launch_variable, name}};
   if (options.time_limit_ms)
     environment.emplace_back(comm::time_limit_variable, std::to_string(*options.time_limit_ms));
+  winsize terminal{};
+  if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &terminal) == 0)
+    environment.emplace_back(comm::terminal_variable, std::to_string(std::max<int>(terminal.ws_col, 1)));
 
   const HeldSignals signals;
   adopt_orphans();

@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 
 struct Words {
   std::string run, to = "hf", output, dtype = "bf16";
+  bool best = false;
 };
 
 io::Checkpoint newest_of(const fs::path& run) {
@@ -36,6 +37,28 @@ io::Checkpoint newest_of(const fs::path& run) {
     fail(found.refused.empty() ? ExitCode::configuration : ExitCode::damaged,
          "{} holds no sound checkpoint; train first", (run / "checkpoints").string());
   return std::move(*found.checkpoint);
+}
+
+/// The one with the least of what the run's retention goes by.
+io::Checkpoint best_of(const fs::path& run) {
+  std::optional<io::Checkpoint> best;
+  double least = 0;
+  for (const std::string& name : io::checkpoint_names(run / "checkpoints")) {
+    try {
+      io::Checkpoint checkpoint(run / "checkpoints" / name);
+      const auto* loss = checkpoint.state().if_contains("loss");
+      if (!loss || !loss->is_number() || (best && loss->to_number<double>() >= least)) continue;
+      least = loss->to_number<double>();
+      best.emplace(std::move(checkpoint));
+    } catch (const Error& error) {
+      log::warning("{}; it is passed over", error.what());
+    }
+  }
+  if (!best)
+    fail(ExitCode::configuration,
+         "{} holds no checkpoint that was saved with an evaluation; leave --best out for the newest",
+         (run / "checkpoints").string());
+  return std::move(*best);
 }
 
 /// What a run has made of its base model: trained values from the checkpoint, the others from the base, and
@@ -117,7 +140,7 @@ int export_run(const Words& words) {
   if (!fs::exists(run / "job.yaml"))
     fail(ExitCode::usage, "{} is no run folder: it has no job.yaml", run.string());
   const jobs::JobSpec job = jobs::load_job(run / "job.yaml", {});
-  const io::Checkpoint checkpoint = newest_of(run);
+  const io::Checkpoint checkpoint = words.best ? best_of(run) : newest_of(run);
   Result result(job, checkpoint);
   const fs::path folder = words.output.empty() ? run / ("export-" + words.to) : fs::path(words.output);
   if (words.to == "peft") {
@@ -148,12 +171,14 @@ int export_run(const Words& words) {
 }  // namespace
 
 void add_export(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("export", "Write a run's newest checkpoint for other programs");
+  CLI::App* command =
+      app.add_subcommand("export", "Write a run's newest or best checkpoint for other programs");
   auto words = std::make_shared<Words>();
   command->add_option("RUN", words->run, "The run folder")->required();
   command->add_option("--to", words->to, "hf: a whole model, adapters merged; peft: the adapter alone")
       ->check(CLI::IsMember({"hf", "peft"}))
       ->capture_default_str();
+  command->add_flag("--best", words->best, "The best checkpoint by evaluation instead of the newest");
   command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf or export-peft");
   command->add_option("--dtype", words->dtype, "Of the weights of --to hf")
       ->check(CLI::IsMember({"bf16", "fp16", "fp32"}))

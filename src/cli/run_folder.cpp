@@ -91,7 +91,7 @@ void RunFolder::tell_of_the_run_before() const {
     train::append_event(folder_, {0, "lost", before.step, "the run before ended without a word"});
 }
 
-void RunFolder::after(train::StepMetrics metrics) {
+void RunFolder::after(train::StepMetrics& metrics) {
   metrics.time = train::seconds_since_1970();
   metrics.host_bytes = resident_bytes();
   metrics_->write(metrics);

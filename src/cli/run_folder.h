@@ -22,7 +22,8 @@ class RunFolder {
  public:
   RunFolder(const jobs::JobSpec& job, const comm::World& world, std::int64_t steps_done,
             std::int64_t total_steps);
-  void after(train::StepMetrics metrics);
+  /// Fills in what only this place knows.
+  void after(train::StepMetrics& metrics);
   /// Looks at what was written since it was asked last.
   void saved(const train::Checkpoints& checkpoints);
   void end(const std::string& state, const std::string& message);

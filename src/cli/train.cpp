@@ -11,7 +11,9 @@
 #include "cli/loaded_model.h"
 #include "cli/memory_record.h"
 #include "cli/memory_watch.h"
+#include "cli/model_pace.h"
 #include "cli/open_data.h"
+#include "cli/progress.h"
 #include "cli/run_folder.h"
 #include "cli/traced_step.h"
 #include "cli/watch.h"
@@ -103,6 +105,8 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
     folder.emplace(job, world, trainer.state().step, settings.total_steps);
     write_memory_record(job, model, world, shape);
   }
+  const ModelPace pace = measure_pace(job, model, shape);
+  Progress progress(settings.total_steps, job.logging_steps);
   const train::StopRequest stop;
   bool stopped = false;
   train::SaveFacts facts;
@@ -137,24 +141,22 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
         watch.slow_phase("evaluate");
         metrics.eval_loss = trainer.evaluate(*data.validation, data.validation->steps_per_epoch(shape));
         if (first)
-          fmt::print("step {}/{}  loss {:.6f} of what is held back\n", metrics.step, settings.total_steps,
-                     *metrics.eval_loss);
+          progress.say(fmt::format("step {}/{}  loss {:.6f} of what is held back", metrics.step,
+                                   settings.total_steps, *metrics.eval_loss));
       }
       losses += metrics.loss;
       checkpoints.advance();
       if (first) {
         folder->saved(checkpoints);
         folder->after(metrics);
-        if (metrics.step % job.logging_steps == 0 || last)
-          fmt::print("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s\n", metrics.step,
-                     settings.total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
-                     metrics.tokens_per_s);
+        progress.after(metrics, pace.mfu(metrics));
       }
       stopped = !last && stop.agreed(engine.control());
       if (stopped || (job.save_steps > 0 && metrics.step % job.save_steps == 0)) save();
       watch.phase("train");
       return !stopped;
     });
+    progress.close();
     save();
     finish_saving();
   } catch (const std::exception& error) {

@@ -16,7 +16,7 @@ import torch
 import transformers
 
 STEPS, BATCH, SEQUENCE, VOCABULARY = 20, 4, 64, 256
-ADAMW = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
+ADAMW = dict(lr=1e-4, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
 
 
 def make_model():

@@ -72,9 +72,13 @@ double seconds_left(const RunRecord& run) {
 }
 
 std::string step_line(const StepMetrics& metrics, std::int64_t total_steps) {
-  return fmt::format("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s", metrics.step,
-                     total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate,
-                     metrics.tokens_per_s);
+  std::string line =
+      fmt::format("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s", metrics.step,
+                  total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate, metrics.tokens_per_s);
+  if (metrics.host_bytes > 0)
+    line += fmt::format("  {}", human_bytes(static_cast<double>(metrics.host_bytes)));
+  if (metrics.skipped) line += "  skipped";
+  return line;
 }
 
 std::string summary(const RunRecord& run) {

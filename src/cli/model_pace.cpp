@@ -1,0 +1,66 @@
+#include "cli/model_pace.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "cli/lora.h"
+#include "model/work.h"
+
+namespace trireme::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+/// The best of a few products of square matrices, large enough to reach the rate of larger ones.
+double matrix_rate(at::ScalarType type) {
+  const at::AutoGradMode no_grad(false);
+  constexpr std::int64_t size = 512;
+  constexpr double long_enough = 0.04;
+  const at::Tensor a = at::ones({size, size}, type), b = at::ones({size, size}, type);
+  at::Tensor c = at::empty({size, size}, type);
+  at::mm_out(c, a, b);
+  double best = 0;
+  for (const auto begin = Clock::now(); seconds_since(begin) < long_enough;) {
+    const auto before = Clock::now();
+    at::mm_out(c, a, b);
+    best = std::max(best, 2.0 * size * size * size / seconds_since(before));
+  }
+  return best;
+}
+
+}  // namespace
+
+double ModelPace::mfu(const train::StepMetrics& metrics) const {
+  if (metrics.tokens == 0 || flops_per_second <= 0) return 0;
+  const double seconds = static_cast<double>(metrics.tokens) / metrics.tokens_per_s;
+  return flops_per_step / seconds / flops_per_second;
+}
+
+ModelPace measure_pace(const jobs::JobSpec& job, LoadedModel& model, const train::BatchShape& shape) {
+  const bool half = model.compute() != sharding::Codec::fp32;
+  const at::ScalarType type = model.compute() == sharding::Codec::bf16   ? at::kBFloat16
+                              : model.compute() == sharding::Codec::fp16 ? at::kHalf
+                                                                         : at::kFloat;
+  const double per_token =
+      model::work_of(model.spec(),
+                     {shape.micro_batch_size, job.sequence_len, half ? DType::bf16 : DType::f32},
+                     lora_of(job))
+          .model_flops_per_token;
+  constexpr double without_weight_gradients = 2.0 / 3.0;
+  ModelPace pace;
+  pace.flops_per_step = per_token * static_cast<double>(shape.rows_per_step * job.sequence_len) *
+                        (lora_of(job) ? without_weight_gradients : 1.0);
+  double rate = matrix_rate(type);
+  model.engine().control().all_reduce(&rate, &rate, 1, DType::f64, comm::Reduction::sum);
+  pace.flops_per_second = rate;
+  return pace;
+}
+
+}  // namespace trireme::cli
