@@ -19,11 +19,6 @@ if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${ccache})
 endif()
 
-find_program(MOLD_PROGRAM mold)
-if(MOLD_PROGRAM)
-  add_link_options(-fuse-ld=mold)
-endif()
-
 option(TRIREME_FUZZ "Build the libFuzzer programs of tests/fuzz; needs clang" OFF)
 if(TRIREME_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

@@ -30,6 +30,12 @@ bool WaitGraph::member(const RankView& rank, const CallView& call) const {
   return steps >= 0 && steps < state.size && state.first + steps * state.stride == rank.rank;
 }
 
+const RankView* WaitGraph::stopped_member(const RankView& waiter, const CallView& call) const {
+  for (const RankView& rank : ranks_)
+    if (rank.stopped && rank.rank != waiter.rank && member(rank, call)) return &rank;
+  return nullptr;
+}
+
 Blame WaitGraph::follow(const RankView& waiter, const CallView& call) const {
   std::vector<const RankView*> visited;
   return follow(waiter, call, visited);
@@ -38,7 +44,11 @@ Blame WaitGraph::follow(const RankView& waiter, const CallView& call) const {
 Blame WaitGraph::follow(const RankView& waiter, const CallView& call,
                         std::vector<const RankView*>& visited) const {
   const Wait wait = wait_of(waiter, call);
-  if (wait.missing.empty()) return {&waiter, Blame::Kind::inside, wait};
+  if (wait.missing.empty()) {
+    if (const RankView* stopped = stopped_member(waiter, call))
+      return {stopped, Blame::Kind::stopped_inside, {&waiter, &call, {stopped}}};
+    return {&waiter, Blame::Kind::inside, wait};
+  }
   visited.push_back(&waiter);
   for (const RankView* missing : wait.missing)
     if (!oldest_active(*missing)) return {missing, Blame::Kind::idle, wait};

@@ -18,8 +18,9 @@ struct Wait {
 
 /// Where a chain of ranks that wait for each other ends.
 struct Blame {
-  enum class Kind { idle, inside, circle };
-  /// The rank to blame: it makes no call, or is inside one that all have begun, or waits in a circle.
+  enum class Kind { idle, inside, stopped_inside, circle };
+  /// The rank to blame: it makes no call, or is inside one that all have begun, where it may have been
+  /// stopped by a signal, or waits in a circle.
   const RankView* culprit = nullptr;
   Kind kind = Kind::idle;
   /// The last wait of the chain: its operation is what the culprit has not begun or not finished.
@@ -42,6 +43,8 @@ class WaitGraph {
   const CallView* same_communicator(const RankView& rank, const CallView& call) const;
   bool waits_for(const RankView& waiter, const CallView& call, const RankView& rank) const;
   bool member(const RankView& rank, const CallView& call) const;
+  /// Another member that a signal has stopped.
+  const RankView* stopped_member(const RankView& waiter, const CallView& call) const;
 
   std::span<const RankView> ranks_;
 };

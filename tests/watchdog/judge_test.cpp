@@ -270,6 +270,13 @@ TEST(Judge, ARankThatLeftIsNotMissed) {
   EXPECT_FALSE(views.judged());
 }
 
+TEST(Judge, ARankThatIsStoppedInsideACallIsNamedThoughItHadBegun) {
+  Views views(4, 2);
+  views[3].stopped = true;
+  for (int rank = 0; rank < 4; ++rank) views.begin(rank, 1, reduce, 3000ms);
+  expect(views.judged(), Reason::stopped, 3, 17, ExitCode::hang);
+}
+
 TEST(Judge, StoppedRanksAreToldFromSilentNodes) {
   Views views(4, 2);
   views[1].beat_age = 3000ms;
