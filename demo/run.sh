@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# run.sh TRIREME: what the program does, on this machine, in about three minutes: from the topology of two ranks to a small Llama that was
+# run.sh TRIREME: what the program does, on this machine, in minutes: from the topology of two ranks to a small Llama that was
 # trained from nothing and then taught to follow instructions. TRIREME_DEMO_STEPS=20 shortens the training for tests.
 set -euo pipefail
 trireme=$(readlink -f "$1")

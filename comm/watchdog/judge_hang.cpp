@@ -38,11 +38,10 @@ std::string sentence(const Blame& blame, const Verdict& verdict) {
   const RankView& waiter = *blame.wait.waiter;
   switch (blame.kind) {
     case Blame::Kind::idle:
-      return fmt::format("rank {} on {} has not begun {}, in which rank {} has waited for {:.1f} s{}",
-                         culprit.rank, culprit.host, operation, waiter.rank, waited, phase_of(culprit));
     case Blame::Kind::stopped_inside:
-      return fmt::format("rank {} on {} does not end {}, in which rank {} has waited for {:.1f} s{}",
-                         culprit.rank, culprit.host, operation, waiter.rank, waited, phase_of(culprit));
+      return fmt::format("rank {} on {} {} {}, in which rank {} has waited for {:.1f} s{}", culprit.rank,
+                         culprit.host, blame.kind == Blame::Kind::idle ? "has not begun" : "does not end",
+                         operation, waiter.rank, waited, phase_of(culprit));
     case Blame::Kind::circle:
       return fmt::format(
           "rank {} on {} and rank {} wait for each other: {} has waited for {:.1f} s; do all ranks make "

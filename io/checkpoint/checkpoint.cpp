@@ -42,7 +42,7 @@ void check_file(const fs::path& folder, const StoredFile& expected) {
   std::error_code status;
   if (expected.name.find('/') != std::string::npos || !fs::exists(path, status))
     fail(ExitCode::damaged, "{}: the file {} {}", folder.string(), expected.name,
-         status ? "cannot be opened: " + status.message() : "is missing");
+         status ? "cannot be opened: " + std::string(std::strerror(status.value())) : "is missing");
   if (!fs::is_regular_file(path)) fail(ExitCode::damaged, "{}: is not a regular file", path.string());
   const std::uint64_t bytes = fs::file_size(path, status);
   if (status || bytes != expected.bytes)

@@ -56,7 +56,7 @@ io::Checkpoint best_of(const fs::path& run) {
   }
   if (!best)
     fail(ExitCode::configuration,
-         "{} holds no checkpoint that was saved with an evaluation; leave --best out for the newest",
+         "{} holds no checkpoint that tells its loss; leave --best out for the newest",
          (run / "checkpoints").string());
   return std::move(*best);
 }
@@ -178,7 +178,9 @@ void add_export(CLI::App& app, Run& chosen) {
   command->add_option("--to", words->to, "hf: a whole model, adapters merged; peft: the adapter alone")
       ->check(CLI::IsMember({"hf", "peft"}))
       ->capture_default_str();
-  command->add_flag("--best", words->best, "The best checkpoint by evaluation instead of the newest");
+  command->add_flag("--best", words->best,
+                    "The checkpoint with the lowest loss (the mean of the steps since the one before) "
+                    "instead of the newest");
   command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf or export-peft");
   command->add_option("--dtype", words->dtype, "Of the weights of --to hf")
       ->check(CLI::IsMember({"bf16", "fp16", "fp32"}))

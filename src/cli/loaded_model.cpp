@@ -31,12 +31,6 @@ sharding::Codec compute_type(const jobs::JobSpec& job) {
   return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
 }
 
-at::ScalarType scalar_type(sharding::Codec compute) {
-  return compute == sharding::Codec::bf16   ? at::kBFloat16
-         : compute == sharding::Codec::fp16 ? at::kHalf
-                                            : at::kFloat;
-}
-
 std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
   if (job.optimizer == "sgd") {
     optim::SgdSettings settings;
@@ -119,6 +113,12 @@ void read_on_all_threads(const train::Pretrained& pretrained, const sharding::Pa
 }
 
 }  // namespace
+
+at::ScalarType scalar_type(sharding::Codec compute) {
+  return compute == sharding::Codec::bf16   ? at::kBFloat16
+         : compute == sharding::Codec::fp16 ? at::kHalf
+                                            : at::kFloat;
+}
 
 void share_cores(const comm::World& world) {
   cpu_set_t allowed;

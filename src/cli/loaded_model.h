@@ -10,6 +10,8 @@
 
 namespace trireme::cli {
 
+/// The type of activations and products.
+at::ScalarType scalar_type(sharding::Codec compute);
 /// Ranks of a node share its cores, unless the user says how many threads each has.
 void share_cores(const comm::World& world);
 /// How a job's rows are dealt to the ranks.

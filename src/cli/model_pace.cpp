@@ -45,9 +45,6 @@ double ModelPace::mfu(const train::StepMetrics& metrics) const {
 
 ModelPace measure_pace(const jobs::JobSpec& job, LoadedModel& model, const train::BatchShape& shape) {
   const bool half = model.compute() != sharding::Codec::fp32;
-  const at::ScalarType type = model.compute() == sharding::Codec::bf16   ? at::kBFloat16
-                              : model.compute() == sharding::Codec::fp16 ? at::kHalf
-                                                                         : at::kFloat;
   const double per_token =
       model::work_of(model.spec(),
                      {shape.micro_batch_size, job.sequence_len, half ? DType::bf16 : DType::f32},
@@ -57,7 +54,7 @@ ModelPace measure_pace(const jobs::JobSpec& job, LoadedModel& model, const train
   ModelPace pace;
   pace.flops_per_step = per_token * static_cast<double>(shape.rows_per_step * job.sequence_len) *
                         (lora_of(job) ? without_weight_gradients : 1.0);
-  double rate = matrix_rate(type);
+  double rate = matrix_rate(scalar_type(model.compute()));
   model.engine().control().all_reduce(&rate, &rate, 1, DType::f64, comm::Reduction::sum);
   pace.flops_per_second = rate;
   return pace;

@@ -203,9 +203,9 @@ Difference allowed(const Case& one) {
   const auto quantised = [](const sharding::State& state) {
     return state.wire != sharding::Wire::raw && state.wire != sharding::Wire::fp32;
   };
-  if (quantised(placement.parameters) || quantised(placement.gradients)) return {2e-2, 1.0};
-  if (one.compute == sharding::Codec::bf16) return {2e-3, 0.5};
-  return {1e-5, 1e-2};
+  if (quantised(placement.parameters) || quantised(placement.gradients)) return {1e-2, 0.6};
+  if (one.compute == sharding::Codec::bf16) return {2e-3, 1e-2};
+  return {1e-5, 1e-4};
 }
 
 }  // namespace trireme::exactness
