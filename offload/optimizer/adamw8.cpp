@@ -1,3 +1,5 @@
+// Besides Highway's usual targets the one with byte permutations (Ice Lake, Zen 4).
+#define HWY_WANT_AVX3_DL
 #include "offload/optimizer/adamw8.h"
 
 #include "core/error.h"
@@ -11,6 +13,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include "comm/simd/lanes-inl.h"
+#include "offload/optimizer/byte_codes-inl.h"
 #include "offload/optimizer/update-inl.h"
 // clang-format on
 
@@ -50,7 +53,47 @@ HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
   return hn::Mul(hn::GatherIndex(F(), codes, hn::PromoteTo(I(), hn::LoadU(Bytes(), from))), scale);
 }
 
-template <typename Gradient>
+/// Writes new codes for a block of values and gives their scale.
+template <bool is_signed>
+HWY_INLINE void encode_block(const float* values, float scale, [[maybe_unused]] const std::uint32_t* entries,
+                             std::uint8_t* into) {
+  const V inverse = hn::Set(F(), scalar::inverse_scale(scale));
+#if HWY_TARGET == HWY_AVX3_DL
+  for (std::int64_t i = 0; i < state_block; i += coded_at_once)
+    encode_bytes<is_signed>(rank_tables(is_signed), values + i, inverse.raw, into + i);
+#else
+  const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
+  for (std::int64_t i = 0; i < state_block; i += step)
+    encode<is_signed>(hn::Mul(hn::Load(F(), values + i), inverse), entries, into + i);
+#endif
+}
+
+/// The numbers of a block of codes.
+template <bool is_signed>
+HWY_INLINE void decode_block(const std::uint8_t* from, float scale, [[maybe_unused]] const float* codes,
+                             float* into) {
+  const V factor = hn::Set(F(), scale);
+#if HWY_TARGET == HWY_AVX3_DL
+  for (std::int64_t i = 0; i < state_block; i += coded_at_once) {
+    __m512 numbers[4];
+    decode_bytes<is_signed>(rank_tables(is_signed), from + i, numbers);
+    for (int v = 0; v < 4; ++v) _mm512_store_ps(into + i + 16 * v, _mm512_mul_ps(numbers[v], factor.raw));
+  }
+#else
+  const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
+  for (std::int64_t i = 0; i < state_block; i += step)
+    hn::Store(decode(codes, from + i, factor), F(), into + i);
+#endif
+}
+
+template <typename Copy>
+HWY_INLINE void write_copy(V value, const AdamW8Run& run, std::int64_t at) {
+  if constexpr (!std::is_void_v<Copy>)
+    lanes::Lanes<Copy>().template store<false>(value, static_cast<Copy*>(run.copy) + at);
+}
+
+/// `Copy` void: none is written.
+template <typename Gradient, typename Copy>
 void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables,
                   std::int64_t blocks) {
   const F tag;
@@ -62,41 +105,34 @@ void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const CodeT
   HWY_ALIGN float squares[state_block];
   for (std::int64_t block = 0; block < blocks; ++block) {
     const std::int64_t first = block * state_block;
-    const V mean_scale = hn::Set(tag, run.mean_scale[block]),
-            square_scale = hn::Set(tag, run.square_scale[block]);
+    decode_block<true>(run.mean + first, run.mean_scale[block], tables.mean_codes, means);
+    decode_block<false>(run.square + first, run.square_scale[block], tables.square_codes, squares);
     V mean_most = hn::Zero(tag), square_most = hn::Zero(tag);
     for (std::int64_t i = 0; i < state_block; i += step) {
       const std::int64_t at = first + i;
-      V mean = decode(tables.mean_codes, run.mean + at, mean_scale);
-      V square = decode(tables.square_codes, run.square + at, square_scale);
+      V mean = hn::Load(tag, means + i), square = hn::Load(tag, squares + i);
       const V value = update(hn::LoadU(tag, run.master + at), gradients.load(gradient + at), mean, square);
       hn::StoreU(value, tag, run.master + at);
-      if (run.copy) {
-        if (run.copy_type == DType::bf16)
-          lanes::Lanes<BFloat16>().store<false>(value, static_cast<BFloat16*>(run.copy) + at);
-        else if (run.copy_type == DType::f16)
-          lanes::Lanes<Float16>().store<false>(value, static_cast<Float16*>(run.copy) + at);
-        else
-          hn::StoreU(value, tag, static_cast<float*>(run.copy) + at);
-      }
+      write_copy<Copy>(value, run, at);
       hn::Store(mean, tag, means + i);
       hn::Store(square, tag, squares + i);
       mean_most = hn::Max(mean_most, hn::Abs(mean));
       square_most = hn::Max(square_most, hn::Abs(square));
     }
-    const float mean_all = hn::GetLane(hn::MaxOfLanes(tag, mean_most));
-    const float square_all = hn::GetLane(hn::MaxOfLanes(tag, square_most));
-    run.mean_scale[block] = mean_all, run.square_scale[block] = square_all;
-    // A block of zeros is divided by one: its codes are zero's.
-    const V mean_divisor = hn::Set(tag, mean_all > 0 ? mean_all : 1.0f);
-    const V square_divisor = hn::Set(tag, square_all > 0 ? square_all : 1.0f);
-    for (std::int64_t i = 0; i < state_block; i += step) {
-      encode<true>(hn::Div(hn::Load(tag, means + i), mean_divisor), tables.mean_entries,
-                   run.mean + first + i);
-      encode<false>(hn::Div(hn::Load(tag, squares + i), square_divisor), tables.square_entries,
-                    run.square + first + i);
-    }
+    run.mean_scale[block] = hn::GetLane(hn::MaxOfLanes(tag, mean_most));
+    run.square_scale[block] = hn::GetLane(hn::MaxOfLanes(tag, square_most));
+    encode_block<true>(means, run.mean_scale[block], tables.mean_entries, run.mean + first);
+    encode_block<false>(squares, run.square_scale[block], tables.square_entries, run.square + first);
   }
+}
+
+template <typename Gradient>
+void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables,
+                       std::int64_t blocks) {
+  if (!run.copy) return whole_blocks<Gradient, void>(factors, run, tables, blocks);
+  if (run.copy_type == DType::bf16) return whole_blocks<Gradient, BFloat16>(factors, run, tables, blocks);
+  if (run.copy_type == DType::f16) return whole_blocks<Gradient, Float16>(factors, run, tables, blocks);
+  whole_blocks<Gradient, float>(factors, run, tables, blocks);
 }
 
 void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables) {
@@ -104,11 +140,11 @@ void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTab
   if (halves && !lanes::converts_f16) return reference::adamw8(factors, run);
   const std::int64_t blocks = run.count / state_block;
   if (run.gradient_type == DType::bf16) {
-    whole_blocks<BFloat16>(factors, run, tables, blocks);
+    whole_blocks_from<BFloat16>(factors, run, tables, blocks);
   } else if (run.gradient_type == DType::f16) {
-    whole_blocks<Float16>(factors, run, tables, blocks);
+    whole_blocks_from<Float16>(factors, run, tables, blocks);
   } else {
-    whole_blocks<float>(factors, run, tables, blocks);
+    whole_blocks_from<float>(factors, run, tables, blocks);
   }
   const std::int64_t done = blocks * state_block;
   if (done == run.count) return;

@@ -20,10 +20,9 @@ float encode(bool is_signed, const Block& values, std::int64_t count, std::uint8
   float scale = 0;
   for (std::int64_t i = 0; i < count; ++i)
     scale = std::max(scale, std::abs(values[static_cast<std::size_t>(i)]));
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float part = scale > 0 ? values[static_cast<std::size_t>(i)] / scale : 0.0f;
-    codes[i] = nearest_code(is_signed, part);
-  }
+  const float inverse = scalar::inverse_scale(scale);
+  for (std::int64_t i = 0; i < count; ++i)
+    codes[i] = nearest_code(is_signed, values[static_cast<std::size_t>(i)] * inverse);
   return scale;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "core/dtype.h"
 #include "offload/optimizer/adamw.h"
@@ -30,6 +31,12 @@ inline void store(void* into, DType type, std::int64_t i, float value) {
     default:
       static_cast<float*>(into)[i] = value;
   }
+}
+
+/// What the values of a block are multiplied by to become parts of `scale`: a division an element would be
+/// the slowest thing of an update. Nothing is left of a block whose scale has no ordinary inverse.
+inline float inverse_scale(float scale) {
+  return scale >= std::numeric_limits<float>::min() ? 1.0f / scale : 0.0f;
 }
 
 /// Moves mean and square on and returns the new value of the parameter.

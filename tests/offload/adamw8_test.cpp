@@ -130,6 +130,45 @@ TEST(HostAdamW8, EveryInstructionSetGivesTheReferencesBits) {
   });
 }
 
+/// A step whose new state is the gradient and its square, in blocks that begin with 1: so codes are those of
+/// the numbers themselves.
+void expect_nearest_codes(const std::vector<float>& numbers, const std::string& target) {
+  std::vector<float> gradient;
+  for (const float number : numbers) {
+    if (gradient.size() % 256 == 0) gradient.push_back(1);
+    gradient.push_back(number);
+  }
+  gradient.resize((gradient.size() + 255) / 256 * 256, 0.0f);
+  State8 state(gradient.size(), DType::f32, DType::f32);
+  std::memcpy(state.gradient.data(), gradient.data(), gradient.size() * sizeof(float));
+  adamw8(AdamWFactors({.beta1 = 0, .beta2 = 0, .step = 1}), state.run());
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    ASSERT_EQ(state.mean[i], nearest_code(true, gradient[i])) << target << ' ' << gradient[i];
+    ASSERT_EQ(state.square[i], nearest_code(false, gradient[i] * gradient[i]))
+        << target << ' ' << gradient[i];
+  }
+}
+
+TEST(HostAdamW8, EveryInstructionSetFindsTheNearestCodes) {
+  std::vector<float> numbers{0.0f, -0.0f, 1.0f, -1.0f, 1e-30f, -1e-38f, 1e-42f};
+  for (const bool is_signed : {true, false}) {
+    const auto& codes = dynamic_codes(is_signed);
+    for (std::size_t i = is_signed ? CodeFinder::signed_zero : 0; i + 1 < codes.size(); ++i)
+      for (double middle :
+           {(static_cast<double>(codes[i]) + codes[i + 1]) / 2, std::pow(10.0, -double(i % 8))}) {
+        auto value = static_cast<float>(is_signed ? middle : std::sqrt(middle));
+        for (int down = 0; down < 4; ++down) value = std::nextafter(value, 0.0f);
+        for (int step = 0; step < 9; ++step, value = std::nextafter(value, 1.0f))
+          numbers.push_back(value), numbers.push_back(-value);
+      }
+  }
+  std::mt19937 random(5);
+  std::uniform_real_distribution<float> exponent(-27, 0);
+  for (int i = 0; i < 40'000; ++i)
+    numbers.push_back(std::exp2(exponent(random)) * (i % 2 == 0 ? 1.0f : -1.0f));
+  tests::on_every_target([&](const std::string& target) { expect_nearest_codes(numbers, target); });
+}
+
 TEST(HostAdamW8, FollowsTheExactOne) {
   constexpr std::size_t count = 2048;
   State8 state(count, DType::f32, DType::f32);
