@@ -1,6 +1,10 @@
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -8,16 +12,22 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/held_checkpoints.h"
 #include "cli/lora.h"
+#include "comm/mpi/mpi_world.h"
+#include "core/bytes.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/file.h"
 #include "jobs/read_job.h"
 #include "model/layout.h"
 #include "train/adapter_folder.h"
+#include "train/model_card.h"
 #include "train/model_folder.h"
 #include "train/nf4_source.h"
 #include "train/pretrained.h"
+#include "train/rank_texts.h"
 
 namespace trireme::cli {
 namespace {
@@ -25,27 +35,27 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Words {
-  std::string run, to = "hf", output, dtype = "bf16";
+  std::string run, to = "hf", output, dtype = "bf16", file_size = "5G";
   bool best = false;
 };
 
-io::Checkpoint newest_of(const fs::path& run) {
-  io::Found found = io::newest_checkpoint(run / "checkpoints");
+io::Checkpoint newest_of(const fs::path& checkpoints) {
+  io::Found found = io::newest_checkpoint(checkpoints);
   for (const std::string& sentence : found.refused)
     log::warning("{}; an older checkpoint is looked for", sentence);
   if (!found.checkpoint)
     fail(found.refused.empty() ? ExitCode::configuration : ExitCode::damaged,
-         "{} holds no sound checkpoint; train first", (run / "checkpoints").string());
+         "{} holds no sound checkpoint; train first", checkpoints.string());
   return std::move(*found.checkpoint);
 }
 
 /// The one with the least of what the run's retention goes by.
-io::Checkpoint best_of(const fs::path& run) {
+io::Checkpoint best_of(const fs::path& checkpoints) {
   std::optional<io::Checkpoint> best;
   double least = 0;
-  for (const std::string& name : io::checkpoint_names(run / "checkpoints")) {
+  for (const std::string& name : io::checkpoint_names(checkpoints)) {
     try {
-      io::Checkpoint checkpoint(run / "checkpoints" / name);
+      io::Checkpoint checkpoint(checkpoints / name);
       const auto* loss = checkpoint.state().if_contains("loss");
       if (!loss || !loss->is_number() || (best && loss->to_number<double>() >= least)) continue;
       least = loss->to_number<double>();
@@ -56,8 +66,7 @@ io::Checkpoint best_of(const fs::path& run) {
   }
   if (!best)
     fail(ExitCode::configuration,
-         "{} holds no checkpoint that tells its loss; leave --best out for the newest",
-         (run / "checkpoints").string());
+         "{} holds no checkpoint that tells its loss; leave --best out for the newest", checkpoints.string());
   return std::move(*best);
 }
 
@@ -135,55 +144,131 @@ class Result {
   std::vector<float> a_, b_;
 };
 
-int export_run(const Words& words) {
+std::vector<std::pair<std::string, std::string>> settings_of(const jobs::JobSpec& job) {
+  std::vector<std::pair<std::string, std::string>> settings{
+      {"optimizer", job.optimizer},
+      {"learning_rate", fmt::format("{}", job.learning_rate)},
+      {"sequence_len", fmt::format("{}", job.sequence_len)},
+      {"adapter", job.adapter},
+      {"placement", job.placement.preset},
+      {"seed", fmt::format("{}", job.seed)}};
+  if (job.adapter != "none") settings.emplace_back("lora_r", fmt::format("{}", job.lora_r));
+  return settings;
+}
+
+void write_peft(const Words& words, const jobs::JobSpec& job, const Result& result, const fs::path& folder,
+                const std::string& card) {
+  if (!result.lora())
+    fail(ExitCode::usage, "{} trained all parameters and has no adapter; use --to hf", words.run);
+  train::write_adapter_folder(folder, job.base_model, result.spec(), *result.lora(),
+                              [&](const sharding::Parameter& parameter, std::span<float> into) {
+                                result.read_trained(parameter.name, 0, into);
+                              });
+  io::write_text_atomically(folder / "README.md", card);
+}
+
+void write_whole(const Words& words, const jobs::JobSpec& job, Result& result, const fs::path& folder,
+                 std::string card, comm::Communicator* ranks) {
+  train::ModelFolderOptions options;
+  options.dtype = dtype_from_name(words.dtype).value();
+  options.file_bytes = parse_bytes(words.file_size);
+  options.weights_alone = words.to == "safetensors";
+  if (!options.weights_alone) options.card = std::move(card);
+  train::write_model_folder(
+      folder, job.base_model, result.spec(), options,
+      [&](const sharding::Parameter& parameter, std::int64_t first, std::span<float> into) {
+        result.read(parameter, first, into);
+      },
+      ranks);
+  if (result.lora() && result.lora()->four_bit_base && (!ranks || ranks->rank() == 0))
+    log::warning(
+        "the adapters were trained beside weights of 4 bits and are merged into those, which differ from "
+        "{} by {:.1f} % (root mean square); written as {} the sum is rounded once, and quantised to 4 bits "
+        "again it would lose most of what was learnt",
+        job.base_model, 100 * result.four_bit_error(), words.dtype);
+}
+
+/// What fails on one rank fails on all.
+void on_all(comm::Communicator* ranks, const std::function<void()>& work) {
+  if (ranks) return train::together(*ranks, work);
+  work();
+}
+
+int export_from(const Words& words, comm::Communicator* ranks) {
   const fs::path run(words.run);
-  if (!fs::exists(run / "job.yaml"))
-    fail(ExitCode::usage, "{} is no run folder: it has no job.yaml", run.string());
-  const jobs::JobSpec job = jobs::load_job(run / "job.yaml", {});
-  const io::Checkpoint checkpoint = words.best ? best_of(run) : newest_of(run);
-  Result result(job, checkpoint);
+  const bool first = !ranks || ranks->rank() == 0;
+  std::optional<jobs::JobSpec> job;
+  std::optional<HeldCheckpoints> held;
+  std::optional<io::Checkpoint> checkpoint;
+  std::optional<Result> result;
+  std::string chosen;
+  on_all(ranks, [&] {
+    if (!fs::exists(run / "job.yaml"))
+      fail(ExitCode::usage, "{} is no run folder: it has no job.yaml", run.string());
+    job = jobs::load_job(run / "job.yaml", {});
+    if (!first) return;
+    held.emplace(run);
+    checkpoint = words.best ? best_of(held->folder()) : newest_of(held->folder());
+    chosen = fs::absolute(checkpoint->folder()).string();
+  });
+  if (ranks) chosen = train::shared_text(*ranks, 0, chosen);
+  on_all(ranks, [&] {
+    if (!checkpoint) checkpoint.emplace(chosen);
+    result.emplace(*job, *checkpoint);
+  });
   const fs::path folder = words.output.empty() ? run / ("export-" + words.to) : fs::path(words.output);
-  if (words.to == "peft") {
-    if (!result.lora())
-      fail(ExitCode::usage, "{} trained all parameters and has no adapter; use --to hf", run.string());
-    train::write_adapter_folder(folder, job.base_model, result.spec(), *result.lora(),
-                                [&](const sharding::Parameter& parameter, std::span<float> into) {
-                                  result.read_trained(parameter.name, 0, into);
-                                });
+  std::string card = train::model_card(
+      {job->base_model, words.to == "peft", checkpoint->state(), run / "metrics.jsonl", settings_of(*job)});
+  if (words.to != "peft") {
+    write_whole(words, *job, *result, folder, std::move(card), ranks);
   } else {
-    train::ModelFolderOptions options;
-    options.dtype = dtype_from_name(words.dtype).value();
-    train::write_model_folder(folder, job.base_model, result.spec(), options,
-                              [&](const sharding::Parameter& parameter, std::int64_t first,
-                                  std::span<float> into) { result.read(parameter, first, into); });
-    if (result.lora() && result.lora()->four_bit_base)
-      log::warning(
-          "the adapters were trained beside weights of 4 bits and are merged into those, which differ from "
-          "{} by {:.1f} % (root mean square); written as {} the sum is rounded once, and quantised to 4 bits "
-          "again it would lose most of what was learnt",
-          job.base_model, 100 * result.four_bit_error(), words.dtype);
+    on_all(ranks, [&] {
+      if (first) write_peft(words, *job, *result, folder, card);
+    });
   }
-  fmt::print("{} of {} is in {}\n", words.to == "peft" ? "the adapter" : "the model",
-             checkpoint.folder().filename().string(), folder.string());
+  if (first)
+    fmt::print("{} of {} is in {}\n", words.to == "peft" ? "the adapter" : "the model",
+               checkpoint->folder().filename().string(), folder.string());
   return 0;
+}
+
+/// On one rank, or on all that a launcher started.
+int export_run(const Words& words) {
+  const bool launched = std::getenv("OMPI_COMM_WORLD_SIZE") || std::getenv("PMIX_RANK");
+  if (!launched) return export_from(words, nullptr);
+  const comm::MpiRuntime runtime(nullptr, nullptr);
+  comm::MpiWorld world(runtime);
+  comm::Group all;
+  all.ranks.resize(static_cast<std::size_t>(world.size()));
+  std::iota(all.ranks.begin(), all.ranks.end(), 0);
+  const auto ranks = world.communicator(all, "auto", {});
+  return export_from(words, ranks.get());
 }
 
 }  // namespace
 
 void add_export(CLI::App& app, Run& chosen) {
-  CLI::App* command =
-      app.add_subcommand("export", "Write a run's newest or best checkpoint for other programs");
+  CLI::App* command = app.add_subcommand("export",
+                                         "Write a run's newest or best checkpoint for other programs, also "
+                                         "while it trains, on one rank or several");
   auto words = std::make_shared<Words>();
   command->add_option("RUN", words->run, "The run folder")->required();
-  command->add_option("--to", words->to, "hf: a whole model, adapters merged; peft: the adapter alone")
-      ->check(CLI::IsMember({"hf", "peft"}))
+  command
+      ->add_option(
+          "--to", words->to,
+          "hf: a whole model, adapters merged; safetensors: its weights alone; peft: the adapter alone")
+      ->check(CLI::IsMember({"hf", "safetensors", "peft"}))
       ->capture_default_str();
   command->add_flag("--best", words->best,
                     "The checkpoint with the lowest loss (the mean of the steps since the one before) "
                     "instead of the newest");
-  command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf or export-peft");
+  command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf, and so on");
   command->add_option("--dtype", words->dtype, "Of the weights of --to hf")
       ->check(CLI::IsMember({"bf16", "fp16", "fp32"}))
+      ->capture_default_str();
+  command
+      ->add_option("--file-size", words->file_size,
+                   "How long a file of weights may be; ranks write several at once")
       ->capture_default_str();
   command->footer("Example: trireme export run --to hf --output my-model");
   command->callback([&chosen, words] { chosen = [words] { return export_run(*words); }; });

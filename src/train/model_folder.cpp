@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "io/safetensors_writer.h"
 #include "model/layout.h"
+#include "train/rank_texts.h"
 
 namespace trireme::train {
 namespace {
@@ -75,39 +76,67 @@ void write_config(const fs::path& base, const fs::path& folder, DType dtype) {
   io::write_text_atomically(folder / "config.json", json::serialize(config) + "\n");
 }
 
+std::string name_of_file(std::size_t index, std::size_t files) {
+  return files == 1 ? "model.safetensors" : fmt::format("model-{:05}-of-{:05}.safetensors", index + 1, files);
+}
+
+void write_index(const fs::path& folder, const std::vector<std::vector<sharding::Parameter>>& files,
+                 DType dtype) {
+  json::object weight_map;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    for (const sharding::Parameter& parameter : files[i]) {
+      weight_map[parameter.name] = name_of_file(i, files.size());
+      total += static_cast<std::uint64_t>(elements_of(parameter)) * size_of(dtype);
+    }
+  const json::object index{{"metadata", {{"total_size", total}}}, {"weight_map", std::move(weight_map)}};
+  io::write_text_atomically(folder / "model.safetensors.index.json", json::serialize(index) + "\n");
+}
+
+void copy_companions(const fs::path& base, const fs::path& folder) {
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                           "generation_config.json", "chat_template.jinja"})
+    if (fs::exists(base / name)) fs::copy_file(base / name, folder / name);
+}
+
+/// What fails on one rank fails on all.
+void on_all(comm::Communicator* ranks, const std::function<void()>& work) {
+  if (ranks) return together(*ranks, work);
+  work();
+}
+
 }  // namespace
 
 void write_model_folder(const fs::path& folder, const fs::path& base, const model::ModelSpec& spec,
-                        const ModelFolderOptions& options, const ReadElements& read) {
-  if (fs::exists(folder))
-    fail(ExitCode::usage, "{} is there already; name another folder or remove it", folder.string());
+                        const ModelFolderOptions& options, const ReadElements& read,
+                        comm::Communicator* ranks) {
+  const bool first = !ranks || ranks->rank() == 0;
+  const auto rank = static_cast<std::size_t>(ranks ? ranks->rank() : 0);
+  const auto writers = static_cast<std::size_t>(ranks ? ranks->size() : 1);
   const fs::path making = folder.string() + ".tmp";
-  fs::remove_all(making);
-  fs::create_directories(making);
+  on_all(ranks, [&] {
+    if (!first) return;
+    if (fs::exists(folder))
+      fail(ExitCode::usage, "{} is there already; name another folder or remove it", folder.string());
+    fs::remove_all(making);
+    fs::create_directories(making);
+  });
   const auto files = files_of(parameters_of(spec), options);
-  json::object weight_map;
-  std::uint64_t total = 0;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::string name = files.size() == 1
-                                 ? "model.safetensors"
-                                 : fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, files.size());
-    write_file(making / name, files[i], options.dtype, read);
-    for (const sharding::Parameter& parameter : files[i]) {
-      weight_map[parameter.name] = name;
-      total += static_cast<std::uint64_t>(elements_of(parameter)) * size_of(options.dtype);
+  on_all(ranks, [&] {
+    for (std::size_t i = rank; i < files.size(); i += writers)
+      write_file(making / name_of_file(i, files.size()), files[i], options.dtype, read);
+  });
+  on_all(ranks, [&] {
+    if (!first) return;
+    if (files.size() > 1) write_index(making, files, options.dtype);
+    if (!options.weights_alone) {
+      write_config(base, making, options.dtype);
+      copy_companions(base, making);
     }
-  }
-  if (files.size() > 1)
-    io::write_text_atomically(
-        making / "model.safetensors.index.json",
-        json::serialize(json::object{{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}}) +
-            "\n");
-  write_config(base, making, options.dtype);
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                           "generation_config.json", "chat_template.jinja"})
-    if (fs::exists(base / name)) fs::copy_file(base / name, making / name);
-  fs::rename(making, folder);
-  io::sync_folder(folder.parent_path());
+    if (!options.card.empty()) io::write_text_atomically(making / "README.md", options.card);
+    fs::rename(making, folder);
+    io::sync_folder(folder.parent_path());
+  });
 }
 
 }  // namespace trireme::train

@@ -192,6 +192,58 @@ TEST(Checkpoints, FilesAreSharedWhereThereAreMoreRanksThanFiles) {
       }
 }
 
+/// Ranks that hold the same deal the reading out among themselves.
+TEST(Load, EachValueIsReadByOneRank) {
+  for (const char* placement : {"ddp", "zero1", "zero3", "hsdp"})
+    for (const bool frozen : {false, true}) {
+      ToyJob job = job_of(placement, 4);
+      job.shape.frozen_blocks = frozen;
+      std::atomic<std::int64_t> read{0}, whole{0}, frozen_values{0};
+      comm::run_ranks(
+          4,
+          [&](comm::World& world) {
+            Engine engine(sharding::tests::toy_model(job.shape), job.placement,
+                          sharding::tests::toy_optimizer(job.settings), world, job.options);
+            const auto values = sharding::tests::read_starting_values();
+            engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+              read += static_cast<std::int64_t>(into.size());
+              values(parameter, begin, into);
+            });
+            if (world.rank() != 0) return;
+            for (const sharding::ParamGroup& group : engine.model().groups)
+              for (const sharding::Parameter& parameter : group.parameters) {
+                whole += sharding::element_count(parameter);
+                if (!group.trainable) frozen_values += sharding::element_count(parameter);
+              }
+          },
+          job.node_of_rank);
+      // Where each of two nodes splits what is frozen, each reads it once.
+      const std::int64_t again = placement == std::string("hsdp") ? frozen_values.load() : 0;
+      EXPECT_EQ(read, whole + again) << placement << frozen;
+    }
+}
+
+TEST(Load, AFailureOnOneRankReachesAll) {
+  for (const char* placement : {"ddp", "zero3"}) {
+    const ToyJob job = job_of(placement, 3);
+    std::atomic<int> told{0};
+    comm::run_ranks(3, [&](comm::World& world) {
+      Engine engine(sharding::tests::toy_model(job.shape), job.placement,
+                    sharding::tests::toy_optimizer(job.settings), world, job.options);
+      try {
+        engine.load([&](const sharding::Parameter&, std::int64_t, std::span<float>) {
+          if (world.rank() == 1) fail(ExitCode::damaged, "a file is damaged");
+        });
+      } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::damaged);
+        EXPECT_THAT(error.what(), ::testing::HasSubstr("a file is damaged"));
+        ++told;
+      }
+    });
+    EXPECT_EQ(told, 3);
+  }
+}
+
 TEST(Checkpoints, SharesCoverEverySliceOnce) {
   const sharding::Parameter parameter{"w", {100000}};
   std::vector<sharding::StateSlice> slices;

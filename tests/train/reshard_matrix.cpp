@@ -1,12 +1,15 @@
-// reshard_matrix GOLDEN LOG [EVERY]: saves under each placement, number of ranks and tier, and goes on from
-// it under each other one; a line a pair in LOG, where a later call goes on ("-": none is kept). With EVERY
-// only each so-many-th pair. Ends with 1 when a pair's losses are not those of the run that was not
-// interrupted: to the bit where both sides are alike, else within 1e-5.
-#include <array>
-#include <atomic>
+// reshard_matrix GOLDEN LOG [COUNT]: saves under each placement, number of ranks and tier, and goes on from
+// it under each other one; a line a pair in LOG, where a later call goes on ("-": none is kept). With COUNT
+// only the first so many pairs of an order whose every beginning has all numbers of ranks, placements and
+// tiers on both sides. Ends with 1 when a pair's losses are not those of the run that was not interrupted: to
+// the bit where both sides are alike, else within 1e-5. "To the bit" in LOG: equal to the saver's own.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <map>
+#include <memory>
+#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -198,38 +201,84 @@ std::set<std::string> done_before(const fs::path& log) {
   return done;
 }
 
-int go(const fs::path& golden, const fs::path& log, int every) {
-  Matrix matrix(golden);
-  const std::set<std::string> done = done_before(log);
-  std::ofstream lines(log == "-" ? fs::path("/dev/stdout") : log, std::ios::app);
-  int number = 0, taken = 0, wrong = 0;
+struct Pair {
+  Side saver, loader;
+  std::string name() const { return saver.name() + " to " + loader.name(); }
+};
+
+std::vector<Pair> pairs_in_order() {
+  std::vector<Pair> sorted;
   for (const Family family : {Family::fp32_state, Family::byte_state, Family::qlora}) {
     const std::vector<Side> sides = sides_of(family);
-    const std::vector<double> whole = matrix.run(sides[0], {}, 0, steps_in_all, 0);
-    for (const Side& saver : sides) {
-      std::optional<Scratch> scratch;
-      std::vector<double> first;
-      for (const Side& loader : sides) {
-        const std::string pair = saver.name() + " to " + loader.name();
-        if (number++ % every != 0 || done.contains(pair)) continue;
-        if (!scratch) first = matrix.run(saver, scratch.emplace().path(), 0, steps_in_all, steps_before);
-        const auto second = matrix.run(loader, scratch->path(), steps_before, steps_in_all, 0);
-        double worst = 0;
-        bool same = saver.name() == loader.name();
-        for (std::size_t i = 0; i < second.size(); ++i) {
-          worst = std::max(worst, std::abs(second[i] / whole[steps_before + i] - 1));
-          if (same && second[i] != first[steps_before + i]) worst = 1;
-        }
-        const bool good = worst <= tolerance;
-        lines << fmt::format("{}: {} {:.1e}\n", pair,
-                             !good  ? "WRONG"
-                             : same ? "to the bit"
-                                    : "within",
-                             worst)
-              << std::flush;
-        ++taken, wrong += good ? 0 : 1;
-      }
+    for (const Side& saver : sides)
+      for (const Side& loader : sides) sorted.push_back({saver, loader});
+  }
+  // Of all strides that meet each pair once, the one whose beginnings are the most even in ranks, placements
+  // and tiers of savers, of loaders and of both.
+  constexpr std::size_t stride = 2231;
+  require(std::gcd(stride, sorted.size()) == 1, "{} pairs are not all met in strides of {}", sorted.size(),
+          stride);
+  std::vector<Pair> order;
+  for (std::size_t i = 0; i < sorted.size(); ++i) order.push_back(sorted[i * stride % sorted.size()]);
+  return order;
+}
+
+/// What a side saves half way, and its losses when nothing interrupts it.
+struct Saved {
+  Scratch scratch;
+  std::vector<double> losses;
+};
+
+class Pairs {
+ public:
+  explicit Pairs(const fs::path& golden) : matrix_(golden) {}
+
+  /// A line for the log; false where the losses are wrong.
+  std::pair<std::string, bool> take(const Pair& pair) {
+    const std::vector<double>& whole = uninterrupted(pair.saver.family);
+    const Saved& saved = saved_by(pair.saver);
+    const auto second = matrix_.run(pair.loader, saved.scratch.path(), steps_before, steps_in_all, 0);
+    double worst = 0;
+    for (std::size_t i = 0; i < second.size(); ++i)
+      worst = std::max(worst, std::abs(second[i] / whole[steps_before + i] - 1));
+    const bool to_the_bit = std::equal(second.begin(), second.end(), saved.losses.begin() + steps_before);
+    const bool good = worst <= tolerance && (to_the_bit || pair.saver.name() != pair.loader.name());
+    const char* how = !good ? "WRONG" : to_the_bit ? "to the bit" : "within";
+    return {fmt::format("{}: {} {:.1e}\n", pair.name(), how, worst), good};
+  }
+
+ private:
+  const std::vector<double>& uninterrupted(Family family) {
+    std::vector<double>& losses = uninterrupted_[family];
+    if (losses.empty()) losses = matrix_.run(sides_of(family)[0], {}, 0, steps_in_all, 0);
+    return losses;
+  }
+  const Saved& saved_by(const Side& side) {
+    std::unique_ptr<Saved>& saved = saved_[side.name()];
+    if (!saved) {
+      saved = std::make_unique<Saved>();
+      saved->losses = matrix_.run(side, saved->scratch.path(), 0, steps_in_all, steps_before);
     }
+    return *saved;
+  }
+
+  Matrix matrix_;
+  std::map<Family, std::vector<double>> uninterrupted_;
+  std::map<std::string, std::unique_ptr<Saved>> saved_;
+};
+
+int go(const fs::path& golden, const fs::path& log, std::size_t count) {
+  const std::set<std::string> done = done_before(log);
+  std::ofstream lines(log == "-" ? fs::path("/dev/stdout") : log, std::ios::app);
+  std::vector<Pair> order = pairs_in_order();
+  order.resize(std::min(count, order.size()), order.front());
+  Pairs pairs(golden);
+  int taken = 0, wrong = 0;
+  for (const Pair& pair : order) {
+    if (done.contains(pair.name())) continue;
+    const auto [line, good] = pairs.take(pair);
+    lines << line << std::flush;
+    ++taken, wrong += good ? 0 : 1;
   }
   fmt::print("{} pairs taken, {} were in the log, {} wrong\n", taken, done.size(), wrong);
   return wrong == 0 && taken + static_cast<int>(done.size()) > 0 ? 0 : 1;
@@ -241,7 +290,8 @@ int go(const fs::path& golden, const fs::path& log, int every) {
 int main(int argc, char** argv) {
   if (argc < 3) return 64;
   try {
-    return trireme::train::go(argv[1], argv[2], argc > 3 ? std::atoi(argv[3]) : 1);
+    return trireme::train::go(argv[1], argv[2],
+                              argc > 3 ? std::strtoul(argv[3], nullptr, 10) : std::size_t(-1));
   } catch (const std::exception& error) {
     fmt::print("{}\n", error.what());
     return 1;
