@@ -53,81 +53,161 @@ HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
   return hn::Mul(hn::GatherIndex(F(), codes, hn::PromoteTo(I(), hn::LoadU(Bytes(), from))), scale);
 }
 
-/// Writes new codes for a block of values and gives their scale.
-template <bool is_signed>
-HWY_INLINE void encode_block(const float* values, float scale, [[maybe_unused]] const std::uint32_t* entries,
-                             std::uint8_t* into) {
-  const V inverse = hn::Set(F(), scalar::inverse_scale(scale));
-#if HWY_TARGET == HWY_AVX3_DL
-  for (std::int64_t i = 0; i < state_block; i += coded_at_once)
-    encode_bytes<is_signed>(rank_tables(is_signed), values + i, inverse.raw, into + i);
-#else
-  const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
-  for (std::int64_t i = 0; i < state_block; i += step)
-    encode<is_signed>(hn::Mul(hn::Load(F(), values + i), inverse), entries, into + i);
-#endif
-}
+/// Codes are read and written so many at a time.
+constexpr std::int64_t chunk = 64, chunks_of_block = state_block / chunk,
+                       chunks_under_way = 2 * chunks_of_block;
 
-/// The numbers of a block of codes.
+struct Tables {
+  CodeTables codes;
+  const RankTables &mean_ranks, &square_ranks;
+};
+
+/// The numbers of a chunk of codes, a vector at a time.
 template <bool is_signed>
-HWY_INLINE void decode_block(const std::uint8_t* from, float scale, [[maybe_unused]] const float* codes,
-                             float* into) {
-  const V factor = hn::Set(F(), scale);
+class Numbers {
+ public:
 #if HWY_TARGET == HWY_AVX3_DL
-  for (std::int64_t i = 0; i < state_block; i += coded_at_once) {
-    __m512 numbers[4];
-    decode_bytes<is_signed>(rank_tables(is_signed), from + i, numbers);
-    for (int v = 0; v < 4; ++v) _mm512_store_ps(into + i + 16 * v, _mm512_mul_ps(numbers[v], factor.raw));
+  HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale) : scale_(scale) {
+    decode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, from, numbers_);
+  }
+  HWY_INLINE V at(std::int64_t place) const {
+    return hn::Mul(V{numbers_[place / 16]}, scale_);
+  }
+
+ private:
+  __m512 numbers_[4];
+  V scale_;
+#else
+  HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale)
+      : codes_(is_signed ? tables.codes.mean_codes : tables.codes.square_codes), from_(from), scale_(scale) {}
+  HWY_INLINE V at(std::int64_t place) const {
+    return decode(codes_, from_ + place, scale_);
+  }
+
+ private:
+  const float* codes_;
+  const std::uint8_t* from_;
+  V scale_;
+#endif
+};
+
+/// New states of one kind on their way to codes.
+template <bool is_signed>
+struct States {
+  HWY_ALIGN float values[chunks_under_way * chunk];
+  float inverses[2];
+#if HWY_TARGET == HWY_AVX3_DL
+  Estimate estimates[2];
+
+  HWY_INLINE void estimate(const Tables& tables, std::int64_t number) {
+    const __m512 inverse = _mm512_set1_ps(inverses[number / chunks_of_block % 2]);
+    estimate_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, inverse, of(number),
+                              estimates[number % 2]);
+  }
+  HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
+    encode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, of(number),
+                            estimates[number % 2], into);
   }
 #else
-  const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
-  for (std::int64_t i = 0; i < state_block; i += step)
-    hn::Store(decode(codes, from + i, factor), F(), into + i);
+  HWY_INLINE void estimate(const Tables&, std::int64_t) {}
+  HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
+    const V inverse = hn::Set(F(), inverses[number / chunks_of_block % 2]);
+    const auto* entries = is_signed ? tables.codes.mean_entries : tables.codes.square_entries;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
+    for (std::int64_t i = 0; i < chunk; i += step)
+      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), of(number) + i), inverse), entries, into + i);
+  }
 #endif
-}
+  HWY_INLINE float* of(std::int64_t number) {
+    return values + number % chunks_under_way * chunk;
+  }
+  /// Writes the scale of a block that is complete.
+  HWY_INLINE void close(std::int64_t block, V most, float* scales) {
+    scales[block] = hn::GetLane(hn::MaxOfLanes(F(), most));
+    inverses[block % 2] = scalar::inverse_scale(scales[block]);
+  }
+};
 
-template <typename Copy>
-HWY_INLINE void write_copy(V value, const AdamW8Run& run, std::int64_t at) {
-  if constexpr (!std::is_void_v<Copy>)
-    lanes::Lanes<Copy>().template store<false>(value, static_cast<Copy*>(run.copy) + at);
-}
-
-/// `Copy` void: none is written.
+/// A run's chunks in stages, each of which finds what it needs ready: what an update waits for in sequence
+/// (look-ups, roots, quotients, a block's maximum) would keep the CPU idle half of the time.
 template <typename Gradient, typename Copy>
-void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables,
-                  std::int64_t blocks) {
-  const F tag;
-  const Update update(factors);
-  const lanes::Lanes<Gradient> gradients;
-  const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-  const auto* gradient = static_cast<const Gradient*>(run.gradient);
-  HWY_ALIGN float means[state_block];
-  HWY_ALIGN float squares[state_block];
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    const std::int64_t first = block * state_block;
-    decode_block<true>(run.mean + first, run.mean_scale[block], tables.mean_codes, means);
-    decode_block<false>(run.square + first, run.square_scale[block], tables.square_codes, squares);
-    V mean_most = hn::Zero(tag), square_most = hn::Zero(tag);
-    for (std::int64_t i = 0; i < state_block; i += step) {
-      const std::int64_t at = first + i;
-      V mean = hn::Load(tag, means + i), square = hn::Load(tag, squares + i);
-      const V value = update(hn::LoadU(tag, run.master + at), gradients.load(gradient + at), mean, square);
-      hn::StoreU(value, tag, run.master + at);
-      write_copy<Copy>(value, run, at);
-      hn::Store(mean, tag, means + i);
-      hn::Store(square, tag, squares + i);
-      mean_most = hn::Max(mean_most, hn::Abs(mean));
-      square_most = hn::Max(square_most, hn::Abs(square));
+class Stages {
+ public:
+  HWY_INLINE Stages(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables)
+      : run_(run), update_(factors), tables_(tables) {}
+
+  HWY_INLINE void all(std::int64_t blocks) {
+    const std::int64_t chunks = blocks * chunks_of_block;
+    V mean_most = hn::Zero(F()), square_most = hn::Zero(F());
+    for (std::int64_t now = 0; now < chunks + chunks_of_block + 1; ++now) {
+      if (now >= 1 && now <= chunks) write_parameters(now - 1);
+      if (now < chunks) move_states(now, mean_most, square_most);
+      const std::int64_t coded = now - chunks_of_block - 1, estimated = now - chunks_of_block;
+      if (coded >= 0) {
+        means_.encode(tables_, coded, run_.mean + coded * chunk);
+        squares_.encode(tables_, coded, run_.square + coded * chunk);
+      }
+      if (estimated >= 0 && estimated < chunks) {
+        means_.estimate(tables_, estimated);
+        squares_.estimate(tables_, estimated);
+      }
+      if (now < chunks && now % chunks_of_block == chunks_of_block - 1) {
+        means_.close(now / chunks_of_block, mean_most, run_.mean_scale);
+        squares_.close(now / chunks_of_block, square_most, run_.square_scale);
+        mean_most = square_most = hn::Zero(F());
+      }
     }
-    run.mean_scale[block] = hn::GetLane(hn::MaxOfLanes(tag, mean_most));
-    run.square_scale[block] = hn::GetLane(hn::MaxOfLanes(tag, square_most));
-    encode_block<true>(means, run.mean_scale[block], tables.mean_entries, run.mean + first);
-    encode_block<false>(squares, run.square_scale[block], tables.square_entries, run.square + first);
   }
+
+ private:
+  HWY_INLINE V gradient(std::int64_t at) const {
+    return lanes::Lanes<Gradient>().load(static_cast<const Gradient*>(run_.gradient) + at);
+  }
+
+  HWY_INLINE void move_states(std::int64_t number, V& mean_most, V& square_most) {
+    const F tag;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
+    const std::int64_t first = number * chunk, block = number / chunks_of_block;
+    const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
+    const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
+    for (std::int64_t i = 0; i < chunk; i += step) {
+      V mean = means.at(i), square = squares.at(i);
+      update_.states(gradient(first + i), mean, square);
+      hn::Store(mean, tag, means_.of(number) + i);
+      hn::Store(square, tag, squares_.of(number) + i);
+      mean_most = hn::Max(mean_most, hn::Abs(mean));
+      square_most = hn::Max(square_most, square);
+    }
+  }
+
+  HWY_INLINE void write_parameters(std::int64_t number) {
+    const F tag;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
+    for (std::int64_t i = 0; i < chunk; i += step) {
+      const std::int64_t at = number * chunk + i;
+      const V value = update_.value(hn::LoadU(tag, run_.master + at), hn::Load(tag, means_.of(number) + i),
+                                    hn::Load(tag, squares_.of(number) + i));
+      hn::StoreU(value, tag, run_.master + at);
+      if constexpr (!std::is_void_v<Copy>)
+        lanes::Lanes<Copy>().template store<false>(value, static_cast<Copy*>(run_.copy) + at);
+    }
+  }
+
+  const AdamW8Run& run_;
+  const Update update_;
+  const Tables& tables_;
+  States<true> means_;
+  States<false> squares_;
+};
+
+template <typename Gradient, typename Copy>
+void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables,
+                  std::int64_t blocks) {
+  Stages<Gradient, Copy>(factors, run, tables).all(blocks);
 }
 
 template <typename Gradient>
-void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables,
+void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables,
                        std::int64_t blocks) {
   if (!run.copy) return whole_blocks<Gradient, void>(factors, run, tables, blocks);
   if (run.copy_type == DType::bf16) return whole_blocks<Gradient, BFloat16>(factors, run, tables, blocks);
@@ -135,7 +215,8 @@ void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const 
   whole_blocks<Gradient, float>(factors, run, tables, blocks);
 }
 
-void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& tables) {
+void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& codes) {
+  const Tables tables{codes, rank_tables(true), rank_tables(false)};
   const bool halves = run.gradient_type == DType::f16 || (run.copy && run.copy_type == DType::f16);
   if (halves && !lanes::converts_f16) return reference::adamw8(factors, run);
   const std::int64_t blocks = run.count / state_block;

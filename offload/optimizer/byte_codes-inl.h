@@ -18,8 +18,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace trireme::offload::HWY_NAMESPACE {
 
-constexpr std::int64_t coded_at_once = 64;
-
 /// Exchanges rows and columns of the sixteen groups of four bytes: in order, or so that the bytes of four
 /// vectors of floats lie where packing and unpacking within 128 bits puts them.
 HWY_INLINE __m512i turned(__m512i bytes) {
@@ -78,49 +76,61 @@ HWY_INLINE void decode_bytes(const RankTables& tables, const std::uint8_t* from,
   join(bytes, into);
 }
 
-/// The codes nearest to 64 numbers times `inverse`.
+/// Where the codes of 64 numbers are, or one less.
+struct Estimate {
+  alignas(64) std::int32_t ranks[64];
+  __m512i places;
+};
+
+/// Makes `values` parts of their scale, by its inverse, and estimates their ranks.
 template <bool is_signed>
-HWY_INLINE void encode_bytes(const RankTables& tables, const float* values, __m512 inverse,
-                             std::uint8_t* into) {
+HWY_INLINE void estimate_bytes(const RankTables& tables, __m512 inverse, float* values, Estimate& into) {
   const __m512i least = _mm512_set1_epi32(RankTables::least_bits),
                 greatest = _mm512_set1_epi32(RankTables::greatest_bits);
   __m512i ranks[4];
-  __m512 magnitudes[4];
-  __mmask16 negative[4];
   for (int v = 0; v < 4; ++v) {
     const __m512 part = _mm512_mul_ps(_mm512_load_ps(values + 16 * v), inverse);
-    if constexpr (is_signed) negative[v] = _mm512_cmp_ps_mask(part, _mm512_setzero_ps(), _CMP_LT_OQ);
-    __m512i bits = _mm512_castps_si512(part);
-    if constexpr (is_signed) bits = _mm512_castps_si512(_mm512_abs_ps(part));
+    _mm512_store_ps(values + 16 * v, part);
+    __m512i bits = _mm512_castps_si512(is_signed ? _mm512_abs_ps(part) : part);
     // As whole numbers, so that not-a-number becomes the last code as everywhere else.
     bits = _mm512_min_epu32(_mm512_max_epi32(bits, least), greatest);
+    const __m512 magnitude = _mm512_castsi512_ps(bits);
     const __m512i place = _mm512_srli_epi32(bits, 23);
     const auto of_exponent = [&](const float(&table)[32]) {
       return _mm512_permutex2var_ps(_mm512_load_ps(table), place, _mm512_load_ps(table + 16));
     };
-    magnitudes[v] = _mm512_castsi512_ps(bits);
     const __m512 rank = _mm512_min_ps(
-        _mm512_fmadd_ps(of_exponent(tables.slopes[0]), magnitudes[v], of_exponent(tables.offsets[0])),
-        _mm512_fmadd_ps(of_exponent(tables.slopes[1]), magnitudes[v], of_exponent(tables.offsets[1])));
+        _mm512_fmadd_ps(of_exponent(tables.slopes[0]), magnitude, of_exponent(tables.offsets[0])),
+        _mm512_fmadd_ps(of_exponent(tables.slopes[1]), magnitude, of_exponent(tables.offsets[1])));
     ranks[v] = _mm512_cvttps_epi32(rank);
+    _mm512_store_si512(into.ranks + 16 * v, ranks[v]);
   }
-  const __m512i places = packed(ranks);
-  const __mmask64 upper_half = is_signed ? 0 : _mm512_movepi8_mask(places);
+  into.places = packed(ranks);
+}
+
+/// The codes nearest to 64 parts of a scale, from their estimated ranks.
+template <bool is_signed>
+HWY_INLINE void encode_bytes(const RankTables& tables, const float* parts, const Estimate& estimate,
+                             std::uint8_t* into) {
+  const __mmask64 upper_half = is_signed ? 0 : _mm512_movepi8_mask(estimate.places);
   __m512i bytes[4];
   for (int byte = 0; byte < 4; ++byte)
-    bytes[byte] = look_up<is_signed>(tables.borders[byte], places, upper_half);
+    bytes[byte] = look_up<is_signed>(tables.borders[byte], estimate.places, upper_half);
   __m512 borders[4];
   join(bytes, borders);
+  __m512i ranks[4];
   for (int v = 0; v < 4; ++v) {
-    const __mmask16 beyond = _mm512_cmp_ps_mask(magnitudes[v], borders[v], _CMP_GE_OQ);
-    const __m512i one = _mm512_set1_epi32(1);
-    __m512i rank = _mm512_mask_add_epi32(ranks[v], beyond, ranks[v], one);
+    const __m512 part = _mm512_load_ps(parts + 16 * v);
+    const __mmask16 beyond =
+        _mm512_cmp_ps_mask(is_signed ? _mm512_abs_ps(part) : part, borders[v], _CMP_NLT_UQ);
+    const __m512i rank = _mm512_load_si512(estimate.ranks + 16 * v);
+    ranks[v] = _mm512_mask_add_epi32(rank, beyond, rank, _mm512_set1_epi32(1));
     if constexpr (is_signed) {
+      const __mmask16 negative = _mm512_cmp_ps_mask(part, _mm512_setzero_ps(), _CMP_LT_OQ);
       const __m512i zero = _mm512_set1_epi32(127);
       // The rank of -1, which has no code, falls below zero and is packed as zero, its neighbour.
-      rank = _mm512_mask_sub_epi32(_mm512_add_epi32(zero, rank), negative[v], zero, rank);
+      ranks[v] = _mm512_mask_sub_epi32(_mm512_add_epi32(zero, ranks[v]), negative, zero, ranks[v]);
     }
-    ranks[v] = rank;
   }
   _mm512_storeu_si512(into, turned(packed(ranks)));
 }

@@ -30,12 +30,19 @@ struct Update {
         root_scale(hn::Set(F(), f.root_scale)),
         scale(hn::Set(F(), f.gradient_scale)) {}
 
-  HWY_INLINE V operator()(V value, V gradient, V& mean, V& square) const {
+  HWY_INLINE V operator()(V parameter, V gradient, V& mean, V& square) const {
+    states(gradient, mean, square);
+    return value(parameter, mean, square);
+  }
+  /// Its two halves.
+  HWY_INLINE void states(V gradient, V& mean, V& square) const {
     gradient = hn::Mul(gradient, scale);
     mean = hn::Add(hn::Mul(beta1, mean), hn::Mul(rest1, gradient));
     square = hn::Add(hn::Mul(beta2, square), hn::Mul(hn::Mul(rest2, gradient), gradient));
+  }
+  HWY_INLINE V value(V parameter, V mean, V square) const {
     const V denominator = hn::Add(hn::Mul(hn::Sqrt(square), root_scale), epsilon);
-    return hn::Sub(hn::Mul(value, keep), hn::Mul(step_size, hn::Div(mean, denominator)));
+    return hn::Sub(hn::Mul(parameter, keep), hn::Mul(step_size, hn::Div(mean, denominator)));
   }
 
   V beta1, beta2, rest1, rest2, epsilon, keep, step_size, root_scale, scale;
