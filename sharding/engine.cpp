@@ -145,6 +145,15 @@ StepResult Engine::run(const Schedule& schedule, const StepInput& input) {
   return agreed(executor_.run(schedule, circles_.of(schedule), input));
 }
 
+std::string Engine::find_not_finite(StepInput input) {
+  input.inspect = true;
+  train(input);
+  const std::optional<NotFinite>& found = units_.not_finite();
+  if (!found) return {};
+  return fmt::format("{} of {} in micro-batch {}", found->what,
+                     model_.units[static_cast<std::size_t>(found->unit)]->name(), found->micro_batch + 1);
+}
+
 double Engine::evaluate(const std::vector<Context>& micro_batches) {
   Prepared& pass = prepared(ScheduleOptions::Purpose::evaluate, static_cast<int>(micro_batches.size()));
   StepInput input;

@@ -57,8 +57,13 @@ class Engine {
   void load(const ReadFloats& read);
   /// One optimizer step over the micro-batches of all ranks; each rank gives equally many.
   StepResult train(const StepInput& input);
+  /// Computes a step again, updates nothing, and tells what is not finite first on this rank; empty: all is.
+  /// Where updates begin before backward has ended, the step before has changed what is computed with.
+  std::string find_not_finite(StepInput input);
   /// The loss summed over all ranks, as the contexts weigh it.
   double evaluate(const std::vector<Context>& micro_batches);
+  /// What the last unit handed on for a micro-batch of the last evaluation.
+  const Activation& output(int micro_batch) const { return units_.output(micro_batch); }
   /// What the last unit hands on for a micro-batch that all ranks are given alike.
   Activation infer(const Context& context);
   /// Runs a schedule that was made elsewhere, for this model and placement.

@@ -28,6 +28,8 @@ struct StepInput {
   std::optional<double> max_norm;
   /// The step's number for the optimizer, from 1.
   std::int64_t step = 1;
+  /// What units make is looked at for what is not finite, and nothing is updated.
+  bool inspect = false;
 };
 
 struct StepResult {
@@ -117,7 +119,9 @@ class Executor {
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);
   void update_piece(const Op& op, const Piece& piece, const UpdateScalars& scalars);
-  bool updates(const Run& run) const { return !run.result.overflow && run.failed_ranks == 0; }
+  bool updates(const Run& run) const {
+    return !run.result.overflow && run.failed_ranks == 0 && !run.input.inspect;
+  }
   void check_slots(const Run& run, const Op& op) const;
   GroupState& state(int group) { return place_.states[static_cast<std::size_t>(group)]; }
   Lane& lane(OpLane which);

@@ -32,8 +32,10 @@ UnitRunner::UnitRunner(const Model& model, const Views& views) : model_(model), 
   }
 }
 
-void UnitRunner::begin(const std::vector<Context>& micro_batches) {
+void UnitRunner::begin(const std::vector<Context>& micro_batches, bool inspect) {
   contexts_ = &micro_batches;
+  inspect_ = inspect;
+  not_finite_.reset();
   sink_->close();
   saved_.assign(micro_batches.size() * model_.units.size(), {});
   flow_.assign(micro_batches.size(), {});
@@ -59,7 +61,32 @@ Activation UnitRunner::compute(int unit, int micro_batch, const Activation& inpu
   // A slot is found when the gradient is there; before that it may hold another group's.
   if (at::GradMode::is_enabled()) context.gradients = sink_;
   context.in_backward = backward;
-  return model_.units[u]->forward(input, context, weights_[u]);
+  Activation made = model_.units[u]->forward(input, context, weights_[u]);
+  if (inspect_) look_at_made(unit, micro_batch, made);
+  return made;
+}
+
+void UnitRunner::look_at(int unit, int micro_batch, const at::Tensor& tensor, const std::string& what) {
+  if (not_finite_ || !tensor.defined() || !tensor.is_floating_point()) return;
+  const at::AutoGradMode record(false);
+  if (!at::isfinite(tensor).all().item<bool>()) not_finite_ = {unit, micro_batch, what};
+}
+
+void UnitRunner::look_at_made(int unit, int micro_batch, const Activation& made) {
+  look_at(unit, micro_batch, made.hidden, "its output");
+  for (const at::Tensor& tensor : made.more) look_at(unit, micro_batch, tensor, "its output");
+  look_at(unit, micro_batch, made.loss, "its loss");
+}
+
+void UnitRunner::look_at_gradients(int unit, int micro_batch) {
+  for (const int group : model_.units[static_cast<std::size_t>(unit)]->groups()) {
+    const auto& parameters = model_.groups[static_cast<std::size_t>(group)].parameters;
+    const auto& gradients = views_.gradients(group);
+    for (std::size_t p = 0; p < gradients.size(); ++p)
+      look_at(unit, micro_batch, gradients[p], "the gradient of " + parameters[p].name);
+  }
+  for (const at::Tensor& tensor : gradient_flow_[static_cast<std::size_t>(micro_batch)])
+    look_at(unit, micro_batch, tensor, "the gradient of its input");
 }
 
 void UnitRunner::note_loss(int unit, int micro_batch, const Activation& output) {
@@ -130,6 +157,7 @@ void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
   for (std::size_t i = 0; i < received.size(); ++i)
     if (received[i].defined() && received[i].requires_grad()) from_above[i] = std::move(gradients[next++]);
   write_gradients(unit, gradients, first_parameter, overwrite);
+  if (inspect_) look_at_gradients(unit, micro_batch);
   sink_->close();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "sharding/blueprint.h"
@@ -8,6 +10,12 @@
 
 namespace trireme::sharding {
 
+/// The first thing in a step that is not finite, on one rank.
+struct NotFinite {
+  int unit = 0, micro_batch = 0;
+  std::string what;  ///< "its output", "the gradient of NAME", …
+};
+
 /// Computes units forward and back, one micro-batch at a time, and keeps what flows between them. Autograd's
 /// graph never crosses a unit.
 class UnitRunner {
@@ -15,7 +23,8 @@ class UnitRunner {
   UnitRunner(const Model& model, const Views& views);
 
   /// Forgets what an interrupted step left. The contexts live until the step's end.
-  void begin(const std::vector<Context>& micro_batches);
+  /// `inspect`: each tensor that a unit makes is looked at for what is not finite.
+  void begin(const std::vector<Context>& micro_batches, bool inspect = false);
   /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise. The last unit of a step
   /// that trains waits for its backward: what it computes is its loss, and nothing is handed on.
   void forward(int unit, int micro_batch, bool train, bool keep);
@@ -24,6 +33,8 @@ class UnitRunner {
 
   /// The losses of all units and micro-batches, added in a fixed order.
   double loss() const;
+  /// What the inspected step found.
+  const std::optional<NotFinite>& not_finite() const { return not_finite_; }
   /// What the last unit handed on for a micro-batch.
   const Activation& output(int micro_batch) const { return flow_[static_cast<std::size_t>(micro_batch)]; }
 
@@ -43,6 +54,9 @@ class UnitRunner {
   }
   /// `backward`: the pass that may write gradients.
   Activation compute(int unit, int micro_batch, const Activation& input, bool backward);
+  void look_at(int unit, int micro_batch, const at::Tensor& tensor, const std::string& what);
+  void look_at_made(int unit, int micro_batch, const Activation& made);
+  void look_at_gradients(int unit, int micro_batch);
   void note_loss(int unit, int micro_batch, const Activation& output);
   void open_sink(int unit, std::uint32_t overwrite);
   void write_gradients(int unit, const std::vector<at::Tensor>& gradients, std::size_t first,
@@ -59,6 +73,8 @@ class UnitRunner {
   /// The gradients of what flowed: hidden, then the others.
   std::vector<std::vector<at::Tensor>> gradient_flow_;
   std::vector<double> losses_;
+  bool inspect_ = false;
+  std::optional<NotFinite> not_finite_;
   GradientSinkPtr sink_ = c10::make_intrusive<GradientSink>();
 };
 
