@@ -11,14 +11,22 @@ namespace trireme::io {
 struct Retention {
   int last = 2;            ///< the newest so many, at least one
   std::int64_t every = 0;  ///< those whose step is a multiple; 0: none for this reason
-  bool best = false;       ///< the one with the lowest loss
+  bool best = false;       ///< that of `best_of`
 };
 
 struct KeptFacts {
   std::string name;
   std::int64_t step = 0;
-  std::optional<double> loss;
+  std::optional<double> loss{};   ///< of training
+  std::optional<double> score{};  ///< of an evaluation, lower is better
+  std::string measure{};          ///< what the score is
 };
+
+/// What the manifests of all that lie there say, oldest first; of damaged ones the step alone.
+std::vector<KeptFacts> facts_of(const std::filesystem::path& checkpoints);
+/// Of those that have a score by the newest score's measure the one with the lowest, the earliest of equals;
+/// where none has, the one with the lowest loss; null: none says either.
+const KeptFacts* best_of(const std::vector<KeptFacts>& oldest_first);
 
 /// Names of those that go, oldest first.
 std::vector<std::string> surplus(const std::vector<KeptFacts>& oldest_first, const Retention& keep);

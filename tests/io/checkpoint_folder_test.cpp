@@ -51,6 +51,22 @@ TEST(Retention, KeepsTheLastTheEveryAndTheBest) {
   EXPECT_THAT(surplus(all, {.last = 2, .best = true}), ElementsAre("s2", "s3", "s4"));
 }
 
+TEST(Retention, AnEvaluationCountsMoreThanTheLossOfTraining) {
+  std::vector<KeptFacts> all;
+  for (std::int64_t step = 1; step <= 6; ++step)
+    all.push_back({fmt::format("s{}", step), step, 7.0 - static_cast<double>(step)});
+  EXPECT_EQ(best_of(all), &all[5]);
+  all[1].score = 0.2, all[1].measure = "songs/loss";
+  all[3].score = 0.2, all[3].measure = "songs/loss";
+  all[4].score = 0.3, all[4].measure = "songs/loss";
+  EXPECT_EQ(best_of(all), &all[1]);
+  EXPECT_THAT(surplus(all, {.last = 1, .best = true}), ElementsAre("s1", "s3", "s4", "s5"));
+  // A run that goes on by another measure compares what has it.
+  all[5].score = -0.5, all[5].measure = "songs/rouge_l";
+  EXPECT_EQ(best_of(all), &all[5]);
+  EXPECT_EQ(best_of({}), nullptr);
+}
+
 TEST(Retention, AnotherNameOfTheSameStepGivesWay) {
   Scratch scratch;
   const std::vector<MadeTensor> tensors{{"w", DType::f32, {8}, 0}};
