@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 
 namespace trireme::train {
@@ -44,8 +45,12 @@ std::vector<RunEvent> read_events(const std::filesystem::path& run_folder) {
       const json::value* found = object.if_contains(key);
       return found && found->is_number() ? found->to_number<double>() : 0.0;
     };
-    events.push_back(
-        {number("time"), text("event"), static_cast<std::int64_t>(number("step")), text("text")});
+    // What lies far off no clock and no run has reached.
+    const auto within = [&](const char* key, double most) {
+      return std::abs(number(key)) < most ? number(key) : 0.0;
+    };
+    events.push_back({within("time", 1e11), text("event"), static_cast<std::int64_t>(within("step", 0x1p53)),
+                      text("text")});
   }
   return events;
 }
