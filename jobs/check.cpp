@@ -1,13 +1,75 @@
 #include "jobs/check.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <filesystem>
+#include <set>
+#include <tuple>
+
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 
 namespace trireme::jobs {
 
+std::string DataSet::shown_name() const {
+  return name.empty() ? std::filesystem::path(path).stem().string() : name;
+}
+
 namespace {
+
+void check_best_metric(const JobSpec& job, const std::string& where) {
+  if (job.metric_for_best_model.empty()) return;
+  const std::size_t slash = job.metric_for_best_model.rfind('/');
+  const std::string metric =
+      slash == std::string::npos ? job.metric_for_best_model : job.metric_for_best_model.substr(slash + 1);
+  constexpr std::array known{"loss", "token_accuracy", "exact_match", "rouge_l"};
+  if (std::find(known.begin(), known.end(), metric) == known.end())
+    fail(ExitCode::configuration,
+         "{}: metric_for_best_model ends with loss, token_accuracy, exact_match or rouge_l, not \"{}\"",
+         where, metric.substr(0, 60));
+  if ((metric == "exact_match" || metric == "rouge_l") && job.eval_generate_rows == 0)
+    fail(ExitCode::configuration, "{}: metric_for_best_model: {} needs eval_generate_rows", where, metric);
+  if (slash == std::string::npos) return;
+  const std::string set = job.metric_for_best_model.substr(0, slash);
+  std::vector<std::string> names;
+  if (job.val_set_size > 0) names.emplace_back("held_out");
+  for (const DataSet& one : job.test_datasets) names.push_back(one.shown_name());
+  if (std::find(names.begin(), names.end(), set) == names.end())
+    fail(ExitCode::configuration, "{}: metric_for_best_model names the set {}, but there are {}", where,
+         set.substr(0, 80), fmt::join(names, ", "));
+}
+
+void check_evaluation(const JobSpec& job, const std::string& where) {
+  const bool evaluates = job.val_set_size > 0 || !job.test_datasets.empty();
+  const auto needs = [&](bool given, const char* key) {
+    if (given && !evaluates)
+      fail(ExitCode::configuration,
+           "{}: {} is given but there is nothing to evaluate on; set val_set_size or test_datasets", where,
+           key);
+  };
+  needs(job.eval_steps > 0, "eval_steps");
+  needs(job.early_stopping_patience > 0, "early_stopping_patience");
+  needs(job.eval_generate_rows > 0, "eval_generate_rows");
+  needs(!job.metric_for_best_model.empty(), "metric_for_best_model");
+  needs(job.evals_per_epoch > 0, "evals_per_epoch");
+  if (job.early_stopping_patience > 0 && job.eval_steps == 0 && job.evals_per_epoch == 0)
+    fail(ExitCode::configuration,
+         "{}: early_stopping_patience counts evaluations; set eval_steps or evals_per_epoch", where);
+  for (const auto& [steps, times, kind] : {std::tuple(job.eval_steps, job.evals_per_epoch, "eval"),
+                                           std::tuple(job.save_steps, job.saves_per_epoch, "save")})
+    if (steps > 0 && times > 0)
+      fail(ExitCode::configuration, "{}: {}_steps and {}s_per_epoch say the same twice; leave one out", where,
+           kind, kind);
+  std::set<std::string> names;
+  if (job.val_set_size > 0) names.insert("held_out");
+  for (const DataSet& set : job.test_datasets)
+    if (!names.insert(set.shown_name()).second)
+      fail(ExitCode::configuration, "{}: two sets to evaluate on are named {}; give one another name", where,
+           set.shown_name());
+  check_best_metric(job, where);
+}
 
 void check_values(const JobSpec& job, const std::string& where) {
   if (job.base_model.empty())
@@ -27,9 +89,7 @@ void check_values(const JobSpec& job, const std::string& where) {
          "{}: val_set_size, dataset_exact_deduplication and dataset_prepared_path are for text, not for an "
          "array of tokens",
          where);
-  if (job.eval_steps > 0 && job.val_set_size == 0)
-    fail(ExitCode::configuration, "{}: eval_steps is given but nothing is held back; set val_set_size",
-         where);
+  check_evaluation(job, where);
   if (job.val_set_size > 1 && job.val_set_size != std::floor(job.val_set_size))
     fail(ExitCode::configuration, "{}: val_set_size must be a share below 1 or a whole number of documents",
          where);
@@ -63,6 +123,8 @@ void check_values(const JobSpec& job, const std::string& where) {
   if (job.cosine_min_lr_ratio > 0 && job.lr_scheduler != "cosine")
     fail(ExitCode::configuration, "{}: cosine_min_lr_ratio is for lr_scheduler: cosine, not {}", where,
          job.lr_scheduler);
+  if (job.sgd_momentum > 0 && job.optimizer != "sgd")
+    fail(ExitCode::configuration, "{}: sgd_momentum is for optimizer: sgd, not {}", where, job.optimizer);
   if (job.max_steps > 0 && job.warmup_steps > job.max_steps)
     fail(ExitCode::configuration, "{}: warmup_steps = {} is more than max_steps = {}", where,
          job.warmup_steps, job.max_steps);
@@ -97,6 +159,8 @@ void check(JobSpec& job, const std::string& where) {
   if (job.adapter == "qlora") job.load_in_4bit = true;
   say_adapter_defaults(job);
   check_precision(job, where);
+  // As transformers calls it, and so files for Axolotl.
+  if (job.metric_for_best_model == "eval_loss") job.metric_for_best_model = "loss";
   check_values(job, where);
 }
 
@@ -108,7 +172,7 @@ void say_other_defaults(JobSpec& job) {
         "neither warmup_steps nor warmup_ratio is given: the rate starts at its peak (Axolotl warms up over "
         "3 % "
         "of the steps, at most 100)");
-  if (absent("save_steps"))
+  if (absent("save_steps") && absent("saves_per_epoch"))
     job.notes.emplace_back(
         "save_steps is not given: a checkpoint at the end and when a signal comes (Axolotl saves after each "
         "epoch)");

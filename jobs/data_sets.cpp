@@ -79,6 +79,18 @@ std::int64_t read_row_number(const std::string& where, const YAML::Node& value) 
   return number;
 }
 
+/// It becomes part of names of curves, where a slash groups.
+std::string read_name(const std::string& where, const YAML::Node& value) {
+  const std::string& text = scalar(where, value);
+  const bool plain =
+      !text.empty() && text.size() <= 80 && std::all_of(text.begin(), text.end(), [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+               (letter >= '0' && letter <= '9') || letter == '_' || letter == '-' || letter == '.';
+      });
+  if (!plain) fail(ExitCode::configuration, "{} must be a word of letters, digits, _, - and .", where);
+  return text;
+}
+
 bool read_flag(const std::string& where, const YAML::Node& value) {
   const std::string& text = scalar(where, value);
   if (text != "true" && text != "false") fail(ExitCode::configuration, "{} must be true or false", where);
@@ -141,6 +153,10 @@ constexpr std::array
         SetKey{"path", For::all,
                +[](const std::string& where, const YAML::Node& value, DataSet& set) {
                  set.path = scalar(where, value);
+               }},
+        SetKey{"name", For::all,
+               +[](const std::string& where, const YAML::Node& value, DataSet& set) {
+                 set.name = read_name(where, value);
                }},
         SetKey{"field", For::completion,
                +[](const std::string& where, const YAML::Node& value, DataSet& set) {
@@ -266,7 +282,7 @@ DataSet read_data_set(const std::string& where, const YAML::Node& entry) {
   if (set.path.empty()) fail(ExitCode::configuration, "{} has no path", where);
   if (set.end > 0 && set.end <= set.start)
     fail(ExitCode::configuration, "{}: end = {} is not above start = {}", where, set.end, set.start);
-  if (set.is_token_array() && set != DataSet{.path = set.path, .format = set.format})
+  if (set.is_token_array() && set != DataSet{.path = set.path, .name = set.name, .format = set.format})
     fail(ExitCode::configuration,
          "{}: start, end, weight and skip_bad_rows are for rows of text, not for type tokens in an array",
          where);
@@ -288,6 +304,7 @@ void write_data_set(YAML::Emitter& out, const DataSet& set) {
   };
   out << YAML::BeginMap;
   text("path", set.path);
+  if (!set.name.empty()) text("name", set.name);
   if (set.type == "custom") {
     out << YAML::Key << "type" << YAML::Value << YAML::BeginMap;
     for (const FormatKey& key : format_keys) text(std::string(key.name).c_str(), set.format.*(key.place));
@@ -339,6 +356,7 @@ boost::json::value data_set_schema() {
         json::object{{"type", "object"}, {"additionalProperties", false}, {"properties", format}}}}};
   for (const char* key : {"start", "end"}) properties[key] = {{"type", "integer"}, {"minimum", 0}};
   properties["weight"] = {{"type", "number"}, {"exclusiveMinimum", 0}, {"maximum", 1000}};
+  properties["name"] = {{"type", "string"}, {"pattern", "^[A-Za-z0-9_.-]+$"}};
   properties["skip_bad_rows"] = {{"type", "boolean"}};
   return {{"type", "object"},
           {"additionalProperties", false},

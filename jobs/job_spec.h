@@ -11,6 +11,7 @@ namespace trireme::jobs {
 
 struct DataSet {
   std::string path;
+  std::string name;  ///< of a set to evaluate on; empty: that of its file
   /// "tokens", a named prompt format, or "custom" where `type` is a mapping.
   std::string type = "tokens";
   io::PromptFormat format;
@@ -20,6 +21,8 @@ struct DataSet {
   std::string ds_type = "auto", sample_by = "line";
   bool operator==(const DataSet&) const = default;
 
+  /// Its name, or that of its file without the ending.
+  std::string shown_name() const;
   /// Token ids in an array of NumPy's; rows of JSON may hold tokens too.
   bool is_token_array() const {
     return type == "tokens" && !path.ends_with(".jsonl") && !path.ends_with(".json");
@@ -61,6 +64,13 @@ struct LossScaleChoice {
   bool operator==(const LossScaleChoice&) const = default;
 };
 
+/// Parameters whose names hold a match of the expression decay by another weight.
+struct DecayGroup {
+  std::string match;
+  double weight_decay = 0;
+  bool operator==(const DecayGroup&) const = default;
+};
+
 struct CheckpointChoice {
   bool asynchronous = true;
   std::string reread = "sampled";
@@ -95,6 +105,7 @@ struct JobSpec {
   std::string base_model;
   bool reinit_weights = false;  ///< drawn from the seed; the folder needs no weights
   std::vector<DataSet> datasets;
+  std::vector<DataSet> test_datasets;  ///< evaluated on, each by itself
   std::string output_dir = "./run";
 
   std::int64_t sequence_len = 2048;
@@ -112,8 +123,13 @@ struct JobSpec {
   std::string chat_template_date = "2024-07-26";
   std::string chat_template_jinja;  ///< a template, or the file of one
   std::vector<std::string> eot_tokens;
-  double val_set_size = 0;      ///< below 1 a share of the documents, else a number of them
-  std::int64_t eval_steps = 0;  ///< 0: at the end alone
+  double val_set_size = 0;           ///< below 1 a share of the documents, else a number of them
+  std::int64_t eval_steps = 0;       ///< 0: at the end alone
+  std::int64_t evals_per_epoch = 0;  ///< instead of eval_steps
+  std::int64_t eval_generate_rows = 0, eval_max_new_tokens = 128;
+  std::string metric_for_best_model;  ///< empty: the first set's loss
+  std::int64_t early_stopping_patience = 0;
+  double early_stopping_threshold = 0;
   bool dataset_exact_deduplication = false;
   std::string dataset_prepared_path;   ///< empty: text is tokenised at each start
   std::int64_t dataset_processes = 0;  ///< 0: as many as the rank has cores
@@ -129,7 +145,9 @@ struct JobSpec {
   std::string optimizer = "adamw_torch";
   double learning_rate = 0.0;
   double weight_decay = 0.0;
+  std::vector<DecayGroup> weight_decay_groups;  ///< the first that matches counts
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
+  double sgd_momentum = 0.0;
   double max_grad_norm = 1.0;  ///< 0: no clipping
   std::string lr_scheduler = "cosine";
   double cosine_min_lr_ratio = 0.0;
@@ -139,9 +157,14 @@ struct JobSpec {
   std::string bf16 = "auto";
   bool fp16 = false;
   LossScaleChoice loss_scale;
+  std::string on_non_finite = "stop";
+  std::int64_t non_finite_limit = 10;
+  bool deterministic = false;
+  bool use_tensorboard = false;
   bool gradient_checkpointing = false;
   std::int64_t logging_steps = 1;
-  std::int64_t save_steps = 0;  ///< 0: at the end alone
+  std::int64_t save_steps = 0;       ///< 0: at the end alone
+  std::int64_t saves_per_epoch = 0;  ///< instead of save_steps
   std::int64_t save_total_limit = 2;
   std::int64_t hang_time_limit = 600;  ///< 0: nobody watches
 

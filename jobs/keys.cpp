@@ -50,6 +50,22 @@ std::vector<Key> training_keys() {
        "Documents kept for evaluation: a share below 1, or a number of them", 0, 1e9},
       {"eval_steps", +[](JobSpec& j) -> std::int64_t& { return j.eval_steps; },
        "Steps between evaluations; 0: at the end alone", 0, many},
+      {"evals_per_epoch", +[](JobSpec& j) -> std::int64_t& { return j.evals_per_epoch; },
+       "Evaluations in each epoch, instead of eval_steps", 0, 1e6},
+      {"eval_generate_rows", +[](JobSpec& j) -> std::int64_t& { return j.eval_generate_rows; },
+       "Rows of each evaluation set that the model also answers in its own words, for exact match and "
+       "ROUGE-L; 0: none",
+       0, 1e6},
+      {"eval_max_new_tokens", +[](JobSpec& j) -> std::int64_t& { return j.eval_max_new_tokens; },
+       "No answer is longer", 1, 1 << 20},
+      {"metric_for_best_model", +[](JobSpec& j) -> std::string& { return j.metric_for_best_model; },
+       "What the best checkpoint and early stopping go by: loss, token_accuracy, exact_match or rouge_l, of "
+       "the "
+       "first set or of a named one (NAME/loss); empty: the first set's loss"},
+      {"early_stopping_patience", +[](JobSpec& j) -> std::int64_t& { return j.early_stopping_patience; },
+       "Evaluations in a row without improvement after which the run ends; 0: never", 0, 1e6},
+      {"early_stopping_threshold", +[](JobSpec& j) -> double& { return j.early_stopping_threshold; },
+       "A smaller change is no improvement", 0, 1e6},
       {"dataset_exact_deduplication", +[](JobSpec& j) -> bool& { return j.dataset_exact_deduplication; },
        "Of equal documents the first alone is kept"},
       {"dataset_prepared_path", +[](JobSpec& j) -> std::string& { return j.dataset_prepared_path; },
@@ -88,6 +104,8 @@ std::vector<Key> training_keys() {
        0.9999999},
       {"adam_epsilon", +[](JobSpec& j) -> double& { return j.adam_epsilon; },
        "Added to the root of the second moment", 1e-30, 1},
+      {"sgd_momentum", +[](JobSpec& j) -> double& { return j.sgd_momentum; }, "Momentum of optimizer: sgd", 0,
+       0.9999999},
       {"max_grad_norm", +[](JobSpec& j) -> double& { return j.max_grad_norm; },
        "Gradients are scaled down to this norm; 0: never", 0, 1e30},
       {.name = "lr_scheduler",
@@ -106,12 +124,26 @@ std::vector<Key> training_keys() {
        .choices = {"auto", "true", "false"}},
       {"fp16", +[](JobSpec& j) -> bool& { return j.fp16; },
        "Compute in fp16, with a loss scale that follows overflows"},
+      {.name = "on_non_finite",
+       .place = +[](JobSpec& j) -> std::string& { return j.on_non_finite; },
+       .meaning =
+           "What becomes of a step whose loss or gradient is not finite: the run stops, the step is "
+           "skipped, or it is skipped and the learning rate halved until 100 steps in a row were sound",
+       .choices = {"stop", "skip", "back_off"}},
+      {"non_finite_limit", +[](JobSpec& j) -> std::int64_t& { return j.non_finite_limit; },
+       "So many such steps in a row end the run whatever on_non_finite says", 1, 1e9},
+      {"deterministic", +[](JobSpec& j) -> bool& { return j.deterministic; },
+       "Operations of which the result could differ from run to run are refused"},
+      {"use_tensorboard", +[](JobSpec& j) -> bool& { return j.use_tensorboard; },
+       "Event files for TensorBoard beside metrics.jsonl, in tensorboard/ of the run folder"},
       {"gradient_checkpointing", +[](JobSpec& j) -> bool& { return j.gradient_checkpointing; },
        "Blocks are computed again in backward instead of kept"},
       {"logging_steps", +[](JobSpec& j) -> std::int64_t& { return j.logging_steps; },
        "Steps between lines on the console", 1, many},
       {"save_steps", +[](JobSpec& j) -> std::int64_t& { return j.save_steps; },
        "Steps between checkpoints; 0: at the end alone", 0, many},
+      {"saves_per_epoch", +[](JobSpec& j) -> std::int64_t& { return j.saves_per_epoch; },
+       "Checkpoints in each epoch, instead of save_steps", 0, 1e6},
       {"save_total_limit", +[](JobSpec& j) -> std::int64_t& { return j.save_total_limit; },
        "How many of the newest checkpoints are kept", 1, 1e6},
       {"hang_time_limit", +[](JobSpec& j) -> std::int64_t& { return j.hang_time_limit; },
@@ -156,7 +188,9 @@ std::vector<Key> checkpoint_keys() {
       {"checkpoint.keep_every", +[](JobSpec& j) -> std::int64_t& { return j.checkpoint.keep_every; },
        "Checkpoints whose step is a multiple of it stay beside the newest; 0: none", 0, many},
       {"checkpoint.keep_best", +[](JobSpec& j) -> bool& { return j.checkpoint.keep_best; },
-       "The checkpoint with the lowest loss (the mean since the one before) stays too"},
+       "The best checkpoint stays too: by metric_for_best_model, and one is saved whenever an evaluation is "
+       "the "
+       "best so far; without evaluations by the mean loss since the one before"},
   };
 }
 

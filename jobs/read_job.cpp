@@ -12,6 +12,7 @@
 #include "io/npy.h"
 #include "jobs/check.h"
 #include "jobs/data_sets.h"
+#include "jobs/decay_groups.h"
 #include "jobs/entry_words.h"
 #include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
@@ -83,8 +84,9 @@ void assign(const Key& key, std::string& place, const Setting& setting) {
 }
 
 std::vector<std::string_view> all_names() {
-  std::vector<std::string_view> names{"datasets",   "lora_target_modules", "chat_template_jinja",
-                                      "eot_tokens", "placement",           "include"};
+  std::vector<std::string_view> names{
+      "datasets",   "test_datasets", "weight_decay_groups", "lora_target_modules",
+      "eot_tokens", "placement",     "chat_template_jinja", "include"};
   for (const Key& key : keys()) names.push_back(key.name);
   for (const RefusedKey& key : refused_keys()) names.push_back(key.name);
   for (const MappedKey& key : mapped_keys()) names.push_back(key.name);
@@ -105,12 +107,12 @@ std::vector<std::string_view> all_names() {
        did_you_mean(setting.name, all_names()));
 }
 
-void read_data_sets(const Setting& setting, JobSpec& job) {
+void read_data_sets(const Setting& setting, std::vector<DataSet>& sets) {
   if (!setting.value.IsSequence()) wrong(setting, "a list");
-  job.datasets.clear();
+  sets.clear();
   for (std::size_t i = 0; i < setting.value.size(); ++i)
-    job.datasets.push_back(
-        read_data_set(fmt::format("{}: datasets[{}]", setting.where, i), setting.value[i]));
+    sets.push_back(
+        read_data_set(fmt::format("{}: {}[{}]", setting.where, setting.name, i), setting.value[i]));
 }
 
 void read_target_modules(const Setting& setting, JobSpec& job) {
@@ -175,7 +177,16 @@ bool apply_foreign(const Setting& setting, JobSpec& job) {
 }
 
 void apply(const Setting& setting, JobSpec& job) {
-  if (setting.name == "datasets") return read_data_sets(setting, job);
+  if (setting.name == "datasets") return read_data_sets(setting, job.datasets);
+  if (setting.name == "test_datasets") {
+    if (setting.value.IsNull()) return job.test_datasets.clear();
+    return read_data_sets(setting, job.test_datasets);
+  }
+  if (setting.name == "weight_decay_groups") {
+    job.weight_decay_groups =
+        read_decay_groups(fmt::format("{}: weight_decay_groups", setting.where), setting.value);
+    return;
+  }
   if (setting.name == "lora_target_modules") return read_target_modules(setting, job);
   if (setting.name == "eot_tokens") {
     job.eot_tokens = read_words(fmt::format("{}: eot_tokens", setting.where), setting.value);
@@ -218,7 +229,8 @@ JobSpec parse_job(std::string_view text, const std::string& where, const std::ve
     if (!setting.value.IsNull()) job.said[name] = setting.where;
   }
   const bool is_foreign = !job.notes.empty();
-  for (DataSet& set : job.datasets) put_base_model(set, job.base_model);
+  for (std::vector<DataSet>* sets : {&job.datasets, &job.test_datasets})
+    for (DataSet& set : *sets) put_base_model(set, job.base_model);
   check(job, where);
   if (is_foreign) say_other_defaults(job);
   return job;

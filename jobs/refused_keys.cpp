@@ -6,13 +6,10 @@ const std::vector<RefusedKey>& refused_keys() {
   static const std::vector<RefusedKey> table{
       {"load_in_8bit", "weights of 8 bits are not there; use load_in_4bit"},
       {"tf32", "it changes products on GPUs alone, and training runs on CPUs so far"},
-      {"evals_per_epoch", "use eval_steps"},
       {"eval_sample_packing", "rows of evaluation are packed as those of training are"},
-      {"early_stopping_patience", "a run is not stopped by its evaluations yet"},
       {"special_tokens",
        "it is not there yet; the tokenizer and its tokenizer_config.json are used as they are"},
       {"tokens", "it is not there yet; the tokenizer and its tokenizer_config.json are used as they are"},
-      {"saves_per_epoch", "use save_steps"},
       {"resume_from_checkpoint", "a run resumes by itself from the newest checkpoint of its output_dir"},
       {"auto_resume_from_checkpoints",
        "a run resumes by itself from the newest checkpoint of its output_dir"},

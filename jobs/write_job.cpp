@@ -7,6 +7,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "jobs/data_sets.h"
+#include "jobs/decay_groups.h"
 #include "jobs/imports/axolotl_keys.h"
 #include "jobs/keys.h"
 #include "jobs/own_words.h"
@@ -161,6 +162,12 @@ std::string to_yaml_with_origins(JobSpec job) {
   out << YAML::Value << YAML::BeginSeq;
   for (const DataSet& set : job.datasets) write_data_set(out, set);
   out << YAML::EndSeq;
+  if (!job.test_datasets.empty()) {
+    out << YAML::Key << "test_datasets" << YAML::Value << YAML::BeginSeq;
+    for (const DataSet& set : job.test_datasets) write_data_set(out, set);
+    out << YAML::EndSeq;
+  }
+  if (!job.weight_decay_groups.empty()) write_decay_groups(out, job.weight_decay_groups);
   if (!job.eot_tokens.empty()) {
     out << YAML::Key << "eot_tokens" << YAML::Value << YAML::Flow << YAML::BeginSeq;
     for (const std::string& token : job.eot_tokens) out << YAML::DoubleQuoted << token;
@@ -203,6 +210,8 @@ std::string json_schema() {
   }
   const json::object text{{"type", "string"}};
   properties["datasets"] = {{"type", "array"}, {"minItems", 1}, {"items", data_set_schema()}};
+  properties["test_datasets"] = {{"type", "array"}, {"items", data_set_schema()}};
+  properties["weight_decay_groups"] = decay_groups_schema();
   properties["eot_tokens"] = {{"type", "array"}, {"items", text}};
   properties["chat_template_jinja"] = text;
   properties["lora_target_modules"] = {{"type", "array"}, {"items", text}};

@@ -28,8 +28,8 @@ KeptFacts facts_of(const fs::path& checkpoints, const std::string& name, bool wi
   facts.name = name, facts.step = step_of(name).value_or(0);
   if (with_score) try {
       read_score(Checkpoint(checkpoints / name).state(), facts);
-    } catch (const Error&) {
-      return {.name = name, .step = facts.step};
+    } catch (const Error& error) {
+      return {.name = name, .step = facts.step, .damage = error.what()};
     }
   return facts;
 }

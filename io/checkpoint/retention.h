@@ -20,6 +20,7 @@ struct KeptFacts {
   std::optional<double> loss{};   ///< of training
   std::optional<double> score{};  ///< of an evaluation, lower is better
   std::string measure{};          ///< what the score is
+  std::string damage{};           ///< why it says nothing of them, where it is damaged
 };
 
 /// What the manifests of all that lie there say, oldest first; of damaged ones the step alone.

@@ -33,7 +33,7 @@ Keys noted_keys() {
   add(keys, ForeignKey::Fate::noted, "nothing is compiled at run time",
       {"torch_compile", "torch_compile_backend", "torch_compile_mode"});
   add(keys, ForeignKey::Fate::noted, "metrics go to metrics.jsonl",
-      {"use_tensorboard", "include_tokens_per_second", "include_tkps"});
+      {"include_tokens_per_second", "include_tkps"});
   add(keys, ForeignKey::Fate::noted, "models are written as safetensors", {"save_safetensors"});
   add(keys, ForeignKey::Fate::noted, "rows come from threads of the rank itself",
       {"dataset_keep_in_memory", "dataloader_num_workers", "dataloader_pin_memory",
@@ -57,8 +57,9 @@ Keys noted_keys() {
   add(keys, ForeignKey::Fate::noted, "GPT-2's transposed layers are known by the model",
       {"lora_fan_in_fan_out"});
   add(keys, ForeignKey::Fate::noted, "rows are padded, never the model", {"is_preprocess"});
-  add(keys, ForeignKey::Fate::noted, "the evaluation during training is not there, so neither are its rows",
-      {"eval_batch_size", "eval_table_size", "eval_max_new_tokens"});
+  add(keys, ForeignKey::Fate::noted, "evaluations have the rows that training has", {"eval_batch_size"});
+  add(keys, ForeignKey::Fate::noted, "eval_generate_rows says how many answers are written and scored",
+      {"eval_table_size"});
   return keys;
 }
 
@@ -68,10 +69,14 @@ Keys refused_ones() {
       {"rl", "dpo_beta", "kto_desirable_weight", "kto_undesirable_weight", "orpo_alpha", "rl_beta",
        "simpo_gamma", "trl", "reward_model", "process_reward_model", "dpo_use_weighting",
        "dpo_label_smoothing"});
-  add(keys, ForeignKey::Fate::refused, "evaluation during training is not there",
-      {"test_datasets", "eval_causal_lm_metrics", "do_causal_lm_eval", "do_bench_eval", "bench_dataset",
-       "eval_strategy", "evaluation_strategy", "load_best_model_at_end", "metric_for_best_model",
-       "greater_is_better", "eval_on_start", "do_eval"});
+  add(keys, ForeignKey::Fate::refused, "eval_generate_rows asks for exact match and ROUGE-L instead",
+      {"eval_causal_lm_metrics", "do_causal_lm_eval", "do_bench_eval", "bench_dataset"});
+  add(keys, ForeignKey::Fate::refused, "say it with eval_steps, test_datasets and val_set_size",
+      {"eval_strategy", "evaluation_strategy", "eval_on_start", "do_eval"});
+  add(keys, ForeignKey::Fate::refused,
+      "checkpoint.keep_best keeps the best one, and trireme export --best writes it",
+      {"load_best_model_at_end"});
+  add(keys, ForeignKey::Fate::refused, "it follows from metric_for_best_model", {"greater_is_better"});
   add(keys, ForeignKey::Fate::refused, "data is read from files; list it under datasets with type completion",
       {"pretraining_dataset"});
   add(keys, ForeignKey::Fate::refused, "one epoch sees each row once, however often its text occurs",

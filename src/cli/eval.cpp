@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/evaluations.h"
 #include "cli/loaded_model.h"
 #include "cli/open_data.h"
 #include "comm/mpi/mpi_world.h"
@@ -28,31 +27,35 @@ struct Words {
   bool base = false, json = false;
 };
 
-int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const train::BatchSource& data,
+int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
             const Words& words) {
   LoadedModel model(job, world, watch);
   train::TrainerSettings settings;
   settings.total_steps = 1;
-  train::Trainer trainer(model.engine(), data, shape_of(job, world), settings);
+  train::Trainer trainer(model.engine(), data.training, shape_of(job, world), settings);
   std::int64_t trained = 0;
   if (!words.base) {
     train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(), {});
     watch.slow_phase("restore");
     if (const auto state = checkpoints.load()) trained = state->step;
   }
-  watch.phase("evaluate");
-  const std::int64_t all = data.steps_per_epoch(trainer.shape());
-  const std::int64_t steps = words.steps > 0 ? std::min(words.steps, all) : all;
-  const double loss = trainer.evaluate(data, steps);
+  watch.slow_phase("evaluate");
+  const auto found = Evaluations(job, data, model, trainer).run(words.steps);
   if (world.rank() != 0) return 0;
-  if (words.json) {
-    fmt::print(R"({{"trained_steps": {}, "batches": {}, "loss": {:.9g}, "perplexity": {:.9g}}})"
-               "\n",
-               trained, steps, loss, std::exp(loss));
-  } else {
-    fmt::print("{}: loss {:.6f}, perplexity {:.4f} over {} batches of {} rows\n",
-               trained > 0 ? fmt::format("after step {}", trained) : "the base model", loss, std::exp(loss),
-               steps, trainer.shape().rows_per_step);
+  for (const train::Evaluation& one : found) {
+    if (words.json) {
+      std::string answers;
+      if (one.exact_match)
+        answers = fmt::format(R"(, "exact_match": {:.9g}, "rouge_l": {:.9g})", *one.exact_match,
+                              one.rouge_l.value_or(0));
+      fmt::print(
+          R"({{"trained_steps": {}, "set": "{}", "loss": {:.9g}, "perplexity": {:.9g}, "token_accuracy": {:.9g}{}}})"
+          "\n",
+          trained, one.set, one.loss, train::perplexity_of(one), one.token_accuracy, answers);
+    } else {
+      fmt::print("{}: {}\n", trained > 0 ? fmt::format("after step {}", trained) : "the base model",
+                 words_of(one));
+    }
   }
   return 0;
 }
@@ -65,9 +68,9 @@ int eval_job(const Words& words) {
   job.shuffle_merged_datasets = false;
   share_cores(world);
   sharding::keep_tensor_memory();
-  const OpenedData opened = open_data(job, world.rank() == 0);
-  // What was held back from training, where anything was.
-  const train::RowBatches& data = opened.validation ? *opened.validation : opened.training;
+  // Where nothing was held back from training, and no sets are named, the datasets themselves are meant.
+  if (job.val_set_size == 0 && job.test_datasets.empty()) job.test_datasets = job.datasets;
+  const OpenedData data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
   if (!watch) return eval_on(world, watch, job, data, words);
   comm::WatchedWorld watched(world, *watch);
@@ -77,7 +80,8 @@ int eval_job(const Words& words) {
 }  // namespace
 
 void add_eval(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("eval", "Loss and perplexity of a job's model on its datasets");
+  CLI::App* command = app.add_subcommand(
+      "eval", "Loss, perplexity and accuracy of a job's model on its evaluation sets, or its datasets");
   auto words = std::make_shared<Words>();
   command->add_option("job.yaml", words->file, "The job file")->required();
   command->add_option("key=value", words->overrides,

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/evaluations.h"
 #include "cli/held_checkpoints.h"
 #include "cli/lora.h"
 #include "comm/mpi/mpi_world.h"
@@ -19,6 +20,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "io/checkpoint/checkpoint.h"
+#include "io/checkpoint/retention.h"
 #include "io/file.h"
 #include "jobs/read_job.h"
 #include "model/layout.h"
@@ -49,25 +51,23 @@ io::Checkpoint newest_of(const fs::path& checkpoints) {
   return std::move(*found.checkpoint);
 }
 
-/// The one with the least of what the run's retention goes by.
+/// By evaluation where the run had one, else by the loss of training.
 io::Checkpoint best_of(const fs::path& checkpoints) {
-  std::optional<io::Checkpoint> best;
-  double least = 0;
-  for (const std::string& name : io::checkpoint_names(checkpoints)) {
-    try {
-      io::Checkpoint checkpoint(checkpoints / name);
-      const auto* loss = checkpoint.state().if_contains("loss");
-      if (!loss || !loss->is_number() || (best && loss->to_number<double>() >= least)) continue;
-      least = loss->to_number<double>();
-      best.emplace(std::move(checkpoint));
-    } catch (const Error& error) {
-      log::warning("{}; it is passed over", error.what());
-    }
-  }
+  const std::vector<io::KeptFacts> facts = io::facts_of(checkpoints);
+  for (const io::KeptFacts& one : facts)
+    if (!one.damage.empty()) log::warning("{}; it is passed over", one.damage);
+  const io::KeptFacts* best = io::best_of(facts);
   if (!best)
     fail(ExitCode::configuration,
          "{} holds no checkpoint that tells its loss; leave --best out for the newest", checkpoints.string());
-  return std::move(*best);
+  if (best->score) {
+    log::info("{} is the best of {} by evaluation: {} {:.6g}", best->name, facts.size(), best->measure,
+              higher_is_better(best->measure) ? -*best->score : *best->score);
+  } else {
+    log::info("{} is the best of {} by the loss of training, {:.6g}: nothing was evaluated", best->name,
+              facts.size(), *best->loss);
+  }
+  return io::Checkpoint(checkpoints / best->name);
 }
 
 /// What a run has made of its base model: trained values from the checkpoint, the others from the base, and
@@ -259,9 +259,9 @@ void add_export(CLI::App& app, Run& chosen) {
           "hf: a whole model, adapters merged; safetensors: its weights alone; peft: the adapter alone")
       ->check(CLI::IsMember({"hf", "safetensors", "peft"}))
       ->capture_default_str();
-  command->add_flag("--best", words->best,
-                    "The checkpoint with the lowest loss (the mean of the steps since the one before) "
-                    "instead of the newest");
+  command->add_flag(
+      "--best", words->best,
+      "The best checkpoint instead of the newest: by evaluation, or else by the loss of training");
   command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf, and so on");
   command->add_option("--dtype", words->dtype, "Of the weights of --to hf")
       ->check(CLI::IsMember({"bf16", "fp16", "fp32"}))

@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <regex>
 #include <span>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/Parallel.h>
@@ -31,15 +33,29 @@ sharding::Codec compute_type(const jobs::JobSpec& job) {
   return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
 }
 
+/// The first group whose expression is in a parameter's name says how much it decays.
+optim::DecayOf decay_of(const jobs::JobSpec& job) {
+  std::vector<std::pair<std::regex, double>> groups;
+  for (const jobs::DecayGroup& group : job.weight_decay_groups)
+    groups.emplace_back(std::regex(group.match), group.weight_decay);
+  if (groups.empty()) return optim::decay_all(job.weight_decay);
+  return [groups = std::move(groups), otherwise = job.weight_decay](const sharding::Parameter& parameter) {
+    for (const auto& [match, decay] : groups)
+      if (std::regex_search(parameter.name, match)) return decay;
+    return otherwise;
+  };
+}
+
 std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
   if (job.optimizer == "sgd") {
     optim::SgdSettings settings;
-    settings.weight_decay = optim::decay_all(job.weight_decay);
+    settings.weight_decay = decay_of(job);
+    settings.momentum = job.sgd_momentum;
     return std::make_unique<optim::Sgd>(settings);
   }
   optim::AdamWSettings settings;
   settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
-  settings.weight_decay = optim::decay_all(job.weight_decay);
+  settings.weight_decay = decay_of(job);
   if (job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit")
     return std::make_unique<optim::AdamW8>(settings);
   return std::make_unique<optim::AdamW>(settings);
@@ -88,8 +104,8 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::Wor
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();
   // Nothing can change or forbid an update once its gradient is there.
-  options.update_when_reduced =
-      placement.optimizer.tier != sharding::Tier::device && job.max_grad_norm == 0 && !job.fp16;
+  options.update_when_reduced = placement.optimizer.tier != sharding::Tier::device &&
+                                job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop";
   options.tiers = tier_options(job, world);
   return options;
 }

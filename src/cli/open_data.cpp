@@ -1,8 +1,10 @@
 #include "cli/open_data.h"
 
 #include <memory>
+#include <numeric>
 
 #include "cli/text_sources.h"
+#include "core/error.h"
 #include "core/log.h"
 #include "io/data/joined_documents.h"
 #include "io/data/mixture.h"
@@ -15,8 +17,7 @@ namespace {
 
 using Source = std::shared_ptr<const io::DocumentSource>;
 
-std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job) {
-  const TextSources text = open_text_sources(job);
+std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job, const TextSources& text) {
   std::vector<Source> sources;
   for (const io::DataSource& source : text.sources) {
     if (!job.dataset_prepared_path.empty()) {
@@ -45,8 +46,40 @@ train::RowOrder order_of(const jobs::JobSpec& job, bool shuffle) {
   return {job.sequence_len, static_cast<std::uint64_t>(job.seed), shuffle};
 }
 
+std::unique_ptr<train::DocumentRows> rows_of(const jobs::JobSpec& job,
+                                             const std::shared_ptr<const io::JoinedDocuments>& documents,
+                                             std::vector<std::uint32_t> chosen) {
+  return std::make_unique<train::DocumentRows>(documents, std::move(chosen), job.sequence_len,
+                                               job.sample_packing);
+}
+
+EvaluationSet evaluation_set(const jobs::JobSpec& job, const std::string& name,
+                             const std::shared_ptr<const io::JoinedDocuments>& documents,
+                             const std::vector<std::uint32_t>& chosen) {
+  auto questions = train::questions_of(*documents, chosen, job.eval_generate_rows);
+  if (job.eval_generate_rows > 0 && questions.empty())
+    fail(ExitCode::configuration,
+         "eval_generate_rows: no row of the evaluation set {} has a prompt before its answer", name);
+  return {name, {rows_of(job, documents, chosen), order_of(job, false)}, std::move(questions)};
+}
+
+EvaluationSet open_test_set(const jobs::JobSpec& job, const jobs::DataSet& set, bool tells) {
+  jobs::JobSpec alone = job;
+  alone.datasets = {set};
+  if (set.is_token_array())
+    return {set.shown_name(),
+            {std::make_unique<train::TokenRows>(set.path, job.sequence_len), order_of(job, false)},
+            {}};
+  const auto documents = documents_of(alone, open_text_sources(alone));
+  std::vector<std::uint32_t> all(documents->size());
+  std::iota(all.begin(), all.end(), std::uint32_t{0});
+  if (tells) tell(*documents, all, ("to evaluate on as " + set.shown_name()).c_str());
+  return evaluation_set(job, set.shown_name(), documents, all);
+}
+
 OpenedData open_text(const jobs::JobSpec& job, bool tells) {
-  const auto documents = documents_of(job);
+  TextSources text = open_text_sources(job);
+  const auto documents = documents_of(job, text);
   io::MixtureRules rules;
   rules.ends = documents->ends();
   for (const jobs::DataSet& set : job.datasets) rules.weights.push_back(set.weight);
@@ -62,28 +95,39 @@ OpenedData open_text(const jobs::JobSpec& job, bool tells) {
       log::info("{} documents left out, of which nothing is scored", mixture.unscored);
     if (documents->skipped() > 0) log::info("{} rows skipped", documents->skipped());
   }
-  const auto rows_of = [&](std::vector<std::uint32_t> chosen) {
-    return std::make_unique<train::DocumentRows>(documents, std::move(chosen), job.sequence_len,
-                                                 job.sample_packing);
-  };
-  const bool evaluates = !mixture.validation.empty();
-  auto training = rows_of(std::move(mixture.training));
+  auto training = rows_of(job, documents, std::move(mixture.training));
   if (tells)
     log::info("{} rows of {} tokens, {:.1f} % full", training->rows(), job.sequence_len,
               100 * training->fullness());
-  OpenedData data{{std::move(training), order_of(job, job.shuffle_merged_datasets)}, std::nullopt};
-  if (evaluates) data.validation.emplace(rows_of(std::move(mixture.validation)), order_of(job, false));
+  OpenedData data{{std::move(training), order_of(job, job.shuffle_merged_datasets)},
+                  {},
+                  std::make_shared<const io::Tokenizer>(std::move(text.tokenizer)),
+                  text.rules.end_token};
+  if (!mixture.validation.empty())
+    data.evaluation.push_back(evaluation_set(job, "held_out", documents, mixture.validation));
   return data;
+}
+
+OpenedData open_tokens(const jobs::JobSpec& job) {
+  return {{std::make_unique<train::TokenRows>(job.datasets.front().path, job.sequence_len),
+           order_of(job, job.shuffle_merged_datasets)},
+          {},
+          nullptr,
+          -1};
 }
 
 }  // namespace
 
 OpenedData open_data(const jobs::JobSpec& job, bool tells) {
-  const jobs::DataSet& first = job.datasets.front();
-  if (!first.is_token_array()) return open_text(job, tells);
-  return {{std::make_unique<train::TokenRows>(first.path, job.sequence_len),
-           order_of(job, job.shuffle_merged_datasets)},
-          std::nullopt};
+  OpenedData data = job.datasets.front().is_token_array() ? open_tokens(job) : open_text(job, tells);
+  for (const jobs::DataSet& set : job.test_datasets)
+    data.evaluation.push_back(open_test_set(job, set, tells));
+  if (!data.tokenizer && job.eval_generate_rows > 0) {
+    TextSources text = open_text_sources(job);
+    data.end_token = text.rules.end_token;
+    data.tokenizer = std::make_shared<const io::Tokenizer>(std::move(text.tokenizer));
+  }
+  return data;
 }
 
 }  // namespace trireme::cli

@@ -37,14 +37,13 @@ double Progress::seconds_left(std::int64_t step) const {
   return pace * static_cast<double>(total_ - step);
 }
 
-void Progress::after(const train::StepMetrics& metrics, double mfu) {
+void Progress::after(const train::StepMetrics& metrics) {
   constexpr std::size_t remembered = 21;
   newest_.emplace_back(metrics.step, Clock::now());
   if (newest_.size() > remembered) newest_.pop_front();
   const bool due = metrics.step % each_ == 0 || metrics.step == total_;
   if (columns_ == 0 && !due) return;
   std::string line = train::step_line(metrics, total_);
-  if (mfu > 0) line += fmt::format("  MFU {:.1f} %", 100 * mfu);
   if (const double left = seconds_left(metrics.step); left >= 0 && metrics.step < total_)
     line += fmt::format("  {} left", train::duration(left));
   if (columns_ == 0) {

@@ -14,8 +14,7 @@ class Progress {
  public:
   /// Plain lines come at each multiple of `each` and at the last step.
   Progress(std::int64_t total_steps, std::int64_t each);
-  /// `mfu`: 0 where it is not known.
-  void after(const train::StepMetrics& metrics, double mfu);
+  void after(const train::StepMetrics& metrics);
   /// Something that stays to be read.
   void say(const std::string& line);
   /// The run has ended: what comes next begins a line.

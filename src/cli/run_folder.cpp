@@ -45,6 +45,26 @@ std::string environment_of(const comm::World& world) {
   return boost::json::serialize(object) + "\n";
 }
 
+/// What TensorBoard draws of a step.
+train::Scalars scalars_of(const train::StepMetrics& metrics) {
+  train::Scalars scalars{{"train/loss", metrics.loss},
+                         {"train/grad_norm", metrics.grad_norm},
+                         {"train/learning_rate", metrics.learning_rate},
+                         {"train/tokens_per_s", metrics.tokens_per_s},
+                         {"train/host_bytes", static_cast<double>(metrics.host_bytes)}};
+  if (metrics.mfu > 0) scalars.emplace_back("train/mfu", metrics.mfu);
+  if (metrics.loss_scale != 1) scalars.emplace_back("train/loss_scale", metrics.loss_scale);
+  for (const train::Evaluation& evaluation : metrics.evaluations) {
+    const std::string set = "eval/" + evaluation.set + "/";
+    scalars.emplace_back(set + "loss", evaluation.loss);
+    scalars.emplace_back(set + "perplexity", train::perplexity_of(evaluation));
+    scalars.emplace_back(set + "token_accuracy", evaluation.token_accuracy);
+    if (evaluation.exact_match) scalars.emplace_back(set + "exact_match", *evaluation.exact_match);
+    if (evaluation.rouge_l) scalars.emplace_back(set + "rouge_l", *evaluation.rouge_l);
+  }
+  return scalars;
+}
+
 std::int64_t resident_bytes() {
   std::ifstream in("/proc/self/statm");
   std::int64_t size = 0, resident = 0;
@@ -75,6 +95,7 @@ RunFolder::RunFolder(const jobs::JobSpec& job, const comm::World& world, std::in
   std::ofstream(folder_ / "job.yaml") << jobs::to_yaml_with_origins(job);
   std::ofstream(folder_ / "environment.json") << environment_of(world);
   metrics_.emplace(folder_ / "metrics.jsonl", steps_done);
+  if (job.use_tensorboard) events_.emplace(folder_ / "tensorboard", train::seconds_since_1970());
   status_.step = steps_done, status_.total_steps = total_steps;
   if (const char* launch = std::getenv(comm::launch_variable)) status_.launch = launch;
   train::write_status(folder_ / "status.json", status_);
@@ -95,6 +116,9 @@ void RunFolder::after(train::StepMetrics& metrics) {
   metrics.time = train::seconds_since_1970();
   metrics.host_bytes = resident_bytes();
   metrics_->write(metrics);
+  if (events_) events_->write(metrics.time, metrics.step, scalars_of(metrics));
+  if (!metrics.trouble.empty())
+    train::append_event(folder_, {metrics.time, "not finite", metrics.step, metrics.trouble});
   status_.step = metrics.step, status_.loss = metrics.loss;
   train::write_status(folder_ / "status.json", status_);
 }

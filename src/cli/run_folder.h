@@ -6,6 +6,7 @@
 #include "comm/communicator.h"
 #include "jobs/job_spec.h"
 #include "train/checkpoints.h"
+#include "train/event_file.h"
 #include "train/metrics.h"
 
 namespace trireme::cli {
@@ -34,6 +35,7 @@ class RunFolder {
   std::filesystem::path folder_;
   std::int64_t first_step_;
   std::optional<train::MetricsFile> metrics_;
+  std::optional<train::EventFile> events_;
   train::RunStatus status_;
 };
 

@@ -1,12 +1,15 @@
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <ATen/Context.h>
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/evaluations.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
 #include "cli/memory_record.h"
@@ -16,6 +19,7 @@
 #include "cli/progress.h"
 #include "cli/run_folder.h"
 #include "cli/traced_step.h"
+#include "cli/train_settings.h"
 #include "cli/watch.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/watched_world.h"
@@ -23,9 +27,9 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "io/run_lock.h"
-#include "jobs/write_job.h"
 #include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
+#include "train/early_stop.h"
 #include "train/stop_request.h"
 #include "train/trainer.h"
 
@@ -34,139 +38,166 @@ namespace {
 
 namespace fs = std::filesystem;
 
-train::TrainerSettings settings_of(const jobs::JobSpec& job, std::int64_t steps_per_epoch) {
-  train::TrainerSettings settings;
-  settings.total_steps = job.max_steps > 0 ? job.max_steps : job.num_epochs * steps_per_epoch;
-  settings.rate.shape = optim::rate_shape_from_name(job.lr_scheduler);
-  settings.rate.peak = job.learning_rate;
-  settings.rate.least = job.cosine_min_lr_ratio * job.learning_rate;
-  settings.rate.total_steps = settings.total_steps;
-  settings.rate.warmup_steps = job.warmup_ratio > 0
-                                   ? optim::warmup_steps_of(job.warmup_ratio, settings.total_steps)
-                                   : job.warmup_steps;
-  if (job.max_grad_norm > 0) settings.max_norm = job.max_grad_norm;
-  if (job.fp16)
-    settings.loss_scale = {static_cast<int>(job.loss_scale.initial_power), job.loss_scale.window,
-                           static_cast<int>(job.loss_scale.hysteresis), job.loss_scale.minimum};
-  return settings;
+/// Said once, by the first rank.
+void introduce(const jobs::JobSpec& job, const comm::World& world, LoadedModel& model,
+               const train::BatchShape& shape, std::int64_t total_steps) {
+  sharding::Engine& engine = model.engine();
+  for (const std::string& note : job.notes) log::info("{}", note);
+  if (shape.micro_batches != job.gradient_accumulation_steps)
+    log::info("train_batch_size: {} rows make {} micro-batches of each of {} ranks", shape.rows_per_step,
+              shape.micro_batches, shape.ranks);
+  for (const std::string& note : model.spec().notes) log::info("{}", note);
+  const sharding::MemoryUse memory = engine.memory();
+  log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
+            world.size(), job.placement.preset, name_of(model.compute()),
+            human_bytes(static_cast<double>(memory.states)),
+            human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)), total_steps,
+            shape.rows_per_step);
+  if (memory.tiers.host > 0 || memory.tiers.nvme > 0)
+    log::info("beyond the device, on each rank: {} of host memory ({}), {} on NVMe{}",
+              human_bytes(static_cast<double>(memory.tiers.host)),
+              memory.tiers.locked ? "locked" : "pageable",
+              human_bytes(static_cast<double>(memory.tiers.nvme)),
+              engine.pipe() ? fmt::format(" by {}", engine.pipe()->engine().backend()) : "");
 }
 
-train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const comm::World& world) {
-  train::CheckpointSettings settings;
-  settings.keep.last = static_cast<int>(job.save_total_limit);
-  settings.keep.every = job.checkpoint.keep_every;
-  settings.keep.best = job.checkpoint.keep_best;
-  settings.reread = job.checkpoint.reread == "whole" ? io::Reread::whole : io::Reread::sampled;
-  // A copy in memory of state that is on drives is what its placement is there to avoid.
-  const bool on_drives =
-      jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier == sharding::Tier::nvme;
-  settings.asynchronous = job.checkpoint.asynchronous && !on_drives;
-  settings.about = {{"ranks", world.size()},
-                    {"placement", job.placement.preset},
-                    {"program", TRIREME_VERSION},
-                    {"job", jobs::to_yaml(job)}};
-  return settings;
-}
+/// Saves, and what a save is told beside the state.
+class Saver {
+ public:
+  Saver(train::Checkpoints& checkpoints, Watch& watch, const train::BatchShape& shape,
+        std::int64_t steps_per_epoch, std::int64_t step)
+      : checkpoints_(checkpoints),
+        watch_(watch),
+        shape_(shape),
+        steps_per_epoch_(steps_per_epoch),
+        saved_(step) {}
+
+  void note(double loss) { losses_ += std::isfinite(loss) ? loss : 0; }
+  /// `score`: of the evaluation after this step, where there was one.
+  void save(const train::TrainerState& state, std::optional<double> score, const std::string& measure) {
+    if (saved_ == state.step) return;
+    train::SaveFacts facts;
+    facts.loss = losses_ / static_cast<double>(state.step - saved_);
+    facts.score = score, facts.measure = measure;
+    facts.samples = state.step * shape_.rows_per_step;
+    facts.epoch = static_cast<double>(state.step) / static_cast<double>(steps_per_epoch_);
+    losses_ = 0, saved_ = state.step;
+    watch_.slow_phase("save");
+    checkpoints_.save(state, facts);
+  }
+  void finish(std::int64_t last_step) {
+    watch_.slow_phase("save");
+    checkpoints_.finish();
+    if (checkpoints_.saved_step() != last_step && checkpoints_.last_failure())
+      throw Error(*checkpoints_.last_failure());
+  }
+
+ private:
+  train::Checkpoints& checkpoints_;
+  Watch& watch_;
+  train::BatchShape shape_;
+  std::int64_t steps_per_epoch_, saved_;
+  double losses_ = 0;
+};
+
+enum class End : std::uint8_t { done, early, asked };
 
 int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
              const TraceWords& trace) {
   const bool first = world.rank() == 0;
   LoadedModel model(job, world, watch);
   sharding::Engine& engine = model.engine();
-
   const train::BatchShape shape = shape_of(job, world);
-  const train::TrainerSettings settings = settings_of(job, data.training.steps_per_epoch(shape));
+  const std::int64_t steps_per_epoch = data.training.steps_per_epoch(shape);
+  const train::TrainerSettings settings = trainer_settings(job, steps_per_epoch);
+  const std::int64_t evaluate_each = steps_between(job.eval_steps, job.evals_per_epoch, steps_per_epoch),
+                     save_each = steps_between(job.save_steps, job.saves_per_epoch, steps_per_epoch);
   train::Trainer trainer(engine, data.training, shape, settings);
   train::Checkpoints checkpoints(fs::path(job.output_dir) / "checkpoints", engine,
                                  checkpoint_settings(job, world));
+  Evaluations evaluations(job, data, model, trainer);
+  train::EarlyStop early(job.early_stopping_patience, job.early_stopping_threshold);
   watch.slow_phase("restore");
   const std::optional<train::TrainerState> resumed = checkpoints.load();
-  if (resumed) trainer.restore(*resumed);
+  if (resumed) trainer.restore(*resumed), early.restore(resumed->evaluations);
   std::optional<RunFolder> folder;
   if (first) {
-    for (const std::string& note : job.notes) log::info("{}", note);
-    if (shape.micro_batches != job.gradient_accumulation_steps)
-      log::info("train_batch_size: {} rows make {} micro-batches of each of {} ranks", shape.rows_per_step,
-                shape.micro_batches, shape.ranks);
-    for (const std::string& note : model.spec().notes) log::info("{}", note);
-    const sharding::MemoryUse memory = engine.memory();
-    log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
-              world.size(), job.placement.preset, name_of(model.compute()),
-              human_bytes(static_cast<double>(memory.states)),
-              human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)),
-              settings.total_steps, shape.rows_per_step);
-    if (memory.tiers.host > 0 || memory.tiers.nvme > 0)
-      log::info("beyond the device, on each rank: {} of host memory ({}), {} on NVMe{}",
-                human_bytes(static_cast<double>(memory.tiers.host)),
-                memory.tiers.locked ? "locked" : "pageable",
-                human_bytes(static_cast<double>(memory.tiers.nvme)),
-                engine.pipe() ? fmt::format(" by {}", engine.pipe()->engine().backend()) : "");
+    introduce(job, world, model, shape, settings.total_steps);
     if (resumed) log::info("goes on after step {}, from the checkpoint of it", trainer.state().step);
     folder.emplace(job, world, trainer.state().step, settings.total_steps);
     write_memory_record(job, model, world, shape);
   }
   const ModelPace pace = measure_pace(job, model, shape);
-  Progress progress(settings.total_steps, job.logging_steps);
   const train::StopRequest stop;
-  bool stopped = false;
-  train::SaveFacts facts;
-  double losses = 0;
-  std::int64_t losses_since = trainer.state().step;
-  const auto save = [&] {
-    const train::TrainerState state = trainer.state();
-    if (losses_since == state.step) return;
-    facts.loss = losses / static_cast<double>(state.step - losses_since);
-    facts.samples = state.step * shape.rows_per_step;
-    facts.epoch = static_cast<double>(state.step) / static_cast<double>(data.training.steps_per_epoch(shape));
-    losses = 0, losses_since = state.step;
-    watch.slow_phase("save");
-    checkpoints.save(state, facts);
-  };
-  const auto finish_saving = [&] {
-    watch.slow_phase("save");
-    checkpoints.finish();
-    if (first) folder->saved(checkpoints);
-    if (checkpoints.saved_step() != trainer.state().step && checkpoints.last_failure())
-      throw Error(*checkpoints.last_failure());
+  Progress progress(settings.total_steps, job.logging_steps);
+  Saver saver(checkpoints, watch, shape, steps_per_epoch, trainer.state().step);
+  const auto state = [&] {
+    train::TrainerState now = trainer.state();
+    now.evaluations = early.state();
+    return now;
   };
   std::optional<TracedStep> traced;
   if (!trace.file.empty()) traced.emplace(trace, job, model, world, shape);
+  End end = early.wants_stop() ? End::early : End::done;
   watch.phase("train");
+  const auto after_step = [&](train::StepMetrics metrics) {
+    if (traced) traced->between_steps();
+    const bool last = metrics.step == settings.total_steps;
+    std::optional<double> score;
+    bool best = false;
+    if (evaluations.any() && (last || (evaluate_each > 0 && metrics.step % evaluate_each == 0))) {
+      watch.slow_phase("evaluate");
+      metrics.evaluations = evaluations.run();
+      metrics.eval_loss = metrics.evaluations.front().loss;
+      score = evaluations.score(metrics.evaluations);
+      best = early.note(*score);
+    }
+    saver.note(metrics.loss);
+    checkpoints.advance();
+    metrics.mfu = pace.mfu(metrics);
+    if (first) {
+      folder->saved(checkpoints);
+      folder->after(metrics);
+      if (!metrics.trouble.empty()) {
+        progress.close();
+        log::warning("{}; nothing was updated", metrics.trouble);
+      }
+      for (const train::Evaluation& evaluation : metrics.evaluations)
+        progress.say(fmt::format("step {}/{}  {}", metrics.step, settings.total_steps, words_of(evaluation)));
+      if (best) progress.say(fmt::format("the best so far by {}", evaluations.measure()));
+      progress.after(metrics);
+    }
+    if (!last && stop.agreed(engine.control())) {
+      end = End::asked;
+    } else if (!last && score && early.wants_stop()) {
+      end = End::early;
+    }
+    if (end != End::done || (best && job.checkpoint.keep_best) ||
+        (save_each > 0 && metrics.step % save_each == 0))
+      saver.save(state(), score, evaluations.measure());
+    watch.phase("train");
+    if (last) saver.save(state(), score, evaluations.measure());
+    return end == End::done;
+  };
   try {
     if (traced) traced->between_steps();
-    trainer.run([&](train::StepMetrics metrics) {
-      if (traced) traced->between_steps();
-      const bool last = metrics.step == settings.total_steps;
-      if (data.validation && (last || (job.eval_steps > 0 && metrics.step % job.eval_steps == 0))) {
-        watch.slow_phase("evaluate");
-        metrics.eval_loss = trainer.evaluate(*data.validation, data.validation->steps_per_epoch(shape));
-        if (first)
-          progress.say(fmt::format("step {}/{}  loss {:.6f} of what is held back", metrics.step,
-                                   settings.total_steps, *metrics.eval_loss));
-      }
-      losses += metrics.loss;
-      checkpoints.advance();
-      if (first) {
-        folder->saved(checkpoints);
-        folder->after(metrics);
-        progress.after(metrics, pace.mfu(metrics));
-      }
-      stopped = !last && stop.agreed(engine.control());
-      if (stopped || (job.save_steps > 0 && metrics.step % job.save_steps == 0)) save();
-      watch.phase("train");
-      return !stopped;
-    });
-    progress.close();
-    save();
-    finish_saving();
+    if (end == End::done) trainer.run(after_step);
+    saver.finish(trainer.state().step);
+    if (first) folder->saved(checkpoints);
   } catch (const std::exception& error) {
     if (first && !watch) folder->end("failed", error.what());
     throw;
   }
-  if (first)
-    folder->end(stopped ? "stopped" : "done",
-                stopped ? "a signal asked for it; start the job again to go on" : "");
-  return static_cast<int>(stopped ? ExitCode::requeue : ExitCode::done);
+  if (!first) return static_cast<int>(end == End::asked ? ExitCode::requeue : ExitCode::done);
+  progress.close();
+  if (end == End::early)
+    log::info("ended early after step {}: {} evaluations in a row were no better", trainer.state().step,
+              early.state().without_improvement);
+  folder->end(end == End::asked ? "stopped" : "done",
+              end == End::asked   ? "a signal asked for it; start the job again to go on"
+              : end == End::early ? "ended early: the evaluations got no better"
+                                  : "");
+  return static_cast<int>(end == End::asked ? ExitCode::requeue : ExitCode::done);
 }
 
 struct Words {
@@ -182,6 +213,10 @@ int train_job(const Words& words) {
   keep_log(job.output_dir, world.rank());
   share_cores(world);
   sharding::keep_tensor_memory();
+  if (job.deterministic) {
+    at::globalContext().setDeterministicAlgorithms(true, false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
   std::optional<io::RunLock> lock;
   if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
   const OpenedData data = open_data(job, world.rank() == 0);

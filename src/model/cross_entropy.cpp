@@ -138,7 +138,7 @@ std::int64_t count_hits(const at::Tensor& hidden, const at::Tensor& output_weigh
   std::int64_t hits = 0;
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);
-    const at::Tensor likely = at::linear(hidden.narrow(0, begin, count), matrix).argmax(1);
+    const at::Tensor likely = multiply(hidden.narrow(0, begin, count), matrix, {}, false).argmax(1);
     hits += likely.eq(labels.narrow(0, begin, count)).sum().item<std::int64_t>();
   }
   return hits;

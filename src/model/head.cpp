@@ -34,7 +34,9 @@ sharding::Activation HeadUnit::forward(const sharding::Activation& input, const 
   at::Tensor loss = shared().fused
                         ? linear_cross_entropy(rows, output, labels, context.loss_weight, sink, cap)
                         : plain::linear_cross_entropy(rows, output, labels, context.loss_weight, cap);
-  return {.hidden = {}, .more = {}, .loss = loss};
+  std::vector<at::Tensor> more;
+  if (!context.training) more.push_back(at::scalar_tensor(count_hits(rows, output, labels), at::kLong));
+  return {.hidden = {}, .more = std::move(more), .loss = loss};
 }
 
 }  // namespace trireme::model

@@ -136,7 +136,9 @@ void Checkpoints::commit() {
   if (engine_.control().rank() != 0) return;
   boost::json::object state = to_json(saving_);
   state["epoch"] = facts_.epoch, state["samples"] = facts_.samples;
-  if (facts_.loss && std::isfinite(*facts_.loss)) state["loss"] = *facts_.loss;
+  if (std::isfinite(facts_.loss)) state["loss"] = facts_.loss;
+  if (facts_.score && std::isfinite(*facts_.score))
+    state["score"] = *facts_.score, state["measure"] = facts_.measure;
   state["about"] = settings_.about;
   work_ = lane_->post([this, records, state = std::move(state)] {
     std::vector<io::ShardRecord> shards;

@@ -31,7 +31,10 @@ struct CheckpointSettings {
 struct SaveFacts {
   double epoch = 0;
   std::int64_t samples = 0;
-  std::optional<double> loss;  ///< by which the best is kept
+  double loss = 0;  ///< the mean of training since the save before
+  /// What an evaluation of this state found, lower is better; the best is kept by it, or else by the loss.
+  std::optional<double> score{};
+  std::string measure{};  ///< what the score is: "SET/loss", …
 };
 
 /// A run's checkpoints of what is trained; frozen parameters come from the base model again. Each byte is

@@ -55,14 +55,33 @@ void keep_until(const std::filesystem::path& path, std::int64_t last_step) {
   replace(path, kept);
 }
 
+std::string json_of(const Evaluation& evaluation) {
+  std::string line = fmt::format(R"({}: {{"loss": {}, "perplexity": {}, "token_accuracy": {})",
+                                 quoted(evaluation.set), number(evaluation.loss),
+                                 number(perplexity_of(evaluation)), number(evaluation.token_accuracy));
+  if (evaluation.exact_match) line += R"(, "exact_match": )" + number(*evaluation.exact_match);
+  if (evaluation.rouge_l) line += R"(, "rouge_l": )" + number(*evaluation.rouge_l);
+  return line + '}';
+}
+
 }  // namespace
+
+double perplexity_of(const Evaluation& evaluation) {
+  return std::exp(evaluation.loss);
+}
 
 std::string json_of(const StepMetrics& metrics) {
   std::string more;
   if (metrics.time > 0) more += fmt::format(R"(, "time": {:.3f})", metrics.time);
   if (metrics.host_bytes > 0) more += fmt::format(R"(, "host_bytes": {})", metrics.host_bytes);
   if (metrics.skipped) more += R"(, "skipped": true)";
+  if (metrics.mfu > 0) more += R"(, "mfu": )" + number(metrics.mfu);
+  if (metrics.loss_scale != 1) more += fmt::format(R"(, "loss_scale": {})", metrics.loss_scale);
   if (metrics.eval_loss) more += R"(, "eval_loss": )" + number(*metrics.eval_loss);
+  std::string sets;
+  for (const Evaluation& evaluation : metrics.evaluations)
+    sets += (sets.empty() ? "" : ", ") + json_of(evaluation);
+  if (!sets.empty()) more += R"(, "eval": {)" + sets + '}';
   return fmt::format(
       R"({{"step": {}, "loss": {}, "tokens": {}, "tokens_per_s": {}, "learning_rate": {}, "grad_norm": {}{}}})",
       metrics.step, number(metrics.loss), metrics.tokens, number(metrics.tokens_per_s),

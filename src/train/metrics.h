@@ -5,8 +5,19 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace trireme::train {
+
+/// What an evaluation found on one named set.
+struct Evaluation {
+  std::string set;
+  double loss = 0;
+  double token_accuracy = 0;
+  /// Of generated answers, where they were asked for.
+  std::optional<double> exact_match{}, rouge_l{};
+};
+double perplexity_of(const Evaluation& evaluation);
 
 /// One step as metrics.jsonl tells it.
 struct StepMetrics {
@@ -22,6 +33,12 @@ struct StepMetrics {
   std::int64_t host_bytes = 0;  ///< resident in the first rank's process; 0: not told
   /// Of what is held back, where the step ended with an evaluation.
   std::optional<double> eval_loss{};
+  std::vector<Evaluation> evaluations{};
+  /// The share of the matrix products' rate that the model's own work had; 0: not told.
+  double mfu = 0;
+  double loss_scale = 1;
+  /// Why nothing was updated, in words; for people, not in the file.
+  std::string trouble{};
 };
 
 /// One JSON object without a line end; losses with 9 digits, what is not finite as null.

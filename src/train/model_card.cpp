@@ -2,28 +2,23 @@
 
 #include <boost/json.hpp>
 #include <fstream>
-#include <optional>
 
 #include <fmt/format.h>
+
+#include "train/run_record.h"
 
 namespace trireme::train {
 namespace {
 
 namespace json = boost::json;
 
-std::optional<std::pair<std::int64_t, double>> last_held_out_loss(const std::filesystem::path& metrics,
-                                                                  std::int64_t until) {
-  std::optional<std::pair<std::int64_t, double>> last;
+/// Up to a step; its step is 0 where there was none.
+StepMetrics last_evaluation(const std::filesystem::path& metrics, std::int64_t until) {
+  StepMetrics last;
   std::ifstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
-    boost::system::error_code damaged;
-    const json::value value = json::parse(line, damaged);
-    if (damaged || !value.is_object()) continue;
-    const json::value* step = value.get_object().if_contains("step");
-    const json::value* loss = value.get_object().if_contains("eval_loss");
-    if (!step || !loss || !step->is_number() || !loss->is_number()) continue;
-    const auto at = step->to_number<std::int64_t>();
-    if (at <= until) last = {at, loss->to_number<double>()};
+    StepMetrics step = metrics_from(line);
+    if (step.step <= until && !step.evaluations.empty()) last = std::move(step);
   }
   return last;
 }
@@ -56,9 +51,14 @@ std::string model_card(const CardFacts& facts) {
   if (const json::value* loss = number("loss"))
     add_row(text, "training loss, mean since the checkpoint before",
             fmt::format("{:.6f}", loss->to_number<double>()));
-  if (const auto held_out = last_held_out_loss(facts.metrics, steps))
-    add_row(text, fmt::format("held-out loss after step {}", held_out->first),
-            fmt::format("{:.6f}", held_out->second));
+  const StepMetrics evaluated = last_evaluation(facts.metrics, steps);
+  for (const Evaluation& set : evaluated.evaluations) {
+    const std::string of = fmt::format("of {} after step {}", set.set, evaluated.step);
+    add_row(text, "loss " + of, fmt::format("{:.6f}", set.loss));
+    add_row(text, "token accuracy " + of, fmt::format("{:.4f}", set.token_accuracy));
+    if (set.exact_match) add_row(text, "exact match " + of, fmt::format("{:.4f}", *set.exact_match));
+    if (set.rouge_l) add_row(text, "ROUGE-L " + of, fmt::format("{:.4f}", *set.rouge_l));
+  }
   text += "\nNothing else was evaluated.\n\n## Settings\n\n| | |\n|---|---|\n";
   for (const auto& [name, value] : facts.settings) add_row(text, name, value);
   return text;

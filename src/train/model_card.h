@@ -13,7 +13,7 @@ struct CardFacts {
   bool adapter = false;  ///< for peft, not a whole model
   /// The checkpoint's.
   boost::json::object state;
-  /// The run's metrics.jsonl; its last held-out loss up to the checkpoint is shown.
+  /// The run's metrics.jsonl; its last evaluation up to the checkpoint is shown.
   std::filesystem::path metrics;
   /// Names and values of the job's settings.
   std::vector<std::pair<std::string, std::string>> settings;

@@ -38,6 +38,16 @@ std::string text(const json::object& object, const char* key) {
   return found && found->is_string() ? std::string(found->as_string()) : std::string();
 }
 
+Evaluation evaluation_from(std::string_view name, const json::object& object) {
+  Evaluation evaluation;
+  evaluation.set = name;
+  evaluation.loss = number(object, "loss");
+  evaluation.token_accuracy = number(object, "token_accuracy");
+  if (object.contains("exact_match")) evaluation.exact_match = number(object, "exact_match");
+  if (object.contains("rouge_l")) evaluation.rouge_l = number(object, "rouge_l");
+  return evaluation;
+}
+
 std::string whole(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::stringstream text;
@@ -56,8 +66,16 @@ StepMetrics metrics_from(const std::string& line) {
   metrics.tokens_per_s = number(object, "tokens_per_s");
   metrics.learning_rate = number(object, "learning_rate");
   metrics.grad_norm = number(object, "grad_norm");
+  constexpr double far_off = 1e11;
   metrics.time = number(object, "time");
+  if (!(std::abs(metrics.time) < far_off)) metrics.time = 0;
   metrics.host_bytes = whole_number(object, "host_bytes");
+  metrics.mfu = number(object, "mfu");
+  if (const json::value* loss = object.if_contains("eval_loss"); loss && loss->is_number())
+    metrics.eval_loss = loss->to_number<double>();
+  if (const json::value* sets = object.if_contains("eval"); sets && sets->is_object())
+    for (const auto& [name, value] : sets->as_object())
+      if (value.is_object()) metrics.evaluations.push_back(evaluation_from(name, value.as_object()));
   const json::value* skipped = object.if_contains("skipped");
   metrics.skipped = skipped && skipped->is_bool() && skipped->as_bool();
   return metrics;

@@ -68,7 +68,15 @@ json::object to_json(const TrainerState& state) {
            {{"scale", state.loss_scale.scale},
             {"steps", state.loss_scale.steps},
             {"last_overflow", state.loss_scale.last_overflow},
-            {"hysteresis_left", state.loss_scale.hysteresis_left}}}};
+            {"hysteresis_left", state.loss_scale.hysteresis_left}}},
+          {"guard",
+           {{"rate_factor", state.guard.rate_factor},
+            {"failed", state.guard.failed},
+            {"failed_in_a_row", state.guard.failed_in_a_row},
+            {"sound_in_a_row", state.guard.sound_in_a_row}}},
+          {"evaluations",
+           {{"best", state.evaluations.best ? json::value(*state.evaluations.best) : json::value()},
+            {"without_improvement", state.evaluations.without_improvement}}}};
 }
 
 TrainerState state_from_json(const json::object& object) {
@@ -80,6 +88,17 @@ TrainerState state_from_json(const json::object& object) {
   state.loss_scale = {scale.at("scale").to_number<double>(), scale.at("steps").to_number<std::int64_t>(),
                       scale.at("last_overflow").to_number<std::int64_t>(),
                       scale.at("hysteresis_left").to_number<int>()};
+  // Checkpoints of versions before these were kept lack them.
+  if (const json::value* guard = object.if_contains("guard"))
+    state.guard = {guard->at("rate_factor").to_number<double>(),
+                   guard->at("failed").to_number<std::int64_t>(),
+                   guard->at("failed_in_a_row").to_number<std::int64_t>(),
+                   guard->at("sound_in_a_row").to_number<std::int64_t>()};
+  if (const json::value* evaluations = object.if_contains("evaluations")) {
+    if (const json::value& best = evaluations->at("best"); best.is_number())
+      state.evaluations.best = best.to_number<double>();
+    state.evaluations.without_improvement = evaluations->at("without_improvement").to_number<std::int64_t>();
+  }
   return state;
 }
 

@@ -1,14 +1,26 @@
 #include "train/trainer.h"
 
 #include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
 
 #include "core/error.h"
+#include "train/rank_texts.h"
 
 namespace trireme::train {
+namespace {
+
+/// Without the sign that means nothing in what is no number.
+std::string shown(double value) {
+  return std::isnan(value) ? "nan" : fmt::format("{}", value);
+}
+
+}  // namespace
 
 Trainer::Trainer(sharding::Engine& engine, const BatchSource& batches, const BatchShape& shape,
                  const TrainerSettings& settings)
-    : engine_(engine), batches_(batches), shape_(shape), settings_(settings) {
+    : engine_(engine), batches_(batches), shape_(shape), settings_(settings), guard_(settings.guard) {
   const std::int64_t room = shape.micro_batch_size * shape.micro_batches * shape.ranks;
   if (shape.rows_per_step < 1 || shape.rows_per_step > room)
     fail(ExitCode::configuration, "a step of {} rows does not fit {} ranks with {} micro-batches of {}",
@@ -34,7 +46,8 @@ StepMetrics Trainer::step() {
   StepMetrics metrics;
   metrics.tokens = weigh(input.micro_batches, input.loss_scale);
   metrics.step = step_ + 1;
-  metrics.learning_rate = input.learning_rate = optim::rate_at(settings_.rate, step_ + 1);
+  metrics.learning_rate = input.learning_rate =
+      guard_.rate_factor() * optim::rate_at(settings_.rate, step_ + 1);
   input.max_norm = settings_.max_norm;
   input.step = updates_ + 1;
 
@@ -44,11 +57,14 @@ StepMetrics Trainer::step() {
   metrics.skipped = result.overflow;
   metrics.tokens_per_s =
       static_cast<double>(metrics.tokens) / std::chrono::duration<double>(clock::now() - begin).count();
-  if (result.overflow && !scaler_)
-    fail(ExitCode::damaged,
-         "step {}: loss {} and gradient norm {} are not finite; lower the learning rate or look at the data "
-         "of this step",
-         metrics.step, metrics.loss, metrics.grad_norm);
+  metrics.loss_scale = input.loss_scale;
+  if (!scaler_) {
+    if (result.overflow) {
+      metrics.trouble = failed_step(input, metrics);
+    } else {
+      guard_.after_step(false);
+    }
+  }
   if (scaler_ && !scaler_->after_step(result.overflow))
     fail(ExitCode::damaged,
          "step {}: gradients overflow at the least loss scale {}; train in bf16 or lower the learning rate",
@@ -58,27 +74,52 @@ StepMetrics Trainer::step() {
   return metrics;
 }
 
+std::string Trainer::failed_step(const sharding::StepInput& input, const StepMetrics& metrics) {
+  const std::vector<std::string> found = gathered_texts(engine_.control(), engine_.find_not_finite(input));
+  std::string where;
+  std::size_t ranks = 0;
+  for (std::size_t rank = 0; rank < found.size(); ++rank)
+    if (!found[rank].empty() && ranks++ == 0)
+      where = fmt::format("it began on rank {} with {}", engine_.control().group().ranks[rank], found[rank]);
+  if (ranks > 1) where += fmt::format(", and on {} more ranks", ranks - 1);
+  if (ranks == 0)
+    where = "all was finite when the step was computed again: suspect the memory or the network";
+  const bool goes_on = guard_.after_step(true);
+  const auto& state = guard_.state();
+  const std::string said = fmt::format("step {}: loss {} and gradient norm {} are not finite; {}",
+                                       metrics.step, shown(metrics.loss), shown(metrics.grad_norm), where);
+  if (goes_on) return said;
+  if (settings_.guard.policy == optim::OnFailure::stop)
+    fail(ExitCode::damaged,
+         "{}; lower the learning rate, look at the data of this step, or set on_non_finite", said);
+  fail(ExitCode::damaged, "{}; {} such steps in a row end the run", said, state.failed_in_a_row);
+}
+
 void Trainer::run(const std::function<bool(const StepMetrics&)>& after_step) {
   while (step_ < settings_.total_steps)
     if (!after_step(step())) return;
 }
 
-double Trainer::evaluate(const BatchSource& batches, std::int64_t steps) {
+EvaluationMeans Trainer::evaluate(const BatchSource& batches, std::int64_t steps) {
   double weighted = 0;
-  std::int64_t tokens = 0;
+  std::int64_t tokens = 0, hits = 0;
   for (std::int64_t step = 1; step <= steps; ++step) {
     auto contexts = batches.batch(step, shape_);
     const std::int64_t count = weigh(contexts, 1.0);
     for (auto& context : contexts) context.training = false;
     weighted += engine_.evaluate(contexts) * static_cast<double>(count);
     tokens += count;
+    for (int micro = 0; micro < static_cast<int>(contexts.size()); ++micro)
+      for (const at::Tensor& counted : engine_.output(micro).more) hits += counted.item<std::int64_t>();
   }
-  return weighted / static_cast<double>(tokens);
+  engine_.control().all_reduce(&hits, &hits, 1, DType::i64, comm::Reduction::sum);
+  return {weighted / static_cast<double>(tokens), static_cast<double>(hits) / static_cast<double>(tokens)};
 }
 
 TrainerState Trainer::state() const {
   TrainerState state{step_, updates_, shape_.rows_per_step, {}};
   if (scaler_) state.loss_scale = scaler_->state();
+  state.guard = guard_.state();
   return state;
 }
 
@@ -91,6 +132,7 @@ void Trainer::restore(const TrainerState& state) {
         state.rows_per_step, shape_.rows_per_step, state.rows_per_step, shape_.ranks);
   step_ = state.step, updates_ = state.updates;
   if (scaler_) scaler_->restore(state.loss_scale);
+  guard_.restore(state.guard);
 }
 
 }  // namespace trireme::train

@@ -15,7 +15,10 @@ TEST(MutatedJob, IsRefusedInOneSentenceOrReadsBack) {
   const std::string good = trireme::testing::minimal_job(
       "seed: 3\nplacement:\n  preset: zero3\n  gradients:\n    codec: bf16\nslurm:\n  nodes: 2\n  "
       "time_limit: '1-00:00:00'\n"
-      "lr_scheduler: linear\nwarmup_steps: 5\nbf16: false\n");
+      "lr_scheduler: linear\nwarmup_steps: 5\nbf16: false\n"
+      "test_datasets:\n  - {path: a.jsonl, type: alpaca, name: one}\n"
+      "weight_decay_groups:\n  - {match: norm|bias, weight_decay: 0.5}\n"
+      "metric_for_best_model: one/loss\neval_steps: 4\n");
   std::mt19937 random(7);
   const std::string alphabet = "{}[]:,-#&*!|>'\"%@`\n\t \xff\x01 abz019._=~?";
   int refused = 0;

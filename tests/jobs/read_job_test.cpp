@@ -143,6 +143,33 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
   EXPECT_THAT(message_of(ExitCode::configuration, [] { parse(""); }), HasSubstr("base_model is missing"));
 }
 
+TEST(ReadJob, EvaluationAndDecayAgreeWithThemselves) {
+  const std::string text =
+      "test_datasets:\n  - {path: '{base_model}/a.jsonl', type: alpaca}\n  - {path: b.npy, name: two}\n"
+      "evals_per_epoch: 4\nsaves_per_epoch: 1\nearly_stopping_patience: 3\n";
+  const JobSpec job = parse(minimal_job(text + "metric_for_best_model: eval_loss\n"));
+  ASSERT_EQ(job.test_datasets.size(), 2u);
+  EXPECT_EQ(job.test_datasets[0].path, "models/tiny/a.jsonl");
+  EXPECT_EQ(job.test_datasets[0].shown_name(), "a");
+  EXPECT_EQ(job.test_datasets[1].shown_name(), "two");
+  EXPECT_EQ(job.metric_for_best_model, "loss");
+  EXPECT_EQ(parse(minimal_job(text), {"test_datasets[1].name=three"}).test_datasets[1].name, "three");
+  for (const auto& [word, says] : std::vector<std::pair<std::string, std::string>>{
+           {"eval_steps=3", "eval_steps and evals_per_epoch say the same twice"},
+           {"save_steps=3", "save_steps and saves_per_epoch say the same twice"},
+           {"evals_per_epoch=0", "set eval_steps or evals_per_epoch"},
+           {"test_datasets[1].name=a", "two sets to evaluate on are named a"},
+           {"test_datasets[1].name=a/b", "must be a word of letters"},
+           {"metric_for_best_model=b/loss", "names the set b, but there are a, two"},
+           {"metric_for_best_model=perplexity", "ends with loss, token_accuracy, exact_match or rouge_l"},
+           {"metric_for_best_model=rouge_l", "needs eval_generate_rows"},
+           {"sgd_momentum=0.9", "is for optimizer: sgd"},
+           {"on_non_finite=never", "on_non_finite"},
+           {"weight_decay_groups=[{match: '(', weight_decay: 0}]", "is not a regular expression"},
+           {"weight_decay_groups=[{match: a}]", "must be a mapping with match and weight_decay"}})
+    EXPECT_THAT(refusal(text, {word}), HasSubstr(says)) << word;
+}
+
 TEST(ReadJob, WhatIsSwitchedOffIsAccepted) {
   const JobSpec job =
       parse(minimal_job("adapter:\nload_in_8bit: false\nval_set_size: 0.0\nspecial_tokens:\nfp16: false\n"));

@@ -173,7 +173,7 @@ TEST(Trainer, EvaluationIsTheLossOfTheNextStep) {
     Rig run(reference, sharding::preset("zero3", sharding::Codec::fp32), world, 1);
     run.load();
     const RowBatches tokens = reference_rows(reference);
-    EXPECT_NEAR(run.trainer().evaluate(tokens, 1) / reference.at_step("loss", 1), 1.0, 1e-5);
+    EXPECT_NEAR(run.trainer().evaluate(tokens, 1).loss / reference.at_step("loss", 1), 1.0, 1e-5);
   });
 }
 
@@ -232,7 +232,7 @@ TEST(DocumentRows, PackedDocumentsHaveTheLossThatTheyHaveAlone) {
         auto source = std::make_unique<DocumentRows>(documents, all, length, packed);
         rows[packed] = source->rows();
         const RowBatches batches(std::move(source), {.sequence_len = length});
-        loss[packed] = run.trainer().evaluate(batches, batches.steps_per_epoch(run.trainer().shape()));
+        loss[packed] = run.trainer().evaluate(batches, batches.steps_per_epoch(run.trainer().shape())).loss;
       }
       EXPECT_LT(rows[1], rows[0]);
       EXPECT_NEAR(loss[1] / loss[0], 1.0, 1e-6);

@@ -28,7 +28,7 @@ train() {  # run, ranks, overrides…
   shift 2
   "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1
 }
-losses() { sed 's/.*"loss": *\([-0-9.e+]*\).*/\1/' "$dir/$1/metrics.jsonl"; }
+losses() { sed 's/^{"step": [0-9]*, "loss": *\([-0-9.e+]*\).*/\1/' "$dir/$1/metrics.jsonl"; }
 
 train two 2 || fail "training on text failed"
 losses two | awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 30 && last < first / 1.5) }' || fail "the loss did not fall"

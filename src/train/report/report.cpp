@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -90,11 +92,51 @@ Chart chart_of(const std::vector<RunRecord>& runs, const char* title, const char
   return chart;
 }
 
+Chart chart_of_sets(const std::vector<RunRecord>& runs, const char* title, const char* unit,
+                    std::optional<double> (*value)(const Evaluation&)) {
+  Chart chart{title, unit, {}, {}};
+  for (const RunRecord& run : runs) {
+    std::vector<std::string> sets;
+    for (const StepMetrics& step : run.steps)
+      for (const Evaluation& evaluation : step.evaluations)
+        if (std::find(sets.begin(), sets.end(), evaluation.set) == sets.end()) sets.push_back(evaluation.set);
+    for (const std::string& set : sets) {
+      Series series;
+      for (const StepMetrics& step : run.steps)
+        for (const Evaluation& evaluation : step.evaluations) {
+          const std::optional<double> y = evaluation.set == set ? value(evaluation) : std::nullopt;
+          if (!y || !std::isfinite(*y)) continue;
+          series.x.push_back(static_cast<double>(step.step)), series.y.push_back(*y);
+        }
+      if (series.size() == 0) continue;
+      const std::string name = runs.size() > 1 ? name_of(run) + " " + set : set;
+      chart.curves.push_back({name, colour_of(chart.curves.size()), std::move(series)});
+    }
+  }
+  return chart;
+}
+
+std::string evaluation_charts(const std::vector<RunRecord>& runs) {
+  using Value = std::optional<double>;
+  std::string out;
+  out += svg_of(chart_of_sets(runs, "Evaluation loss", "per scored token",
+                              [](const Evaluation& e) { return Value(e.loss); }));
+  out += svg_of(
+      chart_of_sets(runs, "Perplexity", "", [](const Evaluation& e) { return Value(perplexity_of(e)); }));
+  out += svg_of(chart_of_sets(runs, "Token accuracy", "of scored tokens",
+                              [](const Evaluation& e) { return Value(e.token_accuracy); }));
+  out += svg_of(
+      chart_of_sets(runs, "Exact match", "of answers", [](const Evaluation& e) { return e.exact_match; }));
+  out += svg_of(chart_of_sets(runs, "ROUGE-L", "of answers", [](const Evaluation& e) { return e.rouge_l; }));
+  return out;
+}
+
 std::string charts(const std::vector<RunRecord>& runs) {
   std::string out = "<div class=\"charts\">\n";
   out += svg_of(chart_of(runs, "Loss", "per scored token", [](const StepMetrics& s) { return s.loss; }));
   out +=
       svg_of(chart_of(runs, "Throughput", "tokens/s", [](const StepMetrics& s) { return s.tokens_per_s; }));
+  out += evaluation_charts(runs);
   out += svg_of(chart_of(runs, "Learning rate", "", [](const StepMetrics& s) { return s.learning_rate; }));
   out += svg_of(
       chart_of(runs, "Gradient norm", "before clipping", [](const StepMetrics& s) { return s.grad_norm; }));

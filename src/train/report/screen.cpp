@@ -75,8 +75,10 @@ std::string step_line(const StepMetrics& metrics, std::int64_t total_steps) {
   std::string line =
       fmt::format("step {}/{}  loss {:.6f}  norm {:.4f}  rate {:.3g}  {:.0f} tokens/s", metrics.step,
                   total_steps, metrics.loss, metrics.grad_norm, metrics.learning_rate, metrics.tokens_per_s);
+  if (metrics.mfu > 0) line += fmt::format("  MFU {:.1f} %", 100 * metrics.mfu);
   if (metrics.host_bytes > 0)
     line += fmt::format("  {}", human_bytes(static_cast<double>(metrics.host_bytes)));
+  if (metrics.loss_scale != 1) line += fmt::format("  loss scale {:.0f}", metrics.loss_scale);
   if (metrics.skipped) line += "  skipped";
   return line;
 }
