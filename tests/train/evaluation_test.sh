@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # evaluation_test.sh TRIREME GOLDEN: several named sets with curves of their own, generated answers, the best checkpoint, early stopping,
-# decay by group, TensorBoard's files.
+# decay by group, momentum, TensorBoard's files.
 set -euo pipefail
 trireme=$1 golden=$2
 export OMP_NUM_THREADS=1
@@ -130,6 +130,11 @@ quick="max_steps=5 val_set_size=0 test_datasets=[] eval_steps=0 eval_generate_ro
 # shellcheck disable=SC2086
 train decayed 1 $quick && train spared 1 $quick 'weight_decay_groups=[{match: "norm|bias", weight_decay: 0}]' || fail "decay by group failed"
 awk -v decayed="$(ones "$dir/decayed")" -v spared="$(ones "$dir/spared")" 'BEGIN { print decayed, spared; exit !(decayed < 0.85 && spared > 0.93) }' || fail "norms decay as they should not"
+
+# Momentum begins with the second update, which the third loss shows.
+# shellcheck disable=SC2086
+for momentum in 0 0.9; do train "sgd$momentum" 1 $quick weight_decay=0 optimizer=sgd "sgd_momentum=$momentum" || fail "sgd failed"; done
+cmp -s <(told sgd0 | head -n 2) <(told sgd0.9 | head -n 2) && ! cmp -s <(told sgd0 | sed -n 3p) <(told sgd0.9 | sed -n 3p) || fail "momentum does not act as it should"
 
 refused() {  # words, overrides…
   local words=$1 code=0
