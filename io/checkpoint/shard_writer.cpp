@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <memory>
-#include <optional>
 
 #include "core/error.h"
 #include "core/lane.h"
-#include "io/aligned_memory.h"
 #include "io/checkpoint/digest.h"
 #include "io/checkpoint/shard_blocks.h"
 #include "io/read_ahead.h"
@@ -15,10 +14,10 @@
 namespace trireme::io {
 namespace {
 
-constexpr std::size_t writes_in_flight = 4;
+constexpr std::size_t writes_in_flight = 4, blocks_ahead = 2 * writes_in_flight;
 
 bool is_sampled(std::size_t index, std::size_t count, std::size_t first) {
-  constexpr std::size_t one_in = 32;
+  constexpr std::size_t one_in = 64;
   return index % one_in == first % one_in || index == 0 || index + 1 == count;
 }
 
@@ -36,75 +35,23 @@ void compare(const std::string& path, const FilePiece& piece, const ShardLayout&
          slice.name, piece.offset);
 }
 
-/// Reads pieces back from the disk.
-class Rereader {
- public:
-  Rereader(const std::filesystem::path& path, const ShardLayout& layout, Reread much)
-      : path_(path), layout_(layout) {
-    // Others in each file, so that all places have their turn.
-    const std::size_t first = std::hash<std::string>{}(path.string());
-    std::size_t between = 0;
-    for (std::size_t i = 0; i < layout.pieces.size(); ++i) {
-      const FilePiece& piece = layout.pieces[i];
-      if (much == Reread::whole || is_sampled(i, layout.pieces.size(), first))
-        chosen_.push_back({i, between});
-      if (piece.slice == FilePiece::between) between += piece.bytes;
-    }
+/// Reads pieces back once all lie on the disk, several at a time: beside writes they would take longer.
+void compare_with_disk(const std::filesystem::path& path, const ShardLayout& layout, Reread much) {
+  // Others in each file, so that all places have their turn.
+  const std::size_t first = std::hash<std::string>{}(path.string()), count = layout.pieces.size();
+  const auto is_chosen = [&](std::size_t i) { return much == Reread::whole || is_sampled(i, count, first); };
+  std::vector<Extent> extents;
+  for (std::size_t i = 0; i < count; ++i)
+    if (is_chosen(i)) extents.push_back({layout.pieces[i].offset, layout.pieces[i].bytes});
+  ReadAhead ahead(path, std::move(extents));
+  std::size_t between = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const FilePiece& piece = layout.pieces[i];
+    if (is_chosen(i))
+      compare(path.string(), piece, layout, std::span(layout.between).subspan(between), ahead.next());
+    if (piece.slice == FilePiece::between) between += piece.bytes;
   }
-
-  /// Those pieces among the first `end` that were not compared yet; they lie on the disk.
-  void compare_before(std::size_t end) {
-    std::vector<Extent> extents;
-    const std::size_t last = end_of(end);
-    for (std::size_t i = next_; i < last; ++i) extents.push_back({piece(i).offset, piece(i).bytes});
-    if (extents.empty()) return;
-    ReadAhead ahead(path_, std::move(extents));
-    for (; next_ < last; ++next_) compare_one(ahead.next());
-  }
-  /// The same while others write: one read at a time, so that the disk stays theirs.
-  void compare_one_by_one(std::size_t end) {
-    if (!file_) {
-      file_ = File::open_for_direct_reading(path_);
-      memory_ = aligned_memory(digest_chunk + 2 * direct_alignment);
-    }
-    for (const std::size_t last = end_of(end); next_ < last; ++next_) {
-      const FilePiece& here = piece(next_);
-      const std::uint64_t skipped = here.offset % direct_alignment, begin = here.offset - skipped;
-      const std::uint64_t pages = (skipped + here.bytes + direct_alignment - 1) / direct_alignment;
-      const std::span<std::byte> window(memory_.as<std::byte>(), pages * direct_alignment);
-      file_->read(begin, window);
-      compare_one(window.subspan(skipped, here.bytes));
-    }
-  }
-  bool has_before(std::size_t end) const {
-    return planned_ < chosen_.size() && chosen_[planned_].piece < end;
-  }
-  void plan_before(std::size_t end) {
-    while (has_before(end)) ++planned_;
-  }
-
- private:
-  const FilePiece& piece(std::size_t chosen) const { return layout_.pieces[chosen_[chosen].piece]; }
-  std::size_t end_of(std::size_t pieces) const {
-    std::size_t last = next_;
-    while (last < chosen_.size() && chosen_[last].piece < pieces) ++last;
-    return last;
-  }
-  void compare_one(std::span<const std::byte> found) const {
-    compare(path_.string(), piece(next_), layout_, std::span(layout_.between).subspan(chosen_[next_].between),
-            found);
-  }
-
-  struct Chosen {
-    std::size_t piece, between;  ///< and where the bytes between slices go on from there
-  };
-  const std::filesystem::path& path_;
-  const ShardLayout& layout_;
-  std::vector<Chosen> chosen_;
-  std::size_t next_ = 0, planned_ = 0;
-  std::optional<File> file_;
-  Buffer memory_;
-};
+}
 
 /// The digests of the pieces that begin in a block and, while they are in the processor's cache, the whole's.
 void take_digests(const ShardBlocks::Block& block, const std::vector<TensorSlice>& slices,
@@ -122,33 +69,24 @@ void take_digests(const ShardBlocks::Block& block, const std::vector<TensorSlice
   }
 }
 
-/// Several blocks are under way on other threads, which do nothing else, so that the disk always has some;
-/// this one takes digests, and one more reads back what was written while later blocks are. The digest of
-/// the file.
-std::string write_blocks(File& file, ShardLayout& layout, const std::vector<TensorSlice>& slices,
-                         Rereader* rereader) {
+/// Several blocks are under way on other threads, which do nothing else and always have another one waiting,
+/// so that the disk is never idle while this one takes digests. The digest of the file.
+std::string write_blocks(File& file, ShardLayout& layout, const std::vector<TensorSlice>& slices) {
   ShardBlocks blocks(layout, slices);
   RunningDigest whole;
-  std::array<Buffer, writes_in_flight> memory;
-  std::array<Event, writes_in_flight> written;
+  std::array<Buffer, blocks_ahead> memory;
+  std::array<Event, blocks_ahead> written;
   written.fill(Event::already_set());
-  std::vector<std::unique_ptr<Lane>> writers;
-  Lane reader("shard reread");
-  Event reread = Event::already_set();
-  for (std::size_t turn = 0; !blocks.done(); turn = (turn + 1) % writes_in_flight) {
-    if (writers.size() == turn) writers.push_back(std::make_unique<Lane>("shard write"));
+  std::array<std::unique_ptr<Lane>, writes_in_flight> writers;
+  for (std::size_t turn = 0; !blocks.done(); turn = (turn + 1) % blocks_ahead) {
+    std::unique_ptr<Lane>& writer = writers[turn % writes_in_flight];
+    if (!writer) writer = std::make_unique<Lane>("shard write");
     written[turn].wait();
     const ShardBlocks::Block block = blocks.next(memory[turn]);
-    written[turn] = writers[turn]->post([&file, block] { file.write(block.offset, block.bytes); });
+    written[turn] = writer->post([&file, block] { file.write(block.offset, block.bytes); });
     take_digests(block, slices, layout, whole);
-    if (!rereader || !rereader->has_before(block.ended)) continue;
-    rereader->plan_before(block.ended);
-    reread = reader.post([rereader, end = block.ended] { rereader->compare_one_by_one(end); },
-                         {written.begin(), written.end()});
   }
   for (const Event& event : written) event.wait();
-  reader.drain();
-  reread.wait();
   return whole.text();
 }
 
@@ -156,13 +94,11 @@ std::string write_blocks(File& file, ShardLayout& layout, const std::vector<Tens
 
 std::string write_pieces(File& file, ShardLayout& layout, const std::vector<TensorSlice>& slices,
                          Reread much) {
-  Rereader rereader(file.path(), layout, much);
+  std::string digest = write_blocks(file, layout, slices);
   // Where the page cache is in between, only what was synced and dropped from it comes from the disk.
-  const bool meanwhile = much == Reread::sampled && file.is_direct();
-  std::string digest = write_blocks(file, layout, slices, meanwhile ? &rereader : nullptr);
   file.sync();
   file.drop_cache();
-  rereader.compare_before(layout.pieces.size());
+  compare_with_disk(file.path(), layout, much);
   return digest;
 }
 
