@@ -38,7 +38,7 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   run.update_scale = 1.0 / input.loss_scale;
   require(!schedule.options.update_when_reduced || !input.max_norm,
           "clipping needs the norm of all gradients before the first update");
-  place_.units.begin(input.micro_batches, input.inspect);
+  place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
   for (int i = 0; i < static_cast<int>(schedule.ops.size()); ++i) {

@@ -19,10 +19,6 @@ void require_supported(const Placement& placement) {
          "placement '{}': the secondary copy is stored as the parameters are; set "
          "placement.secondary.codec={}",
          placement.name, name_of(placement.parameters.codec));
-  if (placement.activations == Activations::recomputed_except_attention)
-    fail(ExitCode::configuration,
-         "placement '{}': activations are kept or recomputed by block; set placement.activations=recomputed",
-         placement.name);
 }
 
 }  // namespace trireme::sharding

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -41,6 +42,22 @@ class UnitMemory {
   virtual ~UnitMemory() = default;
 };
 
+/// What a unit keeps of its forward pass although backward computes it again: the dear parts, in the order in
+/// which they are made.
+class KeptPieces {
+ public:
+  void keep(at::Tensor piece) { pieces_.push_back(std::move(piece)); }
+  /// From now on the pieces are handed out, from the first.
+  void complete_now() { complete_ = true, next_ = 0; }
+  bool complete() const { return complete_; }
+  at::Tensor next() { return pieces_.at(next_++); }
+
+ private:
+  std::vector<at::Tensor> pieces_;
+  std::size_t next_ = 0;
+  bool complete_ = false;
+};
+
 /// What all units of a micro-batch share.
 struct Context {
   at::Tensor tokens;     ///< int64 [batch, sequence]
@@ -63,6 +80,8 @@ struct Context {
   GradientSinkPtr gradients;
   /// Set where backward follows at once, so that a forward pass may make gradients too.
   bool in_backward = false;
+  /// Null where all of a forward pass is kept, or nothing.
+  std::shared_ptr<KeptPieces> kept;
   /// Null where every pass stands alone.
   std::shared_ptr<UnitMemory> memory;
 };

@@ -32,8 +32,9 @@ UnitRunner::UnitRunner(const Model& model, const Views& views) : model_(model), 
   }
 }
 
-void UnitRunner::begin(const std::vector<Context>& micro_batches, bool inspect) {
+void UnitRunner::begin(const std::vector<Context>& micro_batches, Activations activations, bool inspect) {
   contexts_ = &micro_batches;
+  activations_ = activations;
   inspect_ = inspect;
   not_finite_.reset();
   sink_->close();
@@ -55,12 +56,14 @@ Activation UnitRunner::as_leaves(const Activation& activation, bool require_grad
   return leaves;
 }
 
-Activation UnitRunner::compute(int unit, int micro_batch, const Activation& input, bool backward) {
+Activation UnitRunner::compute(int unit, int micro_batch, const Activation& input, bool backward,
+                               const std::shared_ptr<KeptPieces>& pieces) {
   const auto u = static_cast<std::size_t>(unit);
   Context context = (*contexts_)[static_cast<std::size_t>(micro_batch)];
   // A slot is found when the gradient is there; before that it may hold another group's.
   if (at::GradMode::is_enabled()) context.gradients = sink_;
   context.in_backward = backward;
+  context.kept = pieces;
   Activation made = model_.units[u]->forward(input, context, weights_[u]);
   if (inspect_) look_at_made(unit, micro_batch, made);
   return made;
@@ -108,14 +111,18 @@ void UnitRunner::forward(int unit, int micro_batch, bool train, bool keep) {
   Activation& flow = flow_[static_cast<std::size_t>(micro_batch)];
   const Activation input = as_leaves(flow, keep && wants_input_gradient_[static_cast<std::size_t>(unit)]);
   if (waits_for_backward(unit, train)) {
-    saved(unit, micro_batch) = {input, {}, false};
+    saved(unit, micro_batch) = {input, {}, false, nullptr};
     flow = {};
     return;
   }
-  const Activation output = compute(unit, micro_batch, input, false);
+  std::shared_ptr<KeptPieces> pieces;
+  if (train && !keep && activations_ == Activations::recomputed_except_attention)
+    pieces = std::make_shared<KeptPieces>();
+  const Activation output = compute(unit, micro_batch, input, false, pieces);
+  if (pieces) pieces->complete_now();
   note_loss(unit, micro_batch, output);
   flow = as_leaves(output, false);
-  if (train) saved(unit, micro_batch) = {input, keep ? output : Activation{}, keep};
+  if (train) saved(unit, micro_batch) = {input, keep ? output : Activation{}, keep, pieces};
 }
 
 void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
@@ -125,7 +132,7 @@ void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
   open_sink(unit, overwrite);
   if (!kept.has_output) {
     kept.input = as_leaves(kept.input, wants_input_gradient_[static_cast<std::size_t>(unit)]);
-    kept.output = compute(unit, micro_batch, kept.input, true);
+    kept.output = compute(unit, micro_batch, kept.input, true, kept.pieces);
     note_loss(unit, micro_batch, kept.output);
   }
   auto& from_above = gradient_flow_[static_cast<std::size_t>(micro_batch)];

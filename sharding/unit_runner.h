@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sharding/blueprint.h"
+#include "sharding/placement.h"
 #include "sharding/unit.h"
 #include "sharding/views.h"
 
@@ -24,7 +26,7 @@ class UnitRunner {
 
   /// Forgets what an interrupted step left. The contexts live until the step's end.
   /// `inspect`: each tensor that a unit makes is looked at for what is not finite.
-  void begin(const std::vector<Context>& micro_batches, bool inspect = false);
+  void begin(const std::vector<Context>& micro_batches, Activations activations, bool inspect = false);
   /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise. The last unit of a step
   /// that trains waits for its backward: what it computes is its loss, and nothing is handed on.
   void forward(int unit, int micro_batch, bool train, bool keep);
@@ -43,6 +45,7 @@ class UnitRunner {
     Activation input;
     Activation output;
     bool has_output = false;
+    std::shared_ptr<KeptPieces> pieces;
   };
   Saved& saved(int unit, int micro_batch) { return saved_[index(unit, micro_batch)]; }
   std::size_t index(int unit, int micro_batch) const {
@@ -53,7 +56,8 @@ class UnitRunner {
     return train && static_cast<std::size_t>(unit) + 1 == model_.units.size();
   }
   /// `backward`: the pass that may write gradients.
-  Activation compute(int unit, int micro_batch, const Activation& input, bool backward);
+  Activation compute(int unit, int micro_batch, const Activation& input, bool backward,
+                     const std::shared_ptr<KeptPieces>& pieces);
   void look_at(int unit, int micro_batch, const at::Tensor& tensor, const std::string& what);
   void look_at_made(int unit, int micro_batch, const Activation& made);
   void look_at_gradients(int unit, int micro_batch);
@@ -73,6 +77,7 @@ class UnitRunner {
   /// The gradients of what flowed: hidden, then the others.
   std::vector<std::vector<at::Tensor>> gradient_flow_;
   std::vector<double> losses_;
+  Activations activations_ = Activations::kept;
   bool inspect_ = false;
   std::optional<NotFinite> not_finite_;
   GradientSinkPtr sink_ = c10::make_intrusive<GradientSink>();

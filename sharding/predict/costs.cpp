@@ -87,9 +87,13 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
   const auto reach = [&](const Op& op) { return reaches[static_cast<std::size_t>(op.communicator)]; };
   const bool fp32 = placement.parameters.codec == Codec::fp32;
   const bool host_update = placement.optimizer.tier != Tier::device;
-  std::vector<double> forward, backward;
+  const bool keeps_attention = schedule.options.activations == Activations::recomputed_except_attention;
+  std::vector<double> forward, again, backward;
   for (const UnitWork& unit : work.units) {
     forward.push_back(forward_seconds(unit, machine, fp32));
+    UnitWork repeated = unit;
+    if (keeps_attention && unit.attention_bytes > 0) repeated.attention_flops = 0;
+    again.push_back(forward_seconds(repeated, machine, fp32));
     backward.push_back(backward_seconds(unit, machine, fp32));
   }
   std::vector<char> kept(work.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0);
@@ -106,7 +110,7 @@ std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placemen
       case OpKind::backward:
         cost.work_s = backward[target];
         if (!kept[static_cast<std::size_t>(op.micro_batch) * work.units.size() + target])
-          cost.work_s += forward[target] * work.recomputed_share * machine.recompute_share;
+          cost.work_s += again[target] * work.recomputed_share * machine.recompute_share;
         break;
       case OpKind::gather:
       case OpKind::reduce:

@@ -110,6 +110,8 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
 
 ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) {
   const bool train = schedule.options.purpose == ScheduleOptions::Purpose::train;
+  const bool keeps_attention =
+      train && schedule.options.activations == Activations::recomputed_except_attention;
   const std::size_t micro_batches = static_cast<std::size_t>(schedule.options.micro_batches);
   std::vector<char> has_graph(work.units.size() * micro_batches, 0);
   ActivationPeak now, most;
@@ -123,7 +125,9 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
     const UnitWork& unit = work.units[static_cast<std::size_t>(op.target)];
     char& graph = has_graph[static_cast<std::size_t>(op.target) * micro_batches +
                             static_cast<std::size_t>(op.micro_batch)];
-    const std::uint64_t kept = graph || op.keep ? unit.kept_bytes : 0;
+    const std::uint64_t kept = graph || op.keep  ? unit.kept_bytes
+                               : keeps_attention ? unit.attention_bytes
+                                                 : 0;
     if (op.kind == OpKind::forward) {
       graph = op.keep;
       look(index, unit.output_bytes, kept, unit.forward_bytes);
@@ -134,7 +138,7 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
       // The gradient of the output is there, and that of the input comes into being.
       const bool again = !graph;
       look(index, unit.output_bytes + unit.input_bytes + (again ? unit.output_bytes : 0),
-           again ? unit.kept_bytes : 0, unit.backward_bytes);
+           again ? unit.kept_bytes - kept : 0, unit.backward_bytes);
       now.boundaries -= unit.output_bytes;
       now.kept -= kept;
       graph = 0;

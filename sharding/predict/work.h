@@ -28,7 +28,7 @@ struct UnitWork {
   int kernels = 0;
 
   std::uint64_t input_bytes = 0, output_bytes = 0;
-  /// What autograd keeps beside the unit's input, of all of forward or of attention's result alone.
+  /// What is kept beside the unit's input: all of forward, or attention's results alone.
   std::uint64_t kept_bytes = 0, attention_bytes = 0;
   /// What forward and backward need while they run, beside what is kept.
   std::uint64_t forward_bytes = 0, backward_bytes = 0;

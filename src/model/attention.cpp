@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/capped_attention.h"
+#include "model/kept_attention.h"
 #include "model/pair_attention.h"
 
 namespace trireme::model {
@@ -41,15 +42,18 @@ at::Tensor attend_in_window(const Heads& heads, std::int64_t window, double scal
   return parts.size() == 1 ? parts[0] : at::cat(parts, 2);
 }
 
-at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap) {
+at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap,
+                        sharding::KeptPieces* pieces) {
   if (cap > 0) return capped_attention(heads.query, heads.key, heads.value, window, scale, cap);
   if (window > 0 && window < heads.query.size(2)) return attend_in_window(heads, window, scale);
+  if (pieces && heads.query.is_cpu())
+    return kept_attention(heads.query, heads.key, heads.value, scale, *pieces);
   return at::scaled_dot_product_attention(heads.query, heads.key, heads.value, std::nullopt, 0.0, true,
                                           scale);
 }
 
 at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std::int64_t window, double scale,
-                              double cap) {
+                              double cap, sharding::KeptPieces* pieces) {
   const at::Tensor host = checked_bounds(bounds, heads.query.size(2));
   const std::int64_t* bound = host.data_ptr<std::int64_t>();
   const std::int64_t documents = host.numel() - 1;
@@ -58,7 +62,7 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
     if (bound[i] == bound[i + 1]) continue;
     const Heads document{slice(heads.query, bound[i], bound[i + 1]), slice(heads.key, bound[i], bound[i + 1]),
                          slice(heads.value, bound[i], bound[i + 1])};
-    parts.push_back(attend_whole(document, window, scale, cap));
+    parts.push_back(attend_whole(document, window, scale, cap, pieces));
   }
   return at::cat(parts, 2);
 }
@@ -68,7 +72,7 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
   if (cap == 0 && attends_in_pairs(query, scale))
-    return pair_attention(query, key, value, context.document_bounds, window, scale);
+    return pair_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
   const std::int64_t copies = query.size(2) / key.size(2);
   const bool packed = context.document_bounds.defined();
   const auto arrange = [&](const at::Tensor& tensor, std::int64_t repeat) {
@@ -77,8 +81,9 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
     return rows.transpose(1, 2);
   };
   const Heads heads{arrange(query, 1), arrange(key, copies), arrange(value, copies)};
-  const at::Tensor result = packed ? attend_by_document(heads, context.document_bounds, window, scale, cap)
-                                   : attend_whole(heads, window, scale, cap);
+  const at::Tensor result =
+      packed ? attend_by_document(heads, context.document_bounds, window, scale, cap, context.kept.get())
+             : attend_whole(heads, window, scale, cap, context.kept.get());
   return result.transpose(1, 2).reshape(query.sizes());
 }
 

@@ -63,8 +63,17 @@ void for_heads(std::int64_t rows, std::int64_t heads, std::size_t scratch_bytes,
 struct PairAttention : torch::autograd::Function<PairAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& query, const at::Tensor& key,
                             const at::Tensor& value, const std::optional<at::Tensor>& given_first,
-                            double scale) {
+                            double scale, sharding::KeptPieces* pieces) {
     const at::Tensor first = given_first.value_or(at::Tensor());
+    const auto remember = [&](const at::Tensor& out, const at::Tensor& log_sums) {
+      context->save_for_backward({query, key, value, out, log_sums, first});
+      context->saved_data["scale"] = scale;
+    };
+    if (pieces && pieces->complete()) {
+      const at::Tensor out = pieces->next();
+      remember(out, pieces->next());
+      return out.detach();
+    }
     const AttentionShape shape = shape_of(query, key, first, scale);
     const at::Tensor out = at::empty_like(query);
     const at::Tensor log_sums =
@@ -79,8 +88,8 @@ struct PairAttention : torch::autograd::Function<PairAttention> {
                                       log_sums.data_ptr<float>() + row * shape.heads * shape.length},
                                      head, scratch);
               });
-    context->save_for_backward({query, key, value, out, log_sums, first});
-    context->saved_data["scale"] = scale;
+    if (pieces) pieces->keep(out), pieces->keep(log_sums);
+    remember(out, log_sums);
     return out;
   }
 
@@ -103,7 +112,7 @@ struct PairAttention : torch::autograd::Function<PairAttention> {
                ours_to_write(dquery) + queries, ours_to_write(dkey) + keys, ours_to_write(dvalue) + keys},
               head, scratch);
         });
-    return {dquery, dkey, dvalue, at::Tensor(), at::Tensor()};
+    return {dquery, dkey, dvalue, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -115,14 +124,16 @@ bool attends_in_pairs(const at::Tensor& query, double scale) {
 }
 
 at::Tensor pair_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                          const at::Tensor& document_bounds, std::int64_t window, double scale) {
+                          const at::Tensor& document_bounds, std::int64_t window, double scale,
+                          sharding::KeptPieces* pieces) {
   const bool packed = document_bounds.defined();
   const auto arrange = [&](const at::Tensor& tensor) {
     return (packed ? tensor.reshape({1, -1, tensor.size(2), tensor.size(3)}) : tensor).contiguous();
   };
   const at::Tensor rows = arrange(query), first = first_keys(document_bounds, rows.size(1), window);
   const std::optional<at::Tensor> present = first.defined() ? std::optional(first) : std::nullopt;
-  return PairAttention::apply(rows, arrange(key), arrange(value), present, scale).reshape(query.sizes());
+  return PairAttention::apply(rows, arrange(key), arrange(value), present, scale, pieces)
+      .reshape(query.sizes());
 }
 
 at::Tensor checked_bounds(const at::Tensor& bounds, std::int64_t positions) {

@@ -61,10 +61,13 @@ class Worker {
     const double copies = repeated() ? 2 * queries_ : 0;
     const double inner = spec_.gated ? spec_.nonlinearity == Nonlinearity::silu ? 3 : 4 : 2;
     // Norms' outputs and the sum between; queries, keys and values; attention's result and one float a row.
-    work.attention_bytes = bytes(tokens_ * queries_) +
-                           static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
+    const std::uint64_t attention_bytes =
+        bytes(tokens_ * queries_) +
+        static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
+    if (can_keep_attention(spec_.windows[static_cast<std::size_t>(layer)]))
+      work.attention_bytes = attention_bytes;
     work.kept_bytes = bytes(tokens_ * (3 * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
-                      bytes(tokens_ * inner_ * inner) + work.attention_bytes +
+                      bytes(tokens_ * inner_ * inner) + attention_bytes +
                       static_cast<std::uint64_t>(8 * tokens_);
     if (lora_)
       work.kept_bytes += bytes(tokens_ * static_cast<double>(lora_->rank) *
@@ -93,6 +96,12 @@ class Worker {
     work.forward_bytes = static_cast<std::uint64_t>(logits + (lora_ ? 0 : 4 * matrix));
     work.backward_bytes = bytes(tokens_ * hidden_) + (lora_ ? 0 : bytes(matrix));
     return work;
+  }
+
+  /// As attention.cpp keeps its results by themselves.
+  bool can_keep_attention(std::int64_t window) const {
+    const bool narrow = window > 0 && window < shape_.sequence;
+    return spec_.attention_cap == 0 && (shape_.compute == DType::bf16 || !narrow);
   }
 
   double flops_per_token() const {

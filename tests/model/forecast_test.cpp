@@ -138,6 +138,24 @@ TEST(Forecast, VolumesFollowTheFormulas) {
   EXPECT_LE(together / apart, 0.27);
 }
 
+TEST(Forecast, KeptAttentionCostsItsResultsAndSavesItsProducts) {
+  const Planning planning("llama-3-8b", 4096);
+  const auto with = [&](Activations activations) {
+    Setting setting = setting_of("zero3", {8, 8});
+    setting.placement.activations = setting.options.activations = activations;
+    return sharding::forecast(planning.subject, known_machine("h100-80g"), setting, {.always_time = true});
+  };
+  const Forecast again = with(Activations::recomputed), all = with(Activations::kept),
+                 kept = with(Activations::recomputed_except_attention);
+  const std::uint64_t results = planning.subject.work(1).units[1].attention_bytes,
+                      more = kept.memory.of("kept activations") - again.memory.of("kept activations");
+  EXPECT_EQ(results, 4096u * 4096 * 2 + 4096 * 32 * 4);
+  EXPECT_GE(more, 31 * results);
+  EXPECT_LE(more, 32 * results);
+  EXPECT_LT(kept.step_s, again.step_s);
+  EXPECT_GT(kept.step_s, all.step_s);
+}
+
 TEST(Forecast, SixteenThousandRanksInSeconds) {
   const auto begin = std::chrono::steady_clock::now();
   const Planning planning("llama-3-70b", 4096);

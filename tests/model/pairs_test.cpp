@@ -286,6 +286,13 @@ TEST(Pairs, ABlockKeepsWhatThePlanSays) {
       const sharding::Activation output = forward();
       const sharding::UnitWork work = work_of(spec, shape_here(spec, 2, 65, DType::bf16)).units[1];
       EXPECT_EQ(counted.in_use - before, work.kept_bytes + work.output_bytes) << key_heads;
+
+      const std::size_t between = counted.in_use;
+      context.kept = std::make_shared<sharding::KeptPieces>();
+      const at::AutoGradMode silent(false);
+      const sharding::Activation again = forward();
+      EXPECT_LT(counted.in_use - between - work.attention_bytes - work.output_bytes, 128u) << key_heads;
+      context.kept.reset();
     }
     EXPECT_EQ(counted.in_use, 0u);
     c10::SetAllocator(c10::DeviceType::CPU, before_us, 1);

@@ -130,6 +130,28 @@ TEST(Reference, Bf16FollowsIt) {
   });
 }
 
+TEST(Reference, WhatIsComputedAgainAndWhatIsKeptChangesNoBit) {
+  const Reference reference;
+  std::map<sharding::Activations, std::vector<double>> curves;
+  for (const auto activations : {sharding::Activations::kept, sharding::Activations::recomputed,
+                                 sharding::Activations::recomputed_except_attention})
+    comm::run_ranks(2, [&](comm::World& world) {
+      auto placement = sharding::preset("zero3", sharding::Codec::fp32);
+      placement.activations = activations;
+      Rig run(reference, placement, world, 2);
+      run.load();
+      run.trainer().run([&](const StepMetrics& metrics) {
+        if (world.rank() == 0)
+          curves[activations].insert(curves[activations].end(), {metrics.loss, metrics.grad_norm});
+        return metrics.step < 5;
+      });
+    });
+  const auto& kept = curves.at(sharding::Activations::kept);
+  EXPECT_EQ(kept.size(), 10u);
+  EXPECT_EQ(kept, curves.at(sharding::Activations::recomputed));
+  EXPECT_EQ(kept, curves.at(sharding::Activations::recomputed_except_attention));
+}
+
 TEST(Trainer, GoesOnFromItsStateOnOtherRanksAsIfNeverStopped) {
   const Reference reference;
   std::map<std::string, std::vector<float>> saved;
