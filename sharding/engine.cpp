@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "sharding/arrays.h"
 #include "sharding/failures.h"
+#include "sharding/room.h"
 #include "sharding/support.h"
 
 namespace trireme::sharding {
@@ -65,8 +66,9 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       circles_(world, standing_),
       control_(of_all_ranks(world, standing_)),
       blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
-      replicas_(of_replicas(world, standing_, placement_)),
-      tiers_(blueprint_, *optimizer_, placement_, options_.tiers, ranks_beside(world)),
+      replicas_((require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_),
+                 of_replicas(world, standing_, placement_))),
+      tiers_(blueprint_, *optimizer_, placement_, options_.tiers),
       states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator())),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
       parameter_slots_(first_schedule_.parameter_slots, allocator()),

@@ -49,7 +49,7 @@ void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const Placeme
 }
 
 Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
-             const TierOptions& options, int ranks_beside)
+             const TierOptions& options)
     : placement_(placement),
       arrays_(all_arrays(blueprint, optimizer)),
       part_elements_(part_elements_of(optimizer, options)),
@@ -71,9 +71,6 @@ Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Place
                                : offload::HostMemoryOptions::Locking::none;
   memory.numa_node = options.numa_node;
   memory.purpose = "optimizer state on the host";
-  if (host_bytes > 0)
-    offload::require_room(offload::read_host_limits(), host_bytes * static_cast<std::size_t>(ranks_beside),
-                          fmt::format("optimizer state of {} ranks on this node", ranks_beside), false);
   pool_ = std::make_unique<offload::Pool>(std::make_unique<offload::LockedPages>(memory));
   if (nvme_bytes == 0) return;
   TierOptions cut = options;

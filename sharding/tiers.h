@@ -23,10 +23,9 @@ void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const Placeme
 /// Where a rank's state lies when it is not on the device, and the threads that update it.
 class Tiers {
  public:
-  /// Refuses in one sentence what the host's or the drives' limits do not allow, before anything is taken.
-  /// `ranks_beside`: how many ranks of this node, this one included, will take as much.
+  /// Refuses in one sentence what the drives' limits do not allow, before anything is taken.
   Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
-        const TierOptions& options, int ranks_beside);
+        const TierOptions& options);
 
   /// Memory for one of a group's `state_arrays`; no buffer where they lie on the device.
   Buffer state(int group, std::size_t kind);

@@ -1,0 +1,15 @@
+#pragma once
+#include "comm/communicator.h"
+#include "sharding/blueprint.h"
+#include "sharding/optimizer.h"
+#include "sharding/placement.h"
+
+namespace trireme::sharding {
+
+/// Refuses in one sentence, before anything is taken, what the control groups and the machine do not have:
+/// the parameters, gradients and optimizer state that `ranks_beside` ranks of this node will keep in its
+/// memory. `device_is_host`: what a placement keeps on the device lies there too.
+void require_room_for_state(const Blueprint& blueprint, const Placement& placement,
+                            const Optimizer& optimizer, int ranks_beside, bool device_is_host);
+
+}  // namespace trireme::sharding
