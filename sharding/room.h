@@ -8,8 +8,9 @@ namespace trireme::sharding {
 
 /// Refuses in one sentence, before anything is taken, what the control groups and the machine do not have:
 /// the parameters, gradients and optimizer state that `ranks_beside` ranks of this node will keep in its
-/// memory. `device_is_host`: what a placement keeps on the device lies there too.
+/// memory. Where `control`, of all ranks, is not of GPUs, what a placement keeps on the device lies there
+/// too. Returns when all ranks have looked, so that none takes what another is about to count.
 void require_room_for_state(const Blueprint& blueprint, const Placement& placement,
-                            const Optimizer& optimizer, int ranks_beside, bool device_is_host);
+                            const Optimizer& optimizer, int ranks_beside, comm::Communicator& control);
 
 }  // namespace trireme::sharding
