@@ -31,6 +31,16 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_LINK_LIBRARIES LibTorch::c10)
+  # ATen's parallel loops are inline: where the compiler that includes them has no OpenMP, they run on one thread. The library is
+  # LibTorch's own, so that both share one pool of threads.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    file(GLOB _trireme_openmp ${LibTorch_ROOT_DIR}/lib/libgomp*.so*)
+    if(NOT _trireme_openmp)
+      set(_trireme_openmp gomp)
+    endif()
+    set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_COMPILE_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+    set_property(TARGET LibTorch::cpu APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${_trireme_openmp})
+  endif()
   # The wheel's include/ holds a newer {fmt} than the system's library, and is searched first.
   set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY)
 

@@ -64,10 +64,13 @@ function(trireme_test name)
     endif()
     add_test(NAME ${name}.${ranks} COMMAND ${launch} $<TARGET_FILE:${name}>)
     set_tests_properties(${name}.${ranks} PROPERTIES LABELS "RANK_${ranks};${arg_LABELS}" PROCESSORS ${ranks} TIMEOUT ${arg_TIMEOUT})
+    # One thread a rank: the ranks of a test, often threads themselves, share few cores.
+    set(environment OMP_NUM_THREADS=1)
     if(TRIREME_SANITIZE MATCHES thread)
       # UCX's memory hooks take a lock while a thread starts, before the thread sanitizer knows that thread.
-      set_tests_properties(${name}.${ranks} PROPERTIES ENVIRONMENT UCX_MEM_EVENTS=no)
+      list(APPEND environment UCX_MEM_EVENTS=no)
     endif()
+    set_tests_properties(${name}.${ranks} PROPERTIES ENVIRONMENT "${environment}")
   endforeach()
 endfunction()
 

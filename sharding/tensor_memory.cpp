@@ -1,19 +1,16 @@
 #include "sharding/tensor_memory.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <mutex>
-#include <vector>
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <malloc.h>
-#include <sys/mman.h>
 
 #include "core/error.h"
+#include "sharding/step_memory.h"
 
 namespace trireme::sharding {
 namespace {
@@ -23,16 +20,10 @@ struct alignas(64) Header {
   std::size_t bytes;
 };
 
-constexpr std::size_t huge_page = std::size_t{1} << 21, kept_from = std::size_t{1} << 15;
-/// What may lie unused before all of it is given back.
+/// Smaller ones are the C library's.
+constexpr std::size_t kept_from = std::size_t{1} << 15;
+/// What may lie unused before its pages are given back.
 constexpr std::size_t unused_at_most = std::size_t{1} << 30;
-
-/// Eight sizes between powers of two: at most an eighth is wasted.
-std::size_t size_class(std::size_t bytes) {
-  if (bytes < kept_from) return bytes;
-  const std::size_t step = std::bit_floor(bytes) / 8;
-  return (bytes + step - 1) / step * step;
-}
 
 class KeptMemory final : public c10::Allocator {
  public:
@@ -46,12 +37,12 @@ class KeptMemory final : public c10::Allocator {
   }
 
   static KeptMemory& of_process() {
-    static KeptMemory memory;
-    return memory;
+    static auto* const memory = new KeptMemory;  // outlives every static tensor
+    return *memory;
   }
   TensorMemoryUse use() {
     const std::lock_guard lock(mutex_);
-    return use_;
+    return {use_.in_use, use_.peak, memory_.touched() + small_};
   }
   void forget_peak() {
     const std::lock_guard lock(mutex_);
@@ -62,64 +53,42 @@ class KeptMemory final : public c10::Allocator {
   static void give_back_to_all(void* data) { of_process().give_back(data); }
 
   void* take(std::size_t wanted) {
-    const std::size_t bytes = size_class(wanted + sizeof(Header));
+    const std::size_t bytes = wanted + sizeof(Header);
     const std::lock_guard lock(mutex_);
-    Header* block = nullptr;
-    auto& kept = kept_[bytes];
-    if (!kept.empty()) {
-      block = kept.back();
-      kept.pop_back();
-    } else {
-      block = make(bytes);
-    }
-    use_.in_use += bytes;
-    use_.peak = std::max(use_.peak, use_.in_use);
-    return block + 1;
-  }
-
-  Header* make(std::size_t bytes) {
-    if (use_.reserved - use_.in_use > std::max(unused_at_most, use_.in_use)) free_unused();
-    // Smaller ones would waste too much of their last page.
-    const bool huge = bytes >= 8 * huge_page;
-    const std::size_t alignment = huge ? huge_page : alignof(Header);
-    const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, whole);
-    if (!memory) {
-      free_unused();
-      memory = std::aligned_alloc(alignment, whole);
-    }
+    void* memory =
+        bytes < kept_from ? std::aligned_alloc(alignof(Header), (bytes + 63) / 64 * 64) : kept(bytes);
     if (!memory)
       fail(ExitCode::configuration,
            "no host memory for a tensor of {} bytes; use smaller micro-batches or gradient_checkpointing",
-           bytes);
-    if (huge) madvise(memory, whole, MADV_HUGEPAGE);
-    use_.reserved += bytes;
-    return new (memory) Header{bytes};
+           wanted);
+    if (bytes < kept_from) small_ += bytes;
+    use_.in_use += bytes;
+    use_.peak = std::max(use_.peak, use_.in_use);
+    return new (memory) Header{bytes} + 1;
+  }
+
+  void* kept(std::size_t bytes) {
+    const std::size_t in_use = use_.in_use - small_;
+    if (memory_.would_grow(bytes) && memory_.touched() - in_use > std::max(unused_at_most, in_use))
+      memory_.drop_free_pages();
+    return memory_.take(bytes);
   }
 
   void give_back(void* data) {
     if (!data) return;
     Header* block = static_cast<Header*>(data) - 1;
+    const std::size_t bytes = block->bytes;
     const std::lock_guard lock(mutex_);
-    use_.in_use -= block->bytes;
-    if (block->bytes >= kept_from) {
-      kept_[block->bytes].push_back(block);
-    } else {
-      use_.reserved -= block->bytes;
-      std::free(block);
-    }
-  }
-
-  void free_unused() {
-    for (auto& [bytes, blocks] : kept_) {
-      use_.reserved -= bytes * blocks.size();
-      for (Header* block : blocks) std::free(block);
-      blocks.clear();
-    }
+    use_.in_use -= bytes;
+    if (bytes >= kept_from) return memory_.give_back(block, bytes);
+    small_ -= bytes;
+    std::free(block);
   }
 
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<Header*>> kept_;
+  StepMemory memory_;
+  /// Of what is in use, the C library's.
+  std::size_t small_ = 0;
   TensorMemoryUse use_;
 };
 

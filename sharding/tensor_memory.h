@@ -12,9 +12,9 @@ struct TensorMemoryUse {
   std::size_t reserved = 0;
 };
 
-/// From now on memory of LibTorch's host tensors is kept when a tensor dies and handed to the next of its
-/// size: a step's tensors are those of the step before, and giving their pages back to the kernel and
-/// fetching them again takes longer than most operations on them. Large blocks lie on huge pages.
+/// From now on memory of LibTorch's host tensors is kept when a tensor dies and handed to the next: a step's
+/// tensors are those of the step before, and giving their pages back to the kernel and fetching them again
+/// takes longer than most operations on them. It lies on huge pages.
 void keep_tensor_memory();
 
 /// Counts only what was made since `keep_tensor_memory`.

@@ -5,7 +5,7 @@ python tests/peers/compare_training.py --python PYTHON --trireme build/release/b
 python tests/peers/compare_training.py --python PYTHON --systems ddp fsdp2 --ranks 2
 
 --python is one with torch, transformers and safetensors. `single` is one process (autocast, fused AdamW), `ddp` is
-DistributedDataParallel and `fsdp2` fully_shard over gloo, beside our ddp and zero3. Each system is bound to as many cores as it has
+DistributedDataParallel and `fsdp2` fully_shard over gloo, `deepspeed` its ZeRO-3 on its CPU accelerator, beside our ddp and zero3. Each system is bound to as many cores as it has
 threads. Prints tokens/s (median of the steps after the second, of all rounds), the peak of resident memory of a rank until the last
 step but one, the losses' worst relative difference, seconds from launch to the end of the first step, and the share of our step that
 its list of matrix products takes by itself.
@@ -27,7 +27,7 @@ SIZES = {
     "small": dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=4, intermediate_size=2048,
                   vocab_size=32000),
 }
-PLACEMENTS = {"single": "ddp", "ddp": "ddp", "fsdp2": "zero3"}
+PLACEMENTS = {"single": "ddp", "ddp": "ddp", "fsdp2": "zero3", "deepspeed": "zero3"}
 
 
 def prepare(args):
@@ -55,7 +55,12 @@ def train_with_transformers(args):
     model = AutoModelForCausalLM.from_pretrained(args.folder, dtype=torch.float32)
     model.train()
     bf16 = args.dtype == "bf16"
-    if args.ranks > 1:
+    if args.peer == "deepspeed":
+        import deepspeed
+
+        deepspeed.logger.setLevel("ERROR")
+        deepspeed.init_distributed(dist_backend="gloo")
+    elif args.ranks > 1:
         dist.init_process_group("gloo")
     if args.peer == "ddp":
         model = torch.nn.parallel.DistributedDataParallel(model, gradient_as_bucket_view=True)
@@ -65,7 +70,13 @@ def train_with_transformers(args):
         policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.bfloat16) if bf16 else MixedPrecisionPolicy()
         for part in [*model.model.layers, model]:
             fully_shard(part, mp_policy=policy)
-    rule = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
+    if args.peer == "deepspeed":
+        # Without the zero it clips at 1.
+        settings = {"train_micro_batch_size_per_gpu": 1, "gradient_clipping": 0.0, "zero_optimization": {"stage": 3, "overlap_comm": False},
+                    "optimizer": {"type": "AdamW", "params": {"lr": 1e-4, "weight_decay": 0.0}}, "bf16": {"enabled": bf16}}
+        model = deepspeed.initialize(model=model, model_parameters=model.parameters(), config=settings)[0]
+    else:
+        rule = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
     losses, times, first = [], [], None
     rows = torch.from_numpy(numpy.load(f"{args.folder}/tokens.npy")).long()
     for step in range(args.steps):
@@ -73,11 +84,15 @@ def train_with_transformers(args):
         if args.ranks > 1:
             dist.barrier()
         start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16 and args.peer != "fsdp2"):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16 and args.peer in ("single", "ddp")):
             loss = model(input_ids=row, labels=row).loss
-        loss.backward()
-        rule.step()
-        rule.zero_grad(set_to_none=True)
+        if args.peer == "deepspeed":
+            model.backward(loss)
+            model.step()
+        else:
+            loss.backward()
+            rule.step()
+            rule.zero_grad(set_to_none=True)
         mean = loss.detach().double()
         if args.ranks > 1:
             dist.all_reduce(mean)
@@ -96,9 +111,9 @@ def run_peer(args, system, again, environment, bind):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    environment = dict(environment, LAUNCHED=repr(time.time()), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE=str(ranks))
+    environment = dict(environment, LAUNCHED=repr(time.time()), DS_ACCELERATOR="cpu", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), WORLD_SIZE=str(ranks))
     command = again + ["--ranks", str(ranks), "--peer", system]
-    children = [subprocess.Popen(command, env=dict(environment, RANK=str(rank)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    children = [subprocess.Popen(command, env=dict(environment, RANK=str(rank), LOCAL_RANK=str(rank), LOCAL_SIZE=str(ranks)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                  preexec_fn=bind(rank)) for rank in range(ranks)]
     said = [child.communicate() for child in children]
     if any(child.returncode for child in children):
