@@ -35,7 +35,8 @@ int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const Op
   train::Trainer trainer(model.engine(), data.training, shape_of(job, world), settings);
   std::int64_t trained = 0;
   if (!words.base) {
-    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(), {});
+    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(),
+                                   {.asynchronous = false});
     watch.slow_phase("restore");
     if (const auto state = checkpoints.load()) trained = state->step;
   }

@@ -35,7 +35,8 @@ int generate_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, cons
   const auto tokenizer = io::Tokenizer::from_file((folder / "tokenizer.json").string());
   LoadedModel model(job, world, watch);
   if (!words.base) {
-    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(), {});
+    train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(),
+                                   {.asynchronous = false});
     watch.slow_phase("restore");
     if (!checkpoints.load() && world.rank() == 0)
       log::warning("{} holds no checkpoint; this is the base model", job.output_dir);

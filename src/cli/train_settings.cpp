@@ -37,7 +37,8 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   // A copy in memory of state that is on drives is what its placement is there to avoid.
   const bool on_drives =
       jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier == sharding::Tier::nvme;
-  settings.asynchronous = job.checkpoint.asynchronous && !on_drives;
+  const bool while_training = job.save_steps > 0 || job.saves_per_epoch > 0 || job.checkpoint.keep_best;
+  settings.asynchronous = job.checkpoint.asynchronous && while_training && !on_drives;
   settings.about = {{"ranks", world.size()},
                     {"placement", job.placement.preset},
                     {"program", TRIREME_VERSION},
