@@ -97,7 +97,8 @@ void StepMemory::drop_free_pages() {
     constexpr std::size_t huge = std::size_t{1} << 21;
     const auto first = whole(reinterpret_cast<std::size_t>(begin), huge),
                last = reinterpret_cast<std::size_t>(begin + bytes) / huge * huge;
-    if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    if (first < last)
+      ::madvise(begin + (first - reinterpret_cast<std::size_t>(begin)), last - first, MADV_DONTNEED);
     if (begin + bytes == region.begin + region.bytes)
       region.touched = std::min(region.touched, static_cast<std::size_t>(begin - region.begin));
   }

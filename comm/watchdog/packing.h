@@ -46,7 +46,8 @@ class Unpacker {
   T value() {
     static_assert(std::is_trivially_copyable_v<T>);
     T plain;
-    std::memcpy(&plain, take(sizeof(T)).data(), sizeof(T));
+    const std::string_view bytes = take(sizeof(T));
+    std::memcpy(&plain, bytes.data(), bytes.size());
     return plain;
   }
   std::string text() { return std::string(take(value<std::uint32_t>())); }

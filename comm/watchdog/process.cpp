@@ -1,6 +1,6 @@
 #include "comm/watchdog/process.h"
 
-#include <cstdio>
+#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -27,10 +27,16 @@ Stat read_stat(int id) {
   text[length] = 0;
   // The program's name may hold anything, brackets and spaces too; what follows the last bracket is regular.
   const char* after_name = std::strrchr(text, ')');
-  if (after_name)
-    std::sscanf(after_name + 1,
-                " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-                &stat.state, &stat.started);
+  if (!after_name || text + length - after_name <= 2) return stat;
+  const char* field = after_name + 2;
+  stat.state = *field;
+  constexpr int fields_until_start = 19;
+  for (int passed = 0; passed < fields_until_start; ++passed) {
+    field = std::strchr(field, ' ');
+    if (!field) return stat;
+    ++field;
+  }
+  std::from_chars(field, text + length, stat.started);
   return stat;
 }
 

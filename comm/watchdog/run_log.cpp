@@ -42,8 +42,7 @@ void RunLog::write(std::string_view level, std::string_view line) const noexcept
                                    fmt::localtime(std::chrono::system_clock::to_time_t(now)), milliseconds);
     if (file_) write_without_waiting(file_.get(), fmt::format("[{}] {}: {}\n", stamp, level, line));
     write_without_waiting(STDERR_FILENO, fmt::format("[{}] [{}] {}: {}\n", stamp, who_, level, line));
-  } catch (const std::exception&) {
-    // Out of memory: the verdict still stands.
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): out of memory, the verdict still stands
   }
 }
 

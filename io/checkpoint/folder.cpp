@@ -33,7 +33,7 @@ std::vector<std::string> folder_names(const fs::path& folder) {
 
 /// A replaced one stands before what replaces it.
 auto age(const std::string& name) {
-  return std::tuple(*step_of(name), !name.ends_with(replaced_suffix), name);
+  return std::tuple(step_of(name).value_or(-1), !name.ends_with(replaced_suffix), name);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ std::string number_text(double number) {
   if (std::isnan(number)) return "nan";
   if (std::isinf(number)) return number < 0 ? "-inf" : "inf";
   char digits[64] = {};  // atoi stops at a zero
-  const auto end = std::to_chars(digits, digits + sizeof(digits) - 1, number, std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(digits, digits + sizeof(digits) - 1, number, std::chars_format::scientific).ptr;
   const std::string_view scientific(digits, static_cast<std::size_t>(end - digits));
   const int exponent = std::atoi(digits + scientific.find('e') + 1);
   if (exponent < -4 || exponent >= 16) return std::string(scientific);

@@ -14,7 +14,7 @@ LaunchCommand mpirun_command(const LaunchOptions& options, const LaunchFacts& fa
                              const Environment& environment) {
   LaunchCommand command{{options.mpirun}, environment};
   auto& arguments = command.arguments;
-  const auto add = [&](auto... words) { (arguments.emplace_back(words), ...); };
+  const auto add = [&](const auto&... words) { (arguments.emplace_back(words), ...); };
   if (options.ranks) add("-n", std::to_string(*options.ranks));
   if (!options.hostfile.empty()) add("--hostfile", options.hostfile);
   if (!options.hosts.empty()) add("--host", options.hosts);

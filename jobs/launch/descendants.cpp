@@ -1,9 +1,9 @@
 #include "jobs/launch/descendants.h"
 
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -35,7 +35,7 @@ std::vector<Entry> all_processes() {
     std::getline(file, text, '\0');
     const auto after_name = text.rfind(')');
     if (after_name == std::string::npos) continue;
-    if (std::sscanf(text.c_str() + after_name + 1, " %c %d", &entry.state, &entry.parent) == 2)
+    if (std::istringstream(text.substr(after_name + 1)) >> entry.state >> entry.parent)
       entries.push_back(entry);
   }
   return entries;

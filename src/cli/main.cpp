@@ -22,9 +22,7 @@ int end_all_ranks(int code) {
   return code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   using namespace trireme;
   cli::wait_patiently(argc, argv);
   CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters",
@@ -65,5 +63,16 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     log::error("unexpected: {}", error.what());
     return end_all_ranks(static_cast<int>(ExitCode::internal));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_program(argc, argv);
+  } catch (...) {
+    std::fputs("trireme: out of memory before anything began, or while saying what went wrong\n", stderr);
+    return static_cast<int>(trireme::ExitCode::internal);
   }
 }

@@ -1,8 +1,10 @@
 #include "cli/progress.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -18,7 +20,11 @@ namespace {
 /// Open MPI gives its ranks a terminal of its own even where it writes to a file, so only `trireme launch`
 /// knows.
 int terminal_columns() {
-  if (const char* columns = std::getenv(comm::terminal_variable)) return std::max(0, std::atoi(columns));
+  if (const char* columns = std::getenv(comm::terminal_variable)) {
+    int told = 0;
+    std::from_chars(columns, columns + std::strlen(columns), told);
+    return std::max(0, told);
+  }
   if (std::getenv("OMPI_COMM_WORLD_SIZE") || std::getenv("SLURM_PROCID") || !isatty(STDOUT_FILENO)) return 0;
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
@@ -54,7 +60,8 @@ void Progress::after(const train::StepMetrics& metrics) {
       line =
           train::text_bar(static_cast<double>(metrics.step) / static_cast<double>(total_), bar) + "  " + line;
     // The bar's letters are of three bytes each; what is cut off is at the end.
-    const auto room = static_cast<std::size_t>(columns_ - 1 + (columns_ >= least_room ? 2 * bar : 0));
+    const auto room =
+        static_cast<std::size_t>(columns_ - 1) + (columns_ >= least_room ? std::size_t{2 * bar} : 0);
     fmt::print("\r{}\x1b[K", line.substr(0, room));
     line_open_ = true;
     if (metrics.step == total_) close();

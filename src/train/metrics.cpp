@@ -1,5 +1,6 @@
 #include "train/metrics.h"
 
+#include <charconv>
 #include <cmath>
 #include <fstream>
 
@@ -29,10 +30,11 @@ std::string quoted(const std::string& text) {
 
 /// The step that a line tells of; -1 where it is no whole line of ours.
 std::int64_t step_of(const std::string& line) {
-  long long step = -1;
-  if (line.empty() || line.back() != '}' || std::sscanf(line.c_str(), "{\"step\": %lld,", &step) != 1)
-    return -1;
-  return step;
+  constexpr std::string_view before = "{\"step\": ";
+  if (!line.starts_with(before) || line.back() != '}') return -1;
+  std::int64_t step = -1;
+  const auto [end, error] = std::from_chars(line.data() + before.size(), line.data() + line.size(), step);
+  return error == std::errc() && *end == ',' ? step : -1;
 }
 
 void replace(const std::filesystem::path& path, const std::string& text) {

@@ -83,10 +83,11 @@ void Pretrained::read(const std::string& parameter, std::uint64_t first, DType t
                       std::span<std::byte> out) const {
   const auto found = parameters_.find(parameter);
   require(found != parameters_.end(), "the model has no parameter {}", parameter);
-  if (!fresh_seed_) {
+  if (files_) {
     const io::WeightSlice slice{stored_names_.at(parameter), first, target, out};
     return files_->read(std::span(&slice, 1), threads_);
   }
+  if (!fresh_seed_) fail(ExitCode::internal, "{} has neither files nor a seed to come from", parameter);
   std::vector<float> values(out.size() / size_of(target));
   model::fresh_weights(spec_, found->second, *fresh_seed_, static_cast<std::int64_t>(first), values);
   io::convert_elements(DType::f32, std::as_bytes(std::span(values)), target, out);

@@ -37,7 +37,7 @@ struct RunRecord {
   RunStatus status;
   std::vector<StepMetrics> steps;
   std::vector<RunEvent> events;
-  std::string job;     ///< job.yaml as it lies there
+  std::string job;       ///< job.yaml as it lies there
   std::string memory{};  ///< memory.json: what the first rank was foretold to hold, and what it allocated
   std::string gantt{};   ///< trace.svg: a step as it was foretold and as it ran
   std::vector<std::pair<std::string, std::string>> environment;

@@ -26,9 +26,10 @@ std::vector<std::string> text_plot(const Series& series, int width, int height) 
   const auto [left, right] = std::minmax_element(series.x.begin(), series.x.end());
   const double first = *left, span = std::max(*right - first, 1e-300);
   const int columns = width * dots_across, rows = height * dots_down;
-  std::vector<unsigned> letters(static_cast<std::size_t>(width * height), 0);
+  std::vector<unsigned> letters(static_cast<std::size_t>(width) * static_cast<std::size_t>(height), 0);
   const auto dot = [&](int column, int row) {
-    letters[static_cast<std::size_t>(row / dots_down * width + column / dots_across)] |=
+    const int letter = row / dots_down * width + column / dots_across;
+    letters[static_cast<std::size_t>(letter)] |=
         bits[static_cast<std::size_t>(row % dots_down)][static_cast<std::size_t>(column % dots_across)];
   };
   int row_before = -1, column_before = -1;
@@ -46,7 +47,8 @@ std::vector<std::string> text_plot(const Series& series, int width, int height) 
   for (int line = 0; line < height; ++line)
     for (int letter = 0; letter < width; ++letter)
       lines[static_cast<std::size_t>(line)] +=
-          utf8(blank_braille + letters[static_cast<std::size_t>(line * width + letter)]);
+          utf8(blank_braille + letters[static_cast<std::size_t>(line) * static_cast<std::size_t>(width) +
+                                       static_cast<std::size_t>(letter)]);
   return lines;
 }
 
