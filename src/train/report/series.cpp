@@ -54,6 +54,7 @@ std::vector<double> ticks(double least, double most, int wanted) {
 std::string short_number(double value) {
   const double size = std::abs(value);
   if (size == 0) return "0";
+  if (!std::isfinite(size)) return fmt::format("{}", value);
   if (size >= 1e12 || size < 1e-3) {
     const int power = static_cast<int>(std::floor(std::log10(size)));
     return fmt::format("{:.3g}e{}", value / std::pow(10.0, power), power);
