@@ -126,9 +126,10 @@ std::vector<Key> training_keys() {
        "Compute in fp16, with a loss scale that follows overflows"},
       {.name = "on_non_finite",
        .place = +[](JobSpec& j) -> std::string& { return j.on_non_finite; },
-       .meaning =
-           "What becomes of a step whose loss or gradient is not finite: the run stops, the step is "
-           "skipped, or it is skipped and the learning rate halved until 100 steps in a row were sound",
+       .meaning = "What becomes of a step whose loss or gradient is not finite: the run stops, the step is "
+                  "skipped, or it is skipped and the learning rate halved, down to a 64th; every 100 sound "
+                  "steps in a "
+                  "row take one halving back",
        .choices = {"stop", "skip", "back_off"}},
       {"non_finite_limit", +[](JobSpec& j) -> std::int64_t& { return j.non_finite_limit; },
        "So many such steps in a row end the run whatever on_non_finite says", 1, 1e9},
