@@ -6,14 +6,13 @@ python tests/peers/compare_training.py --python PYTHON --systems ddp fsdp2 --ran
 
 --python is one with torch, transformers and safetensors. `single` is one process (autocast, fused AdamW), `ddp` is
 DistributedDataParallel and `fsdp2` fully_shard over gloo, `deepspeed` its ZeRO-3 on its CPU accelerator, beside our ddp and zero3. Each system is bound to as many cores as it has
-threads. Prints tokens/s (median of the steps after the second, of all rounds), the peak of resident memory of a rank until the last
-step but one, the losses' worst relative difference, seconds from launch to the end of the first step, and the share of our step that
+threads. Prints tokens/s (median of the steps after the second, of all rounds), the peak of a rank's memory (ours until the last step
+but one, after which it saves), the losses' worst relative difference, seconds from launch to the end of the first step, and the share of our step that
 its list of matrix products takes by itself.
 """
 import argparse
 import json
 import os
-import resource
 import socket
 import statistics
 import subprocess
@@ -100,8 +99,7 @@ def train_with_transformers(args):
         times.append(time.perf_counter() - start)
         first = first or time.time() - launched
     if rank == 0:
-        print(json.dumps({"losses": losses, "rates": [args.ranks * args.sequence / t for t in times], "first_s": first,
-                          "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)
+        print(json.dumps({"losses": losses, "rates": [args.ranks * args.sequence / t for t in times], "first_s": first}), flush=True)
     if args.ranks > 1:
         dist.destroy_process_group()
 
@@ -115,27 +113,51 @@ def run_peer(args, system, again, environment, bind):
     command = again + ["--ranks", str(ranks), "--peer", system]
     children = [subprocess.Popen(command, env=dict(environment, RANK=str(rank), LOCAL_RANK=str(rank), LOCAL_SIZE=str(ranks)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                  preexec_fn=bind(rank)) for rank in range(ranks)]
+    memory = Memory()
+    while any(child.poll() is None for child in children):
+        memory.look(os.getpid())
+        time.sleep(0.05)
     said = [child.communicate() for child in children]
     if any(child.returncode for child in children):
         sys.exit("\n".join(errors[-2000:] for _, errors in said))
-    return json.loads(said[0][0].splitlines()[-1])
+    return dict(json.loads(said[0][0].splitlines()[-1]), peak_mib=memory.peak())
 
 
-def peaks_below(process):
-    """VmHWM in MiB of a process and all its descendants."""
-    found, below = [], {}
-    for number in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fields = dict(line.split(":", 1) for line in open(f"/proc/{number}/status"))
-            below.setdefault(int(fields["PPid"]), []).append((int(number), int(fields.get("VmHWM", "0 kB").split()[0]) / 1024))
-        except (OSError, ValueError):
-            pass
-    waiting = [process]
-    while waiting:
-        for number, peak in below.get(waiting.pop(), []):
-            found.append(peak)
-            waiting.append(number)
-    return found
+class Memory:
+    """The peak of a rank's memory in MiB, over the processes below one: its own pages, and its share of those that ranks share."""
+
+    def __init__(self):
+        self.own, self.shared, self.next_share = {}, {}, 0.0
+
+    def look(self, process):
+        below, own = {}, {}
+        for number in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                fields = dict(line.split(":", 1) for line in open(f"/proc/{number}/status"))
+                below.setdefault(int(fields["PPid"]), []).append(int(number))
+                own[int(number)] = sum(int(fields.get(kind, "0 kB").split()[0]) for kind in ("RssAnon", "RssFile")) / 1024
+            except (OSError, ValueError):
+                pass
+        # The share takes the system a walk through all pages, so it is asked for rarely.
+        share_now, waiting = time.time() >= self.next_share, [process]
+        if share_now:
+            self.next_share = time.time() + 1
+        while waiting:
+            for number in below.get(waiting.pop(), []):
+                waiting.append(number)
+                self.own[number] = max(self.own.get(number, 0), own[number])
+                if share_now:
+                    self.shared[number] = max(self.shared.get(number, 0), shared_pages_of(number))
+
+    def peak(self):
+        return max(own + self.shared.get(number, 0) for number, own in self.own.items())
+
+
+def shared_pages_of(number):
+    try:
+        return sum(int(line.split()[1]) for line in open(f"/proc/{number}/smaps_rollup") if line.startswith("Pss_Shmem:")) / 1024
+    except (OSError, ValueError):
+        return 0
 
 
 def run_trireme(args, system, environment, bind):
@@ -150,7 +172,7 @@ def run_trireme(args, system, environment, bind):
         command = [args.trireme, "train", job]
         if ranks > 1:
             command = ["mpirun", "--bind-to", "core", "-n", str(ranks)] + command
-        begin, first, peak = time.time(), None, 0
+        begin, first, memory = time.time(), None, Memory()
         # As a child of a shell, so that one rank is found as several are: below what was started.
         child = subprocess.Popen(["bash", "-c", '"$@"; exit $?', "-", *command], env=environment, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE, text=True, preexec_fn=bind(0) if ranks == 1 else None)
@@ -159,7 +181,7 @@ def run_trireme(args, system, environment, bind):
             if lines and not first:
                 first = time.time() - begin
             if lines < args.steps:
-                peak = max([peak, *peaks_below(child.pid)])
+                memory.look(child.pid)
             time.sleep(0.01 if not first else 0.05)
         if child.returncode:
             sys.exit(child.stderr.read())
@@ -169,7 +191,7 @@ def run_trireme(args, system, environment, bind):
         # Rates are of scored tokens; the first of a row is not.
         scale = args.sequence / (args.sequence - 1)
         return {"losses": [l["loss"] for l in lines], "rates": [l["tokens_per_s"] * scale for l in lines], "first_s": first,
-                "peak_mib": peak, "products_s": products["seconds"], "gflops_per_s": products["gflops_per_s"]}
+                "peak_mib": memory.peak(), "products_s": products["seconds"], "gflops_per_s": products["gflops_per_s"]}
 
 
 def compare(args, system, threads, again):
