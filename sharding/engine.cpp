@@ -33,10 +33,11 @@ std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standi
 }
 
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
-                                    Tiers& tiers, const Allocate& allocate) {
+                                    Tiers& tiers, const Allocate& allocate, const Slots& slices) {
   std::vector<GroupState> states;
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
-    states.emplace_back(blueprint, group, position, optimizer, tiers, allocate);
+    states.emplace_back(blueprint, group, position, optimizer, tiers, allocate,
+                        slices.has(group) ? slices.data(group) : nullptr);
   return states;
 }
 
@@ -69,8 +70,9 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       replicas_((require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_),
                  of_replicas(world, standing_, placement_))),
       tiers_(blueprint_, *optimizer_, placement_, options_.tiers),
-      states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator())),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
+      slice_slots_(first_schedule_.slice_slots, allocator()),
+      states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator(), slice_slots_)),
       parameter_slots_(first_schedule_.parameter_slots, allocator()),
       gradient_slots_(first_schedule_.gradient_slots, allocator()),
       landing_(allocator()(landing_bytes())),
@@ -90,6 +92,7 @@ Allocate Engine::allocator() {
 std::size_t Engine::landing_bytes() const {
   // Only what comes out of a slot a second time lands before it is added.
   std::int64_t most = 1;
+  if (first_schedule_.options.gradients_vanish()) return sizeof(float);
   for (std::size_t i = 0; i < states_.size(); ++i)
     if (model_.groups[i].trainable && blueprint_.group(static_cast<int>(i)).gradients > 1)
       most = std::max(most, states_[i].gradient_elements());
@@ -105,6 +108,7 @@ Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) cons
   options.unit_major = options_.unit_major;
   options.activations = placement_.activations;
   options.update_when_reduced = options_.update_when_reduced;
+  options.keeps_gradients = options_.keeps_gradients;
   options.parts_in_memory = options_.tiers.parts_in_memory;
   return build_schedule(blueprint_.facts, options);
 }
@@ -221,7 +225,7 @@ MemoryUse Engine::memory() const {
   MemoryUse use;
   for (const GroupState& state : states_) use.states += state.bytes();
   use.parameter_slots = parameter_slots_.bytes();
-  use.gradient_slots = gradient_slots_.bytes();
+  use.gradient_slots = gradient_slots_.bytes() + slice_slots_.bytes();
   use.tiers = tiers_.use();
   return use;
 }

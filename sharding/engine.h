@@ -19,6 +19,9 @@ struct EngineOptions {
   int host_threads = 1;
   /// Updates begin while backward goes on: only for steps without clipping and loss scaling.
   bool update_when_reduced = false;
+  /// Gradients stay in memory though they could vanish: for steps of several micro-batches that are not
+  /// unit-major.
+  bool keeps_gradients = true;
   TierOptions tiers{};
 };
 
@@ -113,8 +116,9 @@ class Engine {
   Blueprint blueprint_;
   std::unique_ptr<comm::Communicator> replicas_;
   Tiers tiers_;
-  std::vector<GroupState> states_;
   Schedule first_schedule_;
+  Slots slice_slots_;
+  std::vector<GroupState> states_;
   Slots parameter_slots_, gradient_slots_;
   comm::Buffer landing_;
   Views views_;

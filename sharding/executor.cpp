@@ -36,6 +36,7 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
           input.micro_batches.size());
   Run run{schedule, channels, input};
   run.update_scale = 1.0 / input.loss_scale;
+  run.squares.assign(place_.states.size(), 0.0);
   require(!schedule.options.update_when_reduced || !input.max_norm,
           "clipping needs the norm of all gradients before the first update");
   place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
@@ -174,16 +175,23 @@ void Executor::reduce(Run& run, const Op& op) {
   }
 }
 
+/// Padding is left out: it may hold what another group left in the slot.
+double Executor::squares_of(const GroupState& group) {
+  double total = 0;
+  for (const Piece& piece : group.optimizer_pieces())
+    total += crew_.sum(piece.count, [&](std::int64_t begin, std::int64_t count) {
+      return sum_of_squares(group.reduced() + piece.at + begin, count);
+    });
+  return total;
+}
+
 void Executor::norm(Run& run, const Op& op) {
-  // Of the ranks that hold the same slice only the first counts it. Padding is left out: it may hold what
-  // another group left in the slot.
+  // Of the ranks that hold the same slice only the first counts it.
   std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
-  for (const GroupState& group : place_.states)
-    if (group.optimizer_replica() == 0 && !rehearsal_.compute)
-      for (const Piece& piece : group.optimizer_pieces())
-        totals[0] += crew_.sum(piece.count, [&](std::int64_t begin, std::int64_t count) {
-          return sum_of_squares(group.reduced() + piece.at + begin, count);
-        });
+  for (std::size_t group = 0; group < place_.states.size(); ++group)
+    if (place_.states[group].optimizer_replica() == 0 && !rehearsal_.compute)
+      totals[0] +=
+          run.schedule.options.update_when_reduced ? run.squares[group] : squares_of(place_.states[group]);
   if (op.communicator >= 0 && !rehearsal_.without_collectives)
     run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);
@@ -197,8 +205,14 @@ void Executor::norm(Run& run, const Op& op) {
 }
 
 void Executor::update(Run& run, const Op& op) {
-  if (!updates(run)) return;
   GroupState& group = state(op.target);
+  if (run.schedule.options.update_when_reduced) {
+    double& squares = run.squares[static_cast<std::size_t>(op.target)];
+    if (op.part == 0) squares = squares_of(group);
+    // The step will have failed: what can still be spared is.
+    if (!std::isfinite(squares)) return;
+  }
+  if (!updates(run)) return;
   const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
   for (const Piece& piece : group.optimizer_pieces()) update_piece(op, piece, scalars);
   if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home();

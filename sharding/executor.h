@@ -104,6 +104,8 @@ class Executor {
     const StepInput& input;
     StepResult result{};
     double update_scale = 1;
+    /// Of each group's gradient, where it is gone when the norm is taken.
+    std::vector<double> squares{};
     int failed_ranks = 0;
     std::atomic<bool> failed{false};
     std::atomic<bool> cut_off{false};
@@ -116,6 +118,7 @@ class Executor {
   void gather(Run& run, const Op& op);
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
+  double squares_of(const GroupState& group);
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);
   void update_piece(const Op& op, const Piece& piece, const UpdateScalars& scalars);

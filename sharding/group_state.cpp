@@ -14,7 +14,7 @@ std::size_t bytes_of(std::int64_t elements, DType dtype) {
 }  // namespace
 
 GroupState::GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
-                       Tiers& tiers, const Allocate& allocate)
+                       Tiers& tiers, const Allocate& allocate, void* lent)
     : facts_(&blueprint.group(group)),
       layout_(&blueprint.layouts[static_cast<std::size_t>(group)]),
       stored_(blueprint.stored[static_cast<std::size_t>(group)]),
@@ -36,8 +36,10 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
   if (!facts_->trainable) return;
 
   optimizer_pieces_ = layout_->pieces(partition.slice(position, optimizers), optimizers);
-  gradient_ = zeroed(gradient_elements(), DType::f32);
-  if (optimizers > facts_->gradients) reduced_ = zeroed(optimizer_elements(), DType::f32);
+  const bool narrower = optimizers > facts_->gradients;
+  if (!lent) gradients_ = zeroed(gradient_elements() + (narrower ? optimizer_elements() : 0), DType::f32);
+  gradient_ = static_cast<float*>(lent ? lent : gradients_.data());
+  reduced_ = gradient_ + (narrower ? gradient_elements() : 0);
   // What a refresh gathers must be in memory; the master is that only where it is fp32 and not on NVMe.
   const bool plain = stored_ == DType::f32;
   if ((!plain || facts_->update_parts > 0) && optimizers != parameters)

@@ -15,9 +15,9 @@ using Allocate = std::function<comm::Buffer(std::size_t bytes)>;
 class GroupState {
  public:
   /// `position`: this rank among the ranks. `allocate` makes what collectives touch, `tiers` what is not on
-  /// the device.
+  /// the device. `lent`: memory for the gradient where other groups use it too; null: it has its own.
   GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer, Tiers& tiers,
-             const Allocate& allocate);
+             const Allocate& allocate, void* lent);
 
   DType stored() const { return stored_; }
   std::int64_t parameter_elements() const { return layout_->slice_elements(facts_->parameters); }
@@ -28,9 +28,9 @@ class GroupState {
   /// The slice of the parameters' span as it is stored and gathered.
   void* home() const { return home_.data(); }
   void* secondary() const { return secondary_.data(); }
-  float* gradient() const { return gradient_.as<float>(); }
+  float* gradient() const { return gradient_; }
   /// The complete gradient of the optimizer's slice; part of `gradient` where the spans are equal.
-  float* reduced() const { return reduced_.data() ? reduced_.as<float>() : gradient(); }
+  float* reduced() const { return reduced_; }
   float* master() const { return master_.data() ? master_.as<float>() : home_.as<float>(); }
   std::byte* state(std::size_t kind) const { return states_[kind].as<std::byte>(); }
   std::size_t state_count() const { return states_.size(); }
@@ -61,7 +61,9 @@ class GroupState {
   std::int64_t home_in_updated_ = 0;
   int optimizer_replica_, parameter_replica_, secondary_slice_;
   std::vector<Piece> optimizer_pieces_, parameter_pieces_;
-  comm::Buffer home_, secondary_, gradient_, reduced_, master_, staging_;
+  comm::Buffer home_, secondary_, gradients_, master_, staging_;
+  float* gradient_ = nullptr;
+  float* reduced_ = nullptr;
   std::vector<comm::Buffer> states_;
   std::size_t bytes_ = 0;
 };

@@ -93,6 +93,11 @@ struct GroupFacts {
   int update_parts = 0;
   std::uint64_t state_bytes = 0;
   std::uint64_t bytes() const { return elements * element_bytes; }
+  /// Of a rank's slice of the fp32 gradient, and of the optimizer's where that is a smaller one.
+  std::uint64_t gradient_bytes() const { return elements / static_cast<std::uint64_t>(gradients) * 4; }
+  std::uint64_t reduced_bytes() const {
+    return optimizer > gradients ? elements / static_cast<std::uint64_t>(optimizer) * 4 : 0;
+  }
 };
 
 struct UnitFacts {
@@ -120,8 +125,17 @@ struct ScheduleOptions {
   /// Each group is updated as soon as its gradient is reduced, while backward goes on for others: without a
   /// norm that could change the update, and with no overflow to skip.
   bool update_when_reduced = false;
+  /// Whole gradients stay in memory even where they could vanish.
+  bool keeps_gradients = false;
   /// How many parts of updates of state on NVMe are in memory at once.
   int parts_in_memory = 3;
+
+  /// A gradient's memory goes to another group once it is applied: nothing is added to it after it was
+  /// reduced.
+  bool gradients_vanish() const {
+    return purpose == Purpose::train && update_when_reduced && !keeps_gradients &&
+           (unit_major || micro_batches == 1);
+  }
 };
 
 /// Fixed buffers in rings by size class. A group always uses the same one.
@@ -135,6 +149,8 @@ struct Schedule {
   ScheduleOptions options;
   SlotTable parameter_slots;
   SlotTable gradient_slots;
+  /// Where gradients vanish: of a rank's own slice, and of the optimizer's behind it.
+  SlotTable slice_slots;
   std::vector<Circle> circles;
   std::vector<Op> ops;
 };

@@ -128,6 +128,7 @@ class Validator {
     const int slot = schedule_.gradient_slots.of_group[static_cast<std::size_t>(group)];
     expect((slot >= 0) == (facts(group).gradients > 1), "whole gradients that are split later have a slot");
     bool& there = slot >= 0 ? state.in_slot : state.in_slice;
+    if (slot < 0) take_slice(group);
     expect(overwrite == !there, "the first gradient is written and later ones are added");
     expect(!state.at_optimizer && !state.summed, "no gradient comes after the last reduction");
     if (slot >= 0) {
@@ -139,12 +140,23 @@ class Validator {
     ++state.backwards;
   }
 
+  void take_slice(int group) {
+    const auto& slots = schedule_.slice_slots.of_group;
+    const int slot = slots[static_cast<std::size_t>(group)];
+    expect((slot >= 0) == schedule_.options.gradients_vanish(), "gradients that vanish have slots");
+    for (std::size_t other = 0; slot >= 0 && other < gradients_.size(); ++other)
+      if (static_cast<int>(other) != group && slots[other] == slot)
+        expect(!gradients_[other].in_slice || gradients_[other].updated,
+               "a gradient is applied before another group takes its memory");
+  }
+
   void reduce(const Op& op) {
     Gradient& state = gradient(op.target);
     switch (op.route) {
       case Route::span:
         expect(state.in_slot, "there is a gradient to reduce");
         expect((op.overwrite == 1) == !state.in_slice, "the first slice is written and later ones are added");
+        take_slice(op.target);
         state.in_slot = false, state.in_slice = true;
         return;
       case Route::rest:

@@ -41,6 +41,7 @@ Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& optio
   draft.schedule.options = options;
   passes::assign_parameter_slots(draft.schedule);
   passes::assign_gradient_slots(draft.schedule);
+  passes::assign_slice_slots(draft.schedule);
   passes::order_computation(draft);
   passes::reduce_gradients(draft);
   passes::gather_parameters(draft);

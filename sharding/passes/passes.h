@@ -28,10 +28,14 @@ struct SlotWish {
   std::uint64_t bytes = 0;
   bool stays = false;
 };
+/// Whether what a slot holds is worth keeping for a later use, or is done with once.
+enum class SlotUse : std::uint8_t { kept, passed };
 /// `wishes` in the order of first use, those of a unit together.
-SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& wishes);
+SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& wishes,
+                       SlotUse use);
 void assign_parameter_slots(Schedule& schedule);
 void assign_gradient_slots(Schedule& schedule);
+void assign_slice_slots(Schedule& schedule);
 
 /// Which units compute in which order, and which keep what autograd saved.
 void order_computation(Draft& draft);
@@ -52,6 +56,7 @@ struct Resource {
   enum class Kind : std::uint8_t {
     parameter_slot,
     gradient_slot,
+    slice_slot,
     home,
     secondary,
     gradient,

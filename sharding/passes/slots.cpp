@@ -38,9 +38,49 @@ std::vector<SlotWish> wishes_in_order(const ScheduleFacts& facts, const Wants& w
   return wishes;
 }
 
+int unit_of(const ScheduleFacts& facts, int group) {
+  const auto uses = [group](const UnitFacts& unit) {
+    return std::find(unit.groups.begin(), unit.groups.end(), group) != unit.groups.end();
+  };
+  return static_cast<int>(std::find_if(facts.units.begin(), facts.units.end(), uses) - facts.units.begin());
+}
+
+/// Groups take turns in a ring, so that as many as fit stay in it.
+std::vector<int> in_turns(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& members) {
+  int most_in_a_unit = 1;
+  for (const UnitFacts& unit : facts.units) {
+    const auto mine = std::count_if(members.begin(), members.end(), [&](const SlotWish& wish) {
+      return std::find(unit.groups.begin(), unit.groups.end(), wish.group) != unit.groups.end();
+    });
+    most_in_a_unit = std::max(most_in_a_unit, static_cast<int>(mine));
+  }
+  const int slots = std::min(static_cast<int>(members.size()), (depth + 1) * most_in_a_unit);
+  std::vector<int> taken;
+  for (int i = 0; i < static_cast<int>(members.size()); ++i) taken.push_back(i % slots);
+  return taken;
+}
+
+/// The fewest slots in which no two groups meet whose units are within `depth` of each other.
+std::vector<int> in_passing(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& members) {
+  std::vector<int> taken, last_unit;
+  for (const SlotWish& wish : members) {
+    const int unit = unit_of(facts, wish.group);
+    const auto free =
+        std::find_if(last_unit.begin(), last_unit.end(), [&](int last) { return unit - last > depth; });
+    taken.push_back(static_cast<int>(free - last_unit.begin()));
+    if (free == last_unit.end()) {
+      last_unit.push_back(unit);
+    } else {
+      *free = unit;
+    }
+  }
+  return taken;
+}
+
 }  // namespace
 
-SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& wishes) {
+SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<SlotWish>& wishes,
+                       SlotUse use) {
   SlotTable table;
   table.of_group.assign(facts.groups.size(), -1);
   std::map<std::uint64_t, std::vector<SlotWish>> rings;
@@ -53,18 +93,13 @@ SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<
     }
   }
   for (const auto& [size, members] : rings) {
-    int most_in_a_unit = 1;
-    for (const UnitFacts& unit : facts.units) {
-      const auto mine = std::count_if(members.begin(), members.end(), [&](const SlotWish& wish) {
-        return std::find(unit.groups.begin(), unit.groups.end(), wish.group) != unit.groups.end();
-      });
-      most_in_a_unit = std::max(most_in_a_unit, static_cast<int>(mine));
-    }
-    const int slots = std::min(static_cast<int>(members.size()), (depth + 1) * most_in_a_unit);
+    const std::vector<int> taken =
+        use == SlotUse::kept ? in_turns(facts, depth, members) : in_passing(facts, depth, members);
     const int first = static_cast<int>(table.bytes.size());
-    table.bytes.resize(table.bytes.size() + static_cast<std::size_t>(slots), 0);
+    table.bytes.resize(
+        table.bytes.size() + static_cast<std::size_t>(*std::max_element(taken.begin(), taken.end())) + 1, 0);
     for (std::size_t i = 0; i < members.size(); ++i) {
-      const int slot = first + static_cast<int>(i) % slots;
+      const int slot = first + taken[i];
       table.of_group[static_cast<std::size_t>(members[i].group)] = slot;
       auto& bytes = table.bytes[static_cast<std::size_t>(slot)];
       bytes = std::max(bytes, members[i].bytes);
@@ -79,8 +114,8 @@ void assign_parameter_slots(Schedule& schedule) {
     wish.stays |= group.secondary == 1;
     return group.parameters > 1;
   };
-  schedule.parameter_slots =
-      assign_slots(schedule.facts, schedule.options.prefetch_depth, wishes_in_order(schedule.facts, wants));
+  schedule.parameter_slots = assign_slots(schedule.facts, schedule.options.prefetch_depth,
+                                          wishes_in_order(schedule.facts, wants), SlotUse::kept);
 }
 
 void assign_gradient_slots(Schedule& schedule) {
@@ -88,8 +123,18 @@ void assign_gradient_slots(Schedule& schedule) {
     wish.bytes = group.elements * sizeof(float);
     return group.trainable && group.gradients > 1;
   };
-  schedule.gradient_slots =
-      assign_slots(schedule.facts, schedule.options.reduce_depth, wishes_in_order(schedule.facts, wants));
+  schedule.gradient_slots = assign_slots(schedule.facts, schedule.options.reduce_depth,
+                                         wishes_in_order(schedule.facts, wants), SlotUse::passed);
+}
+
+void assign_slice_slots(Schedule& schedule) {
+  const bool vanish = schedule.options.gradients_vanish();
+  const auto wants = [vanish](const GroupFacts& group, SlotWish& wish) {
+    wish.bytes = group.trainable ? group.gradient_bytes() + group.reduced_bytes() : 0;
+    return vanish && group.trainable;
+  };
+  schedule.slice_slots = assign_slots(schedule.facts, schedule.options.reduce_depth,
+                                      wishes_in_order(schedule.facts, wants), SlotUse::passed);
 }
 
 }  // namespace trireme::sharding::passes

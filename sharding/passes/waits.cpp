@@ -23,9 +23,13 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
   const auto slot = [&](int group) {
     return schedule.parameter_slots.of_group[static_cast<std::size_t>(group)];
   };
+  const auto slice = [&](int group) {
+    const int s = schedule.slice_slots.of_group[static_cast<std::size_t>(group)];
+    return s >= 0 ? Resource{Kind::slice_slot, s} : Resource{Kind::gradient, group};
+  };
   const auto gradient = [&](int group) {
     const int s = schedule.gradient_slots.of_group[static_cast<std::size_t>(group)];
-    return s >= 0 ? Resource{Kind::gradient_slot, s} : Resource{Kind::gradient, group};
+    return s >= 0 ? Resource{Kind::gradient_slot, s} : slice(group);
   };
   switch (op.kind) {
     case OpKind::forward:
@@ -53,16 +57,17 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       break;
     case OpKind::reduce:
       if (op.route == Route::span) reads = {gradient(op.target)};
-      writes = {{Kind::gradient, op.target}};
+      writes = {slice(op.target)};
       break;
     case OpKind::norm:
+      // Updates have left their sums of squares to it.
       for (std::size_t group = 0; group < schedule.facts.groups.size(); ++group)
-        if (schedule.facts.groups[group].trainable)
-          reads.push_back({Kind::gradient, static_cast<int>(group)});
+        if (schedule.facts.groups[group].trainable && !schedule.options.update_when_reduced)
+          reads.push_back(slice(static_cast<int>(group)));
       writes = {{Kind::scalars, 0}};
       break;
     case OpKind::update:
-      reads = {{Kind::gradient, op.target}};
+      reads = {slice(op.target)};
       if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
       writes = {{Kind::optimizer, op.target}, {Kind::home, op.target}};
       if (op.staging >= 0) writes.push_back({Kind::staging, op.staging});
@@ -84,24 +89,28 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
 int index_of(const Schedule& schedule, const Resource& resource) {
   const int slots = static_cast<int>(schedule.parameter_slots.bytes.size());
   const int gradient_slots = static_cast<int>(schedule.gradient_slots.bytes.size());
+  const int slices = static_cast<int>(schedule.slice_slots.bytes.size());
   const int groups = static_cast<int>(schedule.facts.groups.size());
+  const int before_groups = slots + gradient_slots + slices;
   switch (resource.kind) {
     case Kind::parameter_slot:
       return resource.index;
     case Kind::gradient_slot:
       return slots + resource.index;
-    case Kind::home:
+    case Kind::slice_slot:
       return slots + gradient_slots + resource.index;
+    case Kind::home:
+      return before_groups + resource.index;
     case Kind::secondary:
-      return slots + gradient_slots + groups + resource.index;
+      return before_groups + groups + resource.index;
     case Kind::gradient:
-      return slots + gradient_slots + 2 * groups + resource.index;
+      return before_groups + 2 * groups + resource.index;
     case Kind::optimizer:
-      return slots + gradient_slots + 3 * groups + resource.index;
+      return before_groups + 3 * groups + resource.index;
     case Kind::scalars:
-      return slots + gradient_slots + 4 * groups;
+      return before_groups + 4 * groups;
     case Kind::staging:
-      return slots + gradient_slots + 4 * groups + 1 + resource.index;
+      return before_groups + 4 * groups + 1 + resource.index;
   }
   return 0;
 }

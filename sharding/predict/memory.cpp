@@ -71,15 +71,16 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
                                const ModelWork& work) {
   std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, master = 0, moments = 0, staging = 0,
                 landing = float_bytes;
+  const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     const GroupSizes sizes(blueprint, group);
     (blueprint.group(group).trainable ? trained : frozen) += sizes.home();
     secondary += sizes.secondary();
-    gradients += sizes.gradient() + sizes.reduced();
+    if (!vanish) gradients += sizes.gradient() + sizes.reduced();
     master += sizes.master();
     staging += sizes.staging();
     for (const StateKind& kind : states) moments += sizes.state(kind);
-    if (blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
+    if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {
@@ -93,7 +94,8 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("optimizer state", placement.optimizer.tier, moments);
   stands("updated parameters", placement.optimizer.tier, staging);
   stands("parameter slots", Tier::device, sum(schedule.parameter_slots.bytes));
-  stands("gradient slots", Tier::device, sum(schedule.gradient_slots.bytes));
+  stands("gradient slots", Tier::device,
+         sum(schedule.gradient_slots.bytes) + sum(schedule.slice_slots.bytes));
   stands("landing", placement.gradients.tier, landing);
 
   if (work.units.empty()) return forecast;

@@ -15,6 +15,7 @@ struct Choices {
   std::vector<Activations> activations{Activations::kept, Activations::recomputed};
   std::vector<int> depths{0, 1, 2};
   Codec compute = Codec::bf16;
+  bool update_when_reduced = false;
 };
 
 struct Ranking {

@@ -51,12 +51,11 @@ class Replay {
         codec_(job.bf16 == "true" ? sharding::Codec::bf16 : sharding::Codec::fp32),
         spec_(spec_of(job.base_model, job.sequence_len)),
         setting_(setting_of(job, extent_of(world), codec_)),
-        engine_(
-            scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
-                                      lora_of(job)),
-                   setting_.placement, words.scale),
-            setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
-            {setting_.options.prefetch_depth, setting_.options.reduce_depth, setting_.options.unit_major}) {
+        engine_(scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
+                                          lora_of(job)),
+                       setting_.placement, words.scale),
+                setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
+                engine_options()) {
     const sharding::Schedule& schedule =
         engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
     report_.schedule = schedule;
@@ -114,6 +113,16 @@ class Replay {
   }
 
  private:
+  sharding::EngineOptions engine_options() const {
+    const sharding::ScheduleOptions& step = setting_.options;
+    sharding::EngineOptions options;
+    options.prefetch_depth = step.prefetch_depth, options.reduce_depth = step.reduce_depth;
+    options.unit_major = step.unit_major;
+    options.update_when_reduced = step.update_when_reduced;
+    options.keeps_gradients = !step.gradients_vanish();
+    return options;
+  }
+
   const Words& words_;
   sharding::Codec codec_;
   model::ModelSpec spec_;

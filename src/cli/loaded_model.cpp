@@ -16,6 +16,7 @@
 
 #include "cli/load_progress.h"
 #include "cli/lora.h"
+#include "cli/plan.h"
 #include "core/log.h"
 #include "model/build.h"
 #include "model/nf4.h"
@@ -96,16 +97,14 @@ sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& 
   return tiers;
 }
 
-sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world,
-                                       const sharding::Placement& placement) {
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world) {
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();
-  // Nothing can change or forbid an update once its gradient is there.
-  options.update_when_reduced = placement.optimizer.tier != sharding::Tier::device &&
-                                job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop";
+  options.update_when_reduced = updates_when_reduced(job);
+  options.keeps_gradients = !options.unit_major && shape_of(job, world).micro_batches > 1;
   options.tiers = tier_options(job, world);
   return options;
 }
@@ -168,8 +167,7 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
                   at::get_num_threads()),
       adapter_(adapter_of(job, pretrained_.spec())),
       engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
-              jobs::placement_of(job, compute_), optimizer_of(job), world,
-              engine_options(job, world, jobs::placement_of(job, compute_))) {
+              jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job, world)) {
   watch.slow_phase("load");
   train::Nf4Source in_four_bits(pretrained_);
   LoadProgress progress(world.rank() == 0);

@@ -74,9 +74,14 @@ sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) 
   sharding::Choices choices;
   choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
   choices.compute = compute;
+  choices.update_when_reduced = updates_when_reduced(job);
   for (const std::string_view preset : sharding::preset_names())
     if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
   return choices;
+}
+
+bool updates_when_reduced(const jobs::JobSpec& job) {
+  return job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop";
 }
 
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
@@ -87,6 +92,7 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   setting.options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   setting.options.unit_major = job.schedule.order == "unit_major";
   setting.options.activations = setting.placement.activations;
+  setting.options.update_when_reduced = updates_when_reduced(job);
   return setting;
 }
 

@@ -28,6 +28,9 @@ TEST_P(Predicted, MemoryAndTrafficAreTheEnginesOwnToTheByte) {
     job.ranks = static_cast<int>(job.node_of_rank.size());
     job.micro_batches = 1 + static_cast<int>(layout % 2);
     job.options = {static_cast<int>(layout % 3), 1, layout == 4};
+    job.options.update_when_reduced = layout == 3 || layout == 4;
+    job.options.keeps_gradients = !job.options.update_when_reduced;
+    if (layout == 3) job.micro_batches = 1;
     job.settings.steps = 2;
     const auto states = toy_optimizer(job.settings)->states();
     train_on_ranks(job, [&](Engine& engine, int rank) {

@@ -75,6 +75,7 @@ Case random_case(std::mt19937& random) {
   made.options.reduce_depth = static_cast<int>(random() % 3);
   made.options.unit_major = random() % 2;
   made.options.update_when_reduced = random() % 3 == 0;
+  made.options.keeps_gradients = random() % 2;
   made.options.parts_in_memory = 1 + static_cast<int>(random() % 4);
   made.options.activations = random() % 2 ? Activations::kept : Activations::recomputed;
   return made;

@@ -99,6 +99,25 @@ TEST(Tiers, UpdatesMayBeginDuringBackward) {
     }
 }
 
+TEST(Tiers, GradientsMayVanishDuringBackward) {
+  const Scratch scratch;
+  for (const char* name : {"ddp", "zero1", "zero2", "zero3", "hsdp", "mics", "hpz", "zeropp"})
+    for (const int micro_batches : {1, 3})
+      for (const int depth : {0, 2}) {
+        ToyJob job = job_of(Codec::bf16, name, 4);
+        job.node_of_rank = {0, 0, 1, 1};
+        job.shape.tied = depth == 0;
+        job.micro_batches = micro_batches;
+        job.options.unit_major = micro_batches > 1;
+        job.options.reduce_depth = depth;
+        const ToyRun kept = train_on_ranks(job);
+        job.options.update_when_reduced = true, job.options.keeps_gradients = false;
+        job.placement.optimizer.tier = depth > 0 ? Tier::device : micro_batches > 1 ? Tier::host : Tier::nvme;
+        job.options.tiers = on(scratch);
+        expect_same_bits(train_on_ranks(job), kept, fmt::format("{}, depth {}", name, depth));
+      }
+}
+
 TEST(Tiers, AnyRingBackendAndSizeOfPartsGiveTheSame) {
   const Scratch scratch;
   ToyJob job = job_of(Codec::bf16, "zero2", 2);
