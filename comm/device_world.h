@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "comm/codec/coder.h"
 #include "comm/communicator.h"
 #include "core/device.h"
 
@@ -32,6 +33,8 @@ class DeviceCommunicator : public Communicator {
   /// Whoever waits for enqueued calls asks now and then: throws when one of them has failed or has run for
   /// longer than the time limit.
   virtual void check() = 0;
+  /// Quantises on the device, in the order of the communicator's calls.
+  virtual const codec::Coder& coder() const = 0;
 
  protected:
   using Communicator::Communicator;

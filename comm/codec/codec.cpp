@@ -31,18 +31,25 @@ void encode_as(const BlockFormat& format, const In* in, std::size_t count, std::
 class Operands {
  public:
   Operands(const BlockFormat& format, std::span<const void* const> parts, std::size_t count)
-      : count_(parts.size()) {
-    if (parts.size() > few_.size()) many_.resize(parts.size());
-    for (std::size_t part = 0; part < parts.size(); ++part)
-      (many_.empty() ? few_[part] : many_[part]) = Encoded::at(parts[part], format, count);
-  }
+      : Operands(format, parts, static_cast<int>(parts.size()), count) {}
+  Operands(const BlockFormat& format, const Parts& parts, std::size_t count)
+      : Operands(format, parts, parts.count, count) {}
   const Encoded* data() const { return many_.empty() ? few_.data() : many_.data(); }
-  int count() const { return static_cast<int>(count_); }
+  int count() const { return count_; }
 
  private:
+  template <typename List>
+  Operands(const BlockFormat& format, const List& parts, int part_count, std::size_t count)
+      : count_(part_count) {
+    const auto wanted = static_cast<std::size_t>(part_count);
+    if (wanted > few_.size()) many_.resize(wanted);
+    Encoded* operands = many_.empty() ? few_.data() : many_.data();
+    for (int part = 0; part < part_count; ++part) operands[part] = Encoded::at(parts[part], format, count);
+  }
+
   std::array<Encoded, most_parts_on_stack> few_{};
   std::vector<Encoded> many_;
-  std::size_t count_;
+  int count_;
 };
 
 /// Sums [begin, end) into `out`, block by block of the operands.
@@ -65,6 +72,35 @@ void decode_as(const BlockFormat& format, const Operands& operands, std::size_t 
     sum_range(format, operands, at, at + length, sums.data());
     kernels::finish(sums.data(), length, divisor, out + at);
   }
+}
+
+void decode_operands(const BlockFormat& format, const Operands& operands, std::size_t count, float divisor,
+                     void* out, DType dtype) {
+  if (dtype == DType::f32)
+    decode_as(format, operands, count, divisor, static_cast<float*>(out));
+  else
+    decode_as(format, operands, count, divisor, static_cast<std::uint16_t*>(out));
+}
+
+void recode_operands(const BlockFormat& format, const Operands& operands, std::size_t count,
+                     const BlockFormat& out_format, void* out) {
+  check(format, DType::f32);
+  check(out_format, DType::f32);
+  auto* bytes = static_cast<std::uint8_t*>(out);
+  auto* scales = reinterpret_cast<float*>(bytes);
+  std::uint8_t* numbers = bytes + out_format.scale_bytes(count);
+  std::array<float, strip> short_block;
+  std::vector<float> long_block(out_format.block > strip ? out_format.block : 0);
+  float* sums = long_block.empty() ? short_block.data() : long_block.data();
+  for (std::size_t block = 0; block < out_format.blocks(count); ++block) {
+    const std::size_t at = block * out_format.block,
+                      length = std::min<std::size_t>(out_format.block, count - at);
+    sum_range(format, operands, at, at + length, sums);
+    const Scale scale = scale_of(kernels::largest(sums, length), out_format.levels());
+    scales[block] = scale.scale;
+    kernels::quantise(out_format, sums, length, scale.inverse, numbers + out_format.number_bytes(at));
+  }
+  write_padding(out_format, count, bytes);
 }
 
 }  // namespace
@@ -98,37 +134,28 @@ void decode(const BlockFormat& format, const void* encoded, std::size_t count, v
 void decode_sum(const BlockFormat& format, std::span<const void* const> parts, std::size_t count,
                 float divisor, void* out, DType dtype) {
   check(format, dtype);
-  const Operands operands(format, parts, count);
-  switch (dtype) {
-    case DType::f32:
-      return decode_as(format, operands, count, divisor, static_cast<float*>(out));
-    case DType::bf16:
-      return decode_as(format, operands, count, divisor, static_cast<std::uint16_t*>(out));
-    default:
-      return reference::decode_sum(format, parts, count, divisor, out, dtype);
-  }
+  if (dtype == DType::f16) return reference::decode_sum(format, parts, count, divisor, out, dtype);
+  decode_operands(format, Operands(format, parts, count), count, divisor, out, dtype);
+}
+
+void decode_sum(const BlockFormat& format, const Parts& parts, std::size_t count, float divisor, void* out,
+                DType dtype) {
+  check(format, dtype);
+  if (dtype != DType::f16)
+    return decode_operands(format, Operands(format, parts, count), count, divisor, out, dtype);
+  std::vector<const void*> list;
+  for (int part = 0; part < parts.count; ++part) list.push_back(parts[part]);
+  reference::decode_sum(format, list, count, divisor, out, dtype);
 }
 
 void recode_sum(const BlockFormat& format, std::span<const void* const> parts, std::size_t count,
                 const BlockFormat& out_format, void* out) {
-  check(format, DType::f32);
-  check(out_format, DType::f32);
-  const Operands operands(format, parts, count);
-  auto* bytes = static_cast<std::uint8_t*>(out);
-  auto* scales = reinterpret_cast<float*>(bytes);
-  std::uint8_t* numbers = bytes + out_format.scale_bytes(count);
-  std::array<float, strip> short_block;
-  std::vector<float> long_block(out_format.block > strip ? out_format.block : 0);
-  float* sums = long_block.empty() ? short_block.data() : long_block.data();
-  for (std::size_t block = 0; block < out_format.blocks(count); ++block) {
-    const std::size_t at = block * out_format.block,
-                      length = std::min<std::size_t>(out_format.block, count - at);
-    sum_range(format, operands, at, at + length, sums);
-    const Scale scale = scale_of(kernels::largest(sums, length), out_format.levels());
-    scales[block] = scale.scale;
-    kernels::quantise(out_format, sums, length, scale.inverse, numbers + out_format.number_bytes(at));
-  }
-  write_padding(out_format, count, bytes);
+  recode_operands(format, Operands(format, parts, count), count, out_format, out);
+}
+
+void recode_sum(const BlockFormat& format, const Parts& parts, std::size_t count,
+                const BlockFormat& out_format, void* out) {
+  recode_operands(format, Operands(format, parts, count), count, out_format, out);
 }
 
 }  // namespace trireme::comm::codec

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <span>
 
+#include "comm/codec/coder.h"
 #include "comm/codec/format.h"
 #include "core/dtype.h"
 
@@ -16,8 +17,13 @@ void decode(const BlockFormat& format, const void* encoded, std::size_t count, v
 void decode_sum(const BlockFormat& format, std::span<const void* const> parts, std::size_t count,
                 float divisor, void* out, DType dtype);
 
+void decode_sum(const BlockFormat& format, const Parts& parts, std::size_t count, float divisor, void* out,
+                DType dtype);
+
 /// The sum of `parts` encoded again, without a pass through memory.
 void recode_sum(const BlockFormat& format, std::span<const void* const> parts, std::size_t count,
+                const BlockFormat& out_format, void* out);
+void recode_sum(const BlockFormat& format, const Parts& parts, std::size_t count,
                 const BlockFormat& out_format, void* out);
 
 /// Throws unless the format and type are ones that the codecs know.

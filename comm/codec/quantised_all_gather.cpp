@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "comm/codec/codec.h"
+#include "comm/codec/coder.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -19,6 +19,7 @@ Shards encoded_shards(const Shards& shards, const codec::BlockFormat& format) {
 QuantisedAllGather::QuantisedAllGather(Communicator& communicator, const Shards& largest,
                                        const codec::BlockFormat& format)
     : communicator_(communicator),
+      coder_(codec::coder_of(communicator)),
       format_(format),
       encoded_(communicator.allocate(encoded_shards(largest, format).total())) {}
 
@@ -28,11 +29,12 @@ void QuantisedAllGather::run(const void* shard, void* whole, const Shards& shard
           bytes.total(), encoded_.bytes());
   const int mine = communicator_.rank();
   auto* encoded = encoded_.as<std::byte>();
-  codec::encode(format_, shard, dtype, shards.count(mine), encoded + bytes.offset(mine));
+  coder_.encode(format_, shard, dtype, shards.count(mine), encoded + bytes.offset(mine));
   communicator_.all_gather(encoded + bytes.offset(mine), encoded, bytes, DType::u8);
   for (int rank = 0; rank < shards.ranks(); ++rank)
-    codec::decode(format_, encoded + bytes.offset(rank), shards.count(rank),
-                  static_cast<std::byte*>(whole) + shards.offset(rank) * size_of(dtype), dtype);
+    coder_.decode_sum(format_, {encoded + bytes.offset(rank)}, shards.count(rank), 1.0f,
+                      static_cast<std::byte*>(whole) + shards.offset(rank) * size_of(dtype), dtype);
+  coder_.finish();
 }
 
 }  // namespace trireme::comm

@@ -1,12 +1,12 @@
 #pragma once
-#include "comm/codec/format.h"
+#include "comm/codec/coder.h"
 #include "comm/communicator.h"
 
 namespace trireme::comm {
 
 /// qwZ: gathers parameters in 8 (or 4) bits. What arrives is decoded from the same bytes on every rank, a
 /// rank's own shard too, so all ranks hold the same values to the bit. Each element is off by at most half a
-/// step of its block.
+/// step of its block. Encodes and decodes where the communicator's memory is.
 class QuantisedAllGather {
  public:
   /// Takes memory for vectors cut no larger than `largest`, and so is made by all ranks of the node together.
@@ -18,6 +18,7 @@ class QuantisedAllGather {
 
  private:
   Communicator& communicator_;
+  const codec::Coder& coder_;
   codec::BlockFormat format_;
   Buffer encoded_;
 };

@@ -1,7 +1,6 @@
 #include "comm/codec/two_hop_reduce_scatter.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "comm/codec/codec.h"
 #include "comm/two_level/groups.h"
@@ -45,8 +44,12 @@ TwoHopReduceScatter::TwoHopReduceScatter(World& world, const Group& group, const
   const auto part = [&](const char* name) {
     return CommunicatorOptions{options.name + name, options.time_limit, options.observer};
   };
-  inside_ = world.communicator(node_group(group, layout_, index_), "shm", part(".inside"));
-  across_ = world.communicator(lane_group(group, layout_, index_), "mpi", part(".across"));
+  inside_ = world.communicator(node_group(group, layout_, index_), "auto", part(".inside"));
+  // One thread makes NCCL's calls, in one order: then they cannot wait for each other in circles.
+  one_by_one_ = inside_->backend() == "nccl";
+  across_ =
+      world.communicator(lane_group(group, layout_, index_), one_by_one_ ? "nccl" : "mpi", part(".across"));
+  coder_ = &codec::coder_of(*inside_);
 
   const auto lanes = static_cast<std::size_t>(layout_.lanes()),
              nodes = static_cast<std::size_t>(layout_.nodes());
@@ -84,7 +87,7 @@ std::size_t TwoHopReduceScatter::lane_bytes(const ShardRounds& rounds, int lane,
 void TwoHopReduceScatter::send_to_lanes(const Job& job, int round) {
   const std::size_t width = size_of(job.whole_type);
   job.rounds.for_each_stretch(round, [&](std::size_t in_whole, std::size_t in_packed, std::size_t count) {
-    std::memcpy(packed_ + in_packed * width, job.whole + in_whole * width, count * width);
+    coder_->copy(packed_ + in_packed * width, job.whole + in_whole * width, count * width);
   });
   std::vector<std::size_t> sent(static_cast<std::size_t>(node_ranks()), 0);
   const std::byte* from = packed_;
@@ -92,7 +95,7 @@ void TwoHopReduceScatter::send_to_lanes(const Job& job, int round) {
   for (int lane = 0; lane < layout_.lanes(); ++lane) {
     const Shards load = job.rounds.lane_load(lane, round);
     for (int segment = 0; segment < layout_.nodes(); ++segment) {
-      codec::encode(options_.inside, from, job.whole_type, load.count(segment), to);
+      coder_->encode(options_.inside, from, job.whole_type, load.count(segment), to);
       from += load.count(segment) * width;
       to += options_.inside.bytes(load.count(segment));
     }
@@ -109,14 +112,23 @@ void TwoHopReduceScatter::sum_node(const Job& job, int round) {
   const Shards load = job.rounds.lane_load(local(), round);
   const Shards in = encoded(load, options_.inside), out = encoded(load, options_.across);
   for (int segment = 0; segment < layout_.nodes(); ++segment) {
-    parts_.clear();
-    for (int rank = 0; rank < node_ranks(); ++rank)
-      parts_.push_back(from_ranks_ + static_cast<std::size_t>(rank) * in.total() + in.offset(segment));
-    codec::recode_sum(options_.inside, parts_, load.count(segment), options_.across,
-                      slot.to_nodes + out.offset(segment));
+    const codec::Parts parts{from_ranks_ + in.offset(segment), in.total(), node_ranks()};
+    coder_->recode_sum(options_.inside, parts, load.count(segment), options_.across,
+                       slot.to_nodes + out.offset(segment));
   }
-  on_wire_[round % 2] = across_->post(Call::all_to_all(
-      slot.to_nodes, slot.from_nodes, out, Shards::even(out.count(node()), layout_.nodes()), DType::u8));
+  coder_->finish();
+  exchange_nodes(Call::all_to_all(slot.to_nodes, slot.from_nodes, out,
+                                  Shards::even(out.count(node()), layout_.nodes()), DType::u8),
+                 round);
+}
+
+void TwoHopReduceScatter::exchange_nodes(const Call& call, int round) {
+  if (!one_by_one_) {
+    on_wire_[round % 2] = across_->post(call);
+    return;
+  }
+  across_->run(call);
+  on_wire_[round % 2] = Event::already_set();
 }
 
 void TwoHopReduceScatter::sum_nodes(const Job& job, int round) {
@@ -126,10 +138,8 @@ void TwoHopReduceScatter::sum_nodes(const Job& job, int round) {
     const codec::BlockFormat& format = one_hop ? options_.inside : options_.across;
     const std::byte* from = one_hop ? from_ranks_ : slots_[round % 2].from_nodes;
     if (!one_hop) on_wire_[round % 2].wait();
-    parts_.clear();
-    for (int part = 0; part < (one_hop ? node_ranks() : layout_.nodes()); ++part)
-      parts_.push_back(from + static_cast<std::size_t>(part) * format.bytes(mine));
-    codec::decode_sum(format, parts_, mine, job.divisor, part_, job.shard_type);
+    const codec::Parts parts{from, format.bytes(mine), one_hop ? node_ranks() : layout_.nodes()};
+    coder_->decode_sum(format, parts, mine, job.divisor, part_, job.shard_type);
   }
   inside_->all_to_all(part_, job.shard + job.rounds.delivered(index_, round) * size_of(job.shard_type),
                       job.rounds.exchanged_by_lane(node(), local(), round),

@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "comm/codec/format.h"
+#include "comm/codec/coder.h"
 #include "comm/communicator.h"
 #include "comm/two_level/layout.h"
 #include "comm/two_level/shard_rounds.h"
@@ -21,7 +21,8 @@ struct TwoHopOptions {
 /// sum again and hand each rank of the node its shard. Errors: one rounding of each rank's values and one of
 /// each node's sum (README.md).
 ///
-/// On one node there is one hop. It has communicators of its own, so it may run beside others.
+/// On one node there is one hop. Works where the world's memory is: what it is given lies there too. It has
+/// communicators of its own, so it may run beside others.
 class TwoHopReduceScatter {
  public:
   /// Every rank of the world makes one together, as with World::communicator.
@@ -47,6 +48,7 @@ class TwoHopReduceScatter {
   void send_to_lanes(const Job& job, int round);
   void sum_node(const Job& job, int round);
   void sum_nodes(const Job& job, int round);
+  void exchange_nodes(const Call& call, int round);
   std::size_t lane_bytes(const ShardRounds& rounds, int lane, int round) const;
 
   int node() const { return layout_.node_of(index_); }
@@ -58,12 +60,13 @@ class TwoHopReduceScatter {
   int index_;
   TwoHopOptions options_;
   std::unique_ptr<Communicator> inside_, across_;
+  const codec::Coder* coder_;
+  bool one_by_one_;
   std::size_t round_elements_;
   Buffer scratch_;
   std::byte *packed_, *to_lanes_, *from_ranks_, *part_;
   Slot slots_[2];
   Event on_wire_[2];
-  std::vector<const void*> parts_;
 };
 
 }  // namespace trireme::comm

@@ -25,6 +25,7 @@ ThroughHostCommunicator::ThroughHostCommunicator(std::unique_ptr<Communicator> c
       inward_(device.make_stream()),
       outward_(device.make_stream()),
       order_(device.make_stream()),
+      coder_(device.make_coder(*inward_)),
       carried_(device) {
   for (Stage& stage : stages_) stage.filled = device.make_event(), stage.emptied = device.make_event();
 }

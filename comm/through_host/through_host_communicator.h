@@ -19,6 +19,7 @@ class ThroughHostCommunicator final : public DeviceCommunicator {
   Buffer allocate(std::size_t bytes) override { return device_.allocate(bytes); }
   void enqueue(const Call& call, std::span<const DeviceEvent* const> after, DeviceEvent& done) override;
   void check() override;
+  const codec::Coder& coder() const override { return *coder_; }
 
  protected:
   void execute(const Call& call) override;
@@ -40,6 +41,8 @@ class ThroughHostCommunicator final : public DeviceCommunicator {
   std::size_t piece_bytes_;
   /// Into the host, out of it, and the order that callers see.
   std::unique_ptr<Stream> inward_, outward_, order_;
+  /// Into the host: what was encoded is done before it is copied there.
+  std::unique_ptr<codec::Coder> coder_;
   std::array<Stage, 2> stages_;
   /// Counts calls that were carried out for `enqueue`; the order stream waits for it.
   HostFlag carried_;

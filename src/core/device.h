@@ -36,6 +36,14 @@ class DeviceEvent {
 
 class Device;
 
+namespace comm {
+class World;
+struct DeviceWorldOptions;
+namespace codec {
+class Coder;
+}  // namespace codec
+}  // namespace comm
+
 /// A counter in pinned host memory by which a host lane lets a stream go on. It only grows.
 class HostFlag {
  public:
@@ -81,14 +89,11 @@ class Device {
   virtual Buffer allocate_pinned(std::size_t bytes) = 0;
   virtual std::unique_ptr<Stream> make_stream(Priority priority = Priority::normal) = 0;
   virtual std::unique_ptr<DeviceEvent> make_event() = 0;
+  /// The wire codecs of this device, which work on the stream and must not outlive it (comm/codec/coder.h).
+  virtual std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) = 0;
   /// Whether the device may touch this address: its own memory, or pinned host memory.
   virtual bool reaches(const void* address) const = 0;
 };
-
-namespace comm {
-class World;
-struct DeviceWorldOptions;
-}  // namespace comm
 
 /// All that the rest of trireme sees of a GPU stack. Lives in a library that is opened at run time:
 /// core/plugin.h.

@@ -4,6 +4,8 @@
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
+#include "comm/codec/format.h"
+
 namespace trireme::cuda {
 
 /// The functions of the CUDA runtime that the plugin calls. A table, so that tests run the same sources over
@@ -70,9 +72,27 @@ struct NcclApi {
   const char* (*get_last_error)(ncclComm_t);
 };
 
+enum class NumberType : std::uint8_t { f32, bf16, f16 };
+
+/// A block's sums lie in shared memory between summing and encoding.
+constexpr std::uint32_t longest_recoded_block = 8192;
+
+/// Our own kernels of the wire codecs. The operands of a sum lie `stride` bytes apart, a multiple of four;
+/// `count` is never zero.
+struct CodecApi {
+  using BlockFormat = comm::codec::BlockFormat;
+  cudaError_t (*encode)(const BlockFormat&, const void* in, NumberType, std::size_t count, void* out,
+                        cudaStream_t);
+  cudaError_t (*decode_sum)(const BlockFormat&, const void* parts, std::size_t stride, int part_count,
+                            std::size_t count, float divisor, void* out, NumberType, cudaStream_t);
+  cudaError_t (*recode_sum)(const BlockFormat&, const void* parts, std::size_t stride, int part_count,
+                            std::size_t count, const BlockFormat& out_format, void* out, cudaStream_t);
+};
+
 struct Apis {
   CudaApi cuda;
   NcclApi nccl;
+  CodecApi codec;
   /// Makes the stream the calling thread's current one for LibTorch.
   void (*use_for_tensors)(cudaStream_t, int device);
 };

@@ -7,6 +7,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "cuda/check.h"
+#include "cuda/cuda_coder.h"
 
 namespace trireme::cuda {
 
@@ -77,6 +78,10 @@ std::unique_ptr<Stream> CudaDevice::make_stream(Priority priority) {
 std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
   use();
   return std::make_unique<CudaEvent>(apis_.cuda);
+}
+
+std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
+  return std::make_unique<CudaCoder>(apis_, *this, dynamic_cast<CudaStream&>(stream));
 }
 
 bool CudaDevice::reaches(const void* address) const {

@@ -56,6 +56,7 @@ class CudaDevice final : public Device {
   Buffer allocate_pinned(std::size_t bytes) override;
   std::unique_ptr<Stream> make_stream(Priority priority) override;
   std::unique_ptr<DeviceEvent> make_event() override;
+  std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) override;
   bool reaches(const void* address) const override;
 
   /// CUDA's current device belongs to the thread, and lanes bring their own.

@@ -22,6 +22,7 @@ NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::sh
       comm_(std::move(comm)),
       node_of_member_(std::move(node_of_member)),
       stream_(apis, device.index(), Priority::high),
+      coder_(apis, device, stream_),
       done_(apis.cuda),
       scratch_(device.allocate(sizeof(std::int32_t))) {
   stream_.fill(scratch_.data(), 0, scratch_.bytes());

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "comm/device_world.h"
-#include "cuda/cuda_device.h"
+#include "cuda/cuda_coder.h"
 #include "cuda/nccl_comm.h"
 #include "cuda/nccl_memory.h"
 
@@ -23,6 +23,7 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
   Buffer allocate(std::size_t bytes) override { return memory_->allocate(bytes); }
   void enqueue(const comm::Call& call, std::span<const DeviceEvent* const> after, DeviceEvent& done) override;
   void check() override;
+  const comm::codec::Coder& coder() const override { return coder_; }
 
  protected:
   void execute(const comm::Call& call) override;
@@ -57,6 +58,7 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
   std::unique_ptr<NcclComm> comm_;
   std::vector<int> node_of_member_;
   CudaStream stream_;
+  CudaCoder coder_;
   CudaEvent done_;
   Buffer scratch_;
   std::mutex mutex_;

@@ -42,6 +42,7 @@ class PretendDevice final : public Device {
   }
   std::unique_ptr<Stream> make_stream(Priority) override;
   std::unique_ptr<DeviceEvent> make_event() override;
+  std::unique_ptr<comm::codec::Coder> make_coder(Stream&) override;
   bool reaches(const void* address) const override {
     for (const auto& [data, bytes] : blocks_)
       if (address >= data && address < static_cast<const std::byte*>(data) + bytes) return true;
@@ -96,6 +97,40 @@ inline std::unique_ptr<DeviceEvent> PretendDevice::make_event() {
   return std::make_unique<PretendEvent>();
 }
 
+/// The host's, let into the device's memory.
+class PretendCoder final : public comm::codec::Coder {
+ public:
+  explicit PretendCoder(PretendDevice& device) : device_(device) {}
+  void encode(const comm::codec::BlockFormat& format, const void* in, DType dtype, std::size_t count,
+              void* out) const override {
+    const PretendDevice::Access access(device_);
+    host_.encode(format, in, dtype, count, out);
+  }
+  void decode_sum(const comm::codec::BlockFormat& format, const comm::codec::Parts& parts, std::size_t count,
+                  float divisor, void* out, DType dtype) const override {
+    const PretendDevice::Access access(device_);
+    host_.decode_sum(format, parts, count, divisor, out, dtype);
+  }
+  void recode_sum(const comm::codec::BlockFormat& format, const comm::codec::Parts& parts, std::size_t count,
+                  const comm::codec::BlockFormat& out_format, void* out) const override {
+    const PretendDevice::Access access(device_);
+    host_.recode_sum(format, parts, count, out_format, out);
+  }
+  void copy(void* to, const void* from, std::size_t bytes) const override {
+    const PretendDevice::Access access(device_);
+    host_.copy(to, from, bytes);
+  }
+  void finish() const override {}
+
+ private:
+  PretendDevice& device_;
+  const comm::codec::Coder& host_ = comm::codec::host_coder();
+};
+
+inline std::unique_ptr<comm::codec::Coder> PretendDevice::make_coder(Stream&) {
+  return std::make_unique<PretendCoder>(*this);
+}
+
 /// Carries calls out by another communicator, and only when somebody asks the event behind them.
 class PretendDeviceCommunicator final : public comm::DeviceCommunicator {
  public:
@@ -114,6 +149,7 @@ class PretendDeviceCommunicator final : public comm::DeviceCommunicator {
     };
   }
   void check() override {}
+  const comm::codec::Coder& coder() const override { return coder_; }
 
  protected:
   void execute(const comm::Call& call) override {
@@ -124,6 +160,7 @@ class PretendDeviceCommunicator final : public comm::DeviceCommunicator {
  private:
   std::unique_ptr<comm::Communicator> carrier_;
   PretendDevice& device_;
+  PretendCoder coder_{device_};
   std::vector<comm::Call> pending_;
 };
 

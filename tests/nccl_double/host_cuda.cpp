@@ -239,6 +239,10 @@ cudaError_t stream_wait_value(cudaStream_t stream, const std::uint32_t* word, st
 
 }  // namespace
 
+bool host_cuda_enter(cudaStream_t stream, const char* function) {
+  return enter(stream, function) != nullptr;
+}
+
 cuda::CudaApi host_cuda_api() {
   return {.driver_get_version =
               [](int* version) {

@@ -21,6 +21,8 @@ bool host_cuda_free(void* data);
 /// Whether [data, data + bytes) lies inside one live block that the device reaches.
 bool host_cuda_reaches(const void* data, std::size_t bytes);
 bool host_cuda_has_stream(cudaStream_t stream);
+/// For work that is not NCCL's: a misuse, and false, when the stream is not alive.
+bool host_cuda_enter(cudaStream_t stream, const char* function);
 void host_cuda_post(cudaStream_t stream, std::function<void()> work);
 /// Called before anything but NCCL's own work enters a stream.
 void host_cuda_watch_streams(std::function<void(cudaStream_t)> watch);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "tests/nccl_double/host_codec.h"
 #include "tests/nccl_double/host_comm.h"
 #include "tests/nccl_double/host_types.h"
 #include "tests/nccl_double/meeting.h"
@@ -293,7 +294,7 @@ const cuda::Apis& host_apis() {
   static const cuda::Apis apis = [] {
     Wire::open();
     host_cuda_watch_streams(watch_stream);
-    return cuda::Apis{host_cuda_api(), host_nccl_api(), [](cudaStream_t, int) {}};
+    return cuda::Apis{host_cuda_api(), host_nccl_api(), host_codec_api(), [](cudaStream_t, int) {}};
   }();
   return apis;
 }

@@ -10,7 +10,7 @@ namespace trireme::tests {
 /// by report_misuse and as NCCL's error. Needs MPI_THREAD_MULTIPLE.
 cuda::NcclApi host_nccl_api();
 
-/// Both doubles in one table. Collective over MPI_COMM_WORLD the first time.
+/// All doubles in one table. Collective over MPI_COMM_WORLD the first time.
 const cuda::Apis& host_apis();
 
 /// Communicators that were made and neither destroyed nor aborted.

@@ -1,5 +1,17 @@
+#include <cuda_fp16.h>
+
 #include "comm/codec/steps.h"
 #include "cuda/kernels/codec.h"
+
+// Found by the templates of steps.h, as they lie in __half's namespace.
+__device__ inline float widen(__half value) {
+  return __half2float(value);
+}
+__device__ inline void narrow(float value, __half& out) {
+  // Any NaN becomes the NaN of the CPU's conversion.
+  const bool number = trireme::comm::codec::magnitude(value) <= trireme::comm::codec::infinity_bits;
+  out = number ? __float2half_rn(value) : __ushort_as_half(0x7e00u);
+}
 
 // Compiled with -fmad=false: a fused multiply-add would round differently from the CPU.
 
@@ -76,55 +88,61 @@ unsigned grid_for(std::size_t blocks) {
 }
 
 template <typename In>
-cudaError_t encode_as(const BlockFormat& format, const In* in, std::size_t count, void* out,
+cudaError_t encode_as(const BlockFormat& format, const void* in, std::size_t count, void* out,
                       cudaStream_t stream) {
-  if (count == 0) return cudaSuccess;
-  encode_kernel<<<grid_for(format.blocks(count)), threads, 0, stream>>>(format, in, count,
-                                                                        static_cast<std::uint8_t*>(out));
+  encode_kernel<<<grid_for(format.blocks(count)), threads, 0, stream>>>(
+      format, static_cast<const In*>(in), count, static_cast<std::uint8_t*>(out));
   return cudaGetLastError();
 }
 
 template <typename Out>
 cudaError_t decode_sum_as(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
-                          std::size_t count, float divisor, Out* out, cudaStream_t stream) {
-  if (count == 0) return cudaSuccess;
+                          std::size_t count, float divisor, void* out, cudaStream_t stream) {
   decode_sum_kernel<<<grid_for((count + threads - 1) / threads), threads, 0, stream>>>(
-      format, Strided{parts, stride, format, count}, part_count, count, divisor, out);
+      format, Strided{parts, stride, format, count}, part_count, count, divisor, static_cast<Out*>(out));
   return cudaGetLastError();
 }
 
-}  // namespace
-
-cudaError_t codec_encode(const BlockFormat& format, const float* in, std::size_t count, void* out,
-                         cudaStream_t stream) {
-  return encode_as(format, in, count, out, stream);
+cudaError_t encode(const BlockFormat& format, const void* in, NumberType type, std::size_t count, void* out,
+                   cudaStream_t stream) {
+  switch (type) {
+    case NumberType::f32:
+      return encode_as<float>(format, in, count, out, stream);
+    case NumberType::bf16:
+      return encode_as<std::uint16_t>(format, in, count, out, stream);
+    case NumberType::f16:
+      return encode_as<__half>(format, in, count, out, stream);
+  }
+  return cudaErrorInvalidValue;
 }
 
-cudaError_t codec_encode(const BlockFormat& format, const std::uint16_t* in, std::size_t count, void* out,
-                         cudaStream_t stream) {
-  return encode_as(format, in, count, out, stream);
+cudaError_t decode_sum(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
+                       std::size_t count, float divisor, void* out, NumberType type, cudaStream_t stream) {
+  switch (type) {
+    case NumberType::f32:
+      return decode_sum_as<float>(format, parts, stride, part_count, count, divisor, out, stream);
+    case NumberType::bf16:
+      return decode_sum_as<std::uint16_t>(format, parts, stride, part_count, count, divisor, out, stream);
+    case NumberType::f16:
+      return decode_sum_as<__half>(format, parts, stride, part_count, count, divisor, out, stream);
+  }
+  return cudaErrorInvalidValue;
 }
 
-cudaError_t codec_decode_sum(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
-                             std::size_t count, float divisor, float* out, cudaStream_t stream) {
-  return decode_sum_as(format, parts, stride, part_count, count, divisor, out, stream);
-}
-
-cudaError_t codec_decode_sum(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
-                             std::size_t count, float divisor, std::uint16_t* out, cudaStream_t stream) {
-  return decode_sum_as(format, parts, stride, part_count, count, divisor, out, stream);
-}
-
-cudaError_t codec_recode_sum(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
-                             std::size_t count, const BlockFormat& out_format, void* out,
-                             cudaStream_t stream) {
-  if (count == 0) return cudaSuccess;
-  if (out_format.block > codec_longest_recoded_block) return cudaErrorInvalidValue;
+cudaError_t recode_sum(const BlockFormat& format, const void* parts, std::size_t stride, int part_count,
+                       std::size_t count, const BlockFormat& out_format, void* out, cudaStream_t stream) {
+  if (out_format.block > longest_recoded_block) return cudaErrorInvalidValue;
   const std::size_t shared = out_format.block * sizeof(float);
   recode_sum_kernel<<<grid_for(out_format.blocks(count)), threads, shared, stream>>>(
       format, Strided{parts, stride, format, count}, part_count, count, out_format,
       static_cast<std::uint8_t*>(out));
   return cudaGetLastError();
+}
+
+}  // namespace
+
+CodecApi codec_kernels() {
+  return {encode, decode_sum, recode_sum};
 }
 
 }  // namespace trireme::cuda

@@ -3,6 +3,8 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include "cuda/kernels/codec.h"
+
 namespace trireme::cuda {
 namespace {
 
@@ -86,6 +88,7 @@ const Apis& vendor_apis() {
                .group_end = ncclGroupEnd,
                .get_error_string = ncclGetErrorString,
                .get_last_error = ncclGetLastError},
+      .codec = codec_kernels(),
       .use_for_tensors = use_for_tensors,
   };
   return apis;
