@@ -79,16 +79,15 @@ class Memory:
 class Linter:
     def __init__(self, root, build, tidy):
         self.root, self.build, self.tidy = root, build, tidy
-        self.sources = Sources(root)
         version = subprocess.run([tidy, "--version"], capture_output=True, text=True, check=True).stdout
         self.rules = version.encode() + (root / ".clang-tidy").read_bytes()
 
-    def key(self, path, command):
+    def key(self, path, command, sources):
         """Of the whole text, and of the flags, wherever the project lies."""
         flags = [word.replace(str(self.root), ".") for word in flags_of(command)]
         key = hashlib.sha256(self.rules + "\0".join(flags).encode())
-        for part in self.sources.closure(path):
-            key.update(str(part.relative_to(self.root)).encode() + b"\0" + self.sources.digest(part))
+        for part in sources.closure(path):
+            key.update(str(part.relative_to(self.root)).encode() + b"\0" + sources.digest(part))
         return key.hexdigest()
 
     def run(self, paths, command):
@@ -115,7 +114,8 @@ class Linter:
         findings = self.run(paths, command)
         if len(paths) == 1:
             return {paths[0]: findings}
-        own = {path: {str(part.relative_to(self.root)) for part in self.sources.closure(path)} for path in paths}
+        sources = Sources(self.root)
+        own = {path: {str(part.relative_to(self.root)) for part in sources.closure(path)} for path in paths}
         places = set().union(*own.values())
         if any(CANNOT_BE_READ in finding or finding.split(":")[0] not in places for finding in findings):
             middle = len(paths) // 2
@@ -175,9 +175,10 @@ def main():
     commands = chosen(root, asked.build, {path.resolve() for path in asked.files})
     if not commands:
         sys.exit("lint: no file to look at is in the compile commands")
-    keys = {path: linter.key(path, command) for path, command in commands.items()}
+    sources = Sources(root)
+    keys = {path: linter.key(path, command, sources) for path, command in commands.items()}
     todo = [path for path in commands if not memory.knows(keys[path])]
-    todo.sort(key=lambda path: sum(part.stat().st_size for part in linter.sources.closure(path)))
+    todo.sort(key=lambda path: sum(part.stat().st_size for part in sources.closure(path)))
     print(f"clang-tidy: {len(commands)} files, {len(commands) - len(todo)} known to be clean", flush=True)
 
     known, seen, began = set(), 0, time.monotonic()
@@ -187,7 +188,8 @@ def main():
         for look in concurrent.futures.as_completed(looks):
             for path, findings in look.result().items():
                 seen += 1
-                if not findings:
+                # Not if it was edited meanwhile.
+                if not findings and linter.key(path, commands[path], Sources(root)) == keys[path]:
                     memory.add(keys[path])
                 for finding in findings:
                     if finding not in known:

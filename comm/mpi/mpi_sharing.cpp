@@ -105,7 +105,7 @@ SharedSegment MpiSharing::create(std::size_t my_bytes) {
   auto window = std::make_shared<Window>(node_);
   void* mine = nullptr;
   const int made = MPI_Win_allocate_shared(static_cast<MPI_Aint>(with_page), 1, apart, node_->communicator,
-                                           &mine, &window->handle);
+                                           static_cast<void*>(&mine), &window->handle);
   MPI_Info_free(&apart);
   check_mpi(made, "MPI_Win_allocate_shared");
   SharedSegment segment;
@@ -113,7 +113,8 @@ SharedSegment MpiSharing::create(std::size_t my_bytes) {
     MPI_Aint bytes = 0;
     int unit = 0;
     void* base = nullptr;
-    check_mpi(MPI_Win_shared_query(window->handle, other, &bytes, &unit, &base), "MPI_Win_shared_query");
+    check_mpi(MPI_Win_shared_query(window->handle, other, &bytes, &unit, static_cast<void*>(&base)),
+              "MPI_Win_shared_query");
     segment.parts.push_back(next_page(base));
     segment.bytes.push_back(sizes[static_cast<std::size_t>(other)]);
   }

@@ -16,8 +16,7 @@ using FixedText = std::array<char, size>;
 
 template <std::size_t size>
 void assign(FixedText<size>& text, std::string_view value) noexcept {
-  const std::size_t length = value.size() < size - 1 ? value.size() : size - 1;
-  std::memcpy(text.data(), value.data(), length);
+  const std::size_t length = value.copy(text.data(), size - 1);
   std::memset(text.data() + length, 0, size - length);
 }
 

@@ -37,6 +37,8 @@ void refresh_life(RankSnapshot& snapshot, const RankEntry& entry) {
     case RankEntry::failed:
       snapshot.presence = Presence::failed;
       break;
+    default:  // half written by a rank that died
+      break;
   }
   snapshot.beat = entry.beat.load(std::memory_order_relaxed);
 }

@@ -69,7 +69,7 @@ std::optional<std::string> device_of(const std::string& gpu) {
 }
 
 std::string model_name_of(const std::string& published) {
-  const std::string name = lower(published);
+  std::string name = lower(published);
   if (has(name, "llama-3-arch 7b") || name == "llama-3.1-8b") return "llama-3-8b";
   if (has(name, "llama-3-arch 13b")) return "llama-3-13b";
   if (name == "llama-3.1-70b" || has(name, "llama-3-arch 70b")) return "llama-3-70b";

@@ -54,9 +54,9 @@ at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sha
                             const sharding::Weights& weights) const {
   const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
   const auto index = static_cast<std::size_t>(affine.weight);
-  const at::Tensor y = weight.scalar_type() == at::kByte
-                           ? nf4_linear(x, weight, layout_.parameters[index].shape, bias, spec().transposed)
-                           : linear(x, weight, bias, spec().transposed, context.gradients);
+  at::Tensor y = weight.scalar_type() == at::kByte
+                     ? nf4_linear(x, weight, layout_.parameters[index].shape, bias, spec().transposed)
+                     : linear(x, weight, bias, spec().transposed, context.gradients);
   if (adapters_.of_weight.empty() || adapters_.of_weight[index].a < 0) return y;
   const Adapter& adapter = adapters_.of_weight[index];
   constexpr std::uint64_t sites_a_layer = 256;
