@@ -23,7 +23,7 @@ INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.M)
 PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.M | re.S)
 NAMED = re.compile(r"^(?:(?:struct|class|enum class|using|namespace) (\w+)|[^\s/#}].*?\b(\w+)(?=\(| =|\{|;|\[))", re.M)
 ALONE = re.compile(r"foreach_target\.h|^#define ", re.M)
-TOGETHER = 8
+TOGETHER = 16
 CANNOT_BE_READ = "clang-tidy cannot read this"
 FINDING = re.compile(r"^(?P<place>[^\s:][^:]*:\d+:\d+): (?:warning|error): (?P<what>.*)$")
 

@@ -21,7 +21,7 @@ DecayGroup read_group(const std::string& where, const YAML::Node& entry) {
   if (group.match.empty() || group.match.size() > longest)
     fail(ExitCode::configuration, "{}.match must have between 1 and {} letters", where, longest);
   try {
-    const std::regex expression(group.match);
+    static_cast<void>(std::regex(group.match));
   } catch (const std::regex_error&) {
     fail(ExitCode::configuration, "{}.match: \"{}\" is not a regular expression", where, group.match);
   }

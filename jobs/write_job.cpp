@@ -36,7 +36,7 @@ void write_origin(YAML::Emitter& out, const JobSpec& job, const std::string& nam
 
 /// "1e-08" is a word to readers of YAML 1.1, "1.0e-08" a number to all.
 std::string number_text(double value) {
-  const std::string text = fmt::format("{}", value);
+  std::string text = fmt::format("{}", value);
   const std::size_t power = text.find('e');
   if (power == std::string::npos || text.find('.') != std::string::npos) return text;
   return fmt::format("{}.0{}", text.substr(0, power), text.substr(power));

@@ -89,7 +89,7 @@ Mixture mix(const DocumentSource& documents, const MixtureRules& rules) {
     for (; at < kept.size() && kept[at] < rules.ends[source]; ++at)
       (is_held_back[at] ? mixture.validation : of_source).push_back(kept[at]);
     const double weight = rules.weights[source], whole = std::floor(weight);
-    for (double copy = 0; copy < whole; ++copy)
+    for (auto copies = static_cast<std::int64_t>(whole); copies > 0; --copies)
       mixture.training.insert(mixture.training.end(), of_source.begin(), of_source.end());
     const auto more =
         static_cast<std::size_t>(std::llround((weight - whole) * static_cast<double>(of_source.size())));

@@ -123,7 +123,7 @@ Value indent(const FilterCall& call) {
 
 Value whole_number(const FilterCall& call) {
   const Value* fallback = call.arguments.find(0, "default");
-  const Value failed = fallback ? *fallback : Value(std::int64_t{0});
+  Value failed = fallback ? *fallback : Value(std::int64_t{0});
   std::int64_t number = 0;
   if (as_integer(call.value, number)) return number;
   double real = 0;

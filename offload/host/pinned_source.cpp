@@ -34,8 +34,8 @@ Buffer map_pages(std::size_t bytes, bool huge_pages) {
   const std::size_t room = huge ? size + huge_page : size;
   void* whole = map(room, MAP_NORESERVE);
   if (!whole) return {};
-  auto* data =
-      reinterpret_cast<void*>(round_up(reinterpret_cast<std::uintptr_t>(whole), huge ? huge_page : page));
+  const auto at = reinterpret_cast<std::uintptr_t>(whole);
+  void* data = static_cast<std::byte*>(whole) + (round_up(at, huge ? huge_page : page) - at);
   if (huge) ::madvise(data, size, MADV_HUGEPAGE);
   return Buffer(data, size, [whole, room] { ::munmap(whole, room); });
 }

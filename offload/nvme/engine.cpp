@@ -209,7 +209,7 @@ void Engine::settle(Piece& piece, const std::string& problem, int number) {
 }
 
 /// The backend itself has failed: nothing that it was given will come back.
-void Engine::end_all(std::exception_ptr error) {
+void Engine::end_all(const std::exception_ptr& error) {
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     if (!slots_[slot].transfer) continue;
     pending_.push_back(std::move(slots_[slot]));

@@ -84,7 +84,7 @@ class Engine {
   void finish(const Completion& completion);
   void go_on(Piece piece, std::uint32_t moved);
   void settle(Piece& piece, const std::string& problem, int number);
-  void end_all(std::exception_ptr error);
+  void end_all(const std::exception_ptr& error);
 
   std::unique_ptr<Backend> backend_;
   EngineOptions options_;
