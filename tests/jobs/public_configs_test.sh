@@ -55,6 +55,12 @@ train second "$dir/offload.yaml" rows --deepspeed "$foreign/deepspeed-zero2-offl
 expect_steps second 1
 cmp -s "$dir/first/metrics.jsonl" "$dir/second/metrics.jsonl" && fail "other rows have the same loss"
 
+# Everything of ZeRO-3 on the host, as transformers' documentation offloads it: "auto" is what the job says.
+train zero3 "$dir/offload.yaml" rows --deepspeed "$foreign/deepspeed-zero3-offload.json" bf16=true
+expect_steps zero3 4
+noted zero3 'placement.parameters.tier: host'
+noted zero3 'stage3_param_persistence_threshold = auto'
+
 # Chats in 8-bit state with rows held back.
 train chat "$foreign/axolotl-chat-lora.yaml" chats
 grep -q '"eval_loss"' "$dir/chat/metrics.jsonl" || fail "nothing was evaluated"
