@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# plan_commands_test.sh TRIREME GOLDEN: the search writes a job that is planned as the search foretold it; pictures and traces of planned and of real
+# steps hold both; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
+set -euo pipefail
+trireme=$1 golden=$2
+export OMP_NUM_THREADS=1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+fail() { echo "$1"; cat "$dir/said"; exit 1; }
+number() { python3 -c "import json, sys; print(json.loads(open('$dir/said').read().splitlines()[0])$1)"; }
+
+"$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu a100-40g gradient_accumulation_steps=2 sequence_len=8192 --search --json --presets zero3,hsdp \
+  --write-job "$dir/best.yaml" >"$dir/said"
+grep -q recomputed_except_attention "$dir/said" || fail "the policy that keeps attention is not tried"
+searched=$(number '["step_s"]')
+"$trireme" plan "$dir/best.yaml" --nodes 1 --gpus-per-node 8 --gpu a100-40g --json --trace "$dir/plan.json" --gantt "$dir/plan.svg" >"$dir/said"
+[ "$(number '["step_s"]')" = "$searched" ] || fail "the written job takes another time than $searched"
+python3 - "$dir/plan.json" "$dir/plan.svg" "$(number '["step_s"]')" <<'PY' || fail "the trace is not the plan's"
+import json, sys
+import xml.etree.ElementTree as xml
+trace = json.load(open(sys.argv[1]))
+events = [e for e in (trace if isinstance(trace, list) else trace["traceEvents"]) if e["ph"] == "X"]
+end = max(e["ts"] + e["dur"] for e in events) / 1e6
+xml.parse(sys.argv[2])
+sys.exit(abs(end / float(sys.argv[3]) - 1) > 1e-3)
+PY
+"$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu h100-80g placement=zero3 gradient_checkpointing=true --deepspeed-estimates --tokens 1e9 \
+  --set price_per_hour=2 >"$dir/said"
+for words in "memory of one rank at its peak, [a-z]*ward of " "on the critical path" "ZeRO-3 offload_param=cpu" "1e+09 tokens take .* hours and cost"; do
+  grep -q "$words" "$dir/said" || fail "does not say: $words"
+done
+grep -q "copy to save" "$dir/said" && fail "a copy is counted that nobody takes"
+"$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu h100-80g placement=zero3 gradient_checkpointing=true save_steps=50 >"$dir/said"
+grep -Eq "copy to save +host +11\.2. GiB" "$dir/said" || fail "the copy of an eighth of 12 bytes a parameter is not there"
+"$trireme" plan llama-3-70b --nodes 2048 --gpus-per-node 8 --gpu h100-80g placement=zero3 gradient_checkpointing=true --json >"$dir/said"
+[ "$(number '["fits"]')" = True ] || fail "70B on 16,384 ranks"
+
+cat >"$dir/job.yaml" <<YAML
+base_model: $golden/reference
+datasets: [{path: $golden/reference/tokens.npy, type: tokens}]
+output_dir: $dir/run
+sequence_len: 64
+max_steps: 4
+learning_rate: 0.0003
+bf16: false
+placement: zero3
+YAML
+"$trireme" launch -n 2 -- train "$dir/job.yaml" --trace "$dir/step.json" >"$dir/said" 2>&1 || fail "did not train"
+for words in "foretold s   measured s" "^  compute " "^  exposed collectives" "^  state .* +0.0%" "^  slots .* +0.0%"; do
+  grep -q -- "$words" "$dir/said" || fail "the summary lacks: $words"
+done
+python3 - "$dir/step.json" "$dir/step.svg" <<'PY' || fail "the trace lacks a rank or what was foretold"
+import json, sys
+import xml.etree.ElementTree as xml
+trace = json.load(open(sys.argv[1]))
+events = trace if isinstance(trace, list) else trace["traceEvents"]
+names = {e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "process_name"}
+xml.parse(sys.argv[2])
+sys.exit(names != {"measured rank 0", "measured rank 1", "foretold rank 0"})
+PY
