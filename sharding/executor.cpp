@@ -82,6 +82,7 @@ void Executor::execute(Run& run, int index) {
 void Executor::compute_in_rehearsal(Run& run, int index) {
   const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
   if (op.kind != OpKind::update) check_slots(run, op);
+  if (op.staging >= 0) place_.tiers.pipe()->arrived(op.staging);
   rehearsal_.compute(run.schedule, index);
 }
 

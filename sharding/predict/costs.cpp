@@ -59,9 +59,26 @@ double backward_seconds(const UnitWork& work, const Machine& machine, bool fp32)
          (passes * products_seconds(work.products, machine, fp32) +
           2 * products_seconds(work.adapter_products, machine, fp32) +
           backward_attention * attention_seconds(work.attention_flops, machine, fp32) +
+          elementwise_seconds(work.gradient_bytes, machine) +
           backward_elementwise *
               (elementwise_seconds(work.elementwise_bytes, machine) + work.kernels * machine.kernel_s));
 }
+
+namespace {
+
+/// Each byte crosses a node's border once, whatever the node's number of ranks, and is handed round inside.
+OpCost two_level_cost(const Machine& machine, const Reach& reach, int ranks_per_node, double bytes,
+                      int rounds) {
+  const double nodes = static_cast<double>(reach.ranks) / reach.beside, beside = reach.beside;
+  const double border = machine.across.bytes_per_s * beside / ranks_per_node;
+  const double across = rounds * bytes * (nodes - 1) / nodes / (border * machine.link_share);
+  const double inside =
+      rounds * bytes * (beside - 1) / beside / (machine.inside.bytes_per_s * machine.link_share);
+  return {rounds * ((nodes - 1) * machine.across.delay_s + 2 * (beside - 1) * machine.inside.delay_s),
+          std::max(across, inside), Carrier::across_nodes};
+}
+
+}  // namespace
 
 OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per_node, double bytes,
                        int rounds) {
@@ -70,6 +87,7 @@ OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per
   if (reach.inside_node())
     return {rounds * (n - 1) * machine.inside.delay_s,
             moved / (machine.inside.bytes_per_s * machine.link_share), Carrier::inside_node};
+  if (machine.device_is_host) return two_level_cost(machine, reach, ranks_per_node, bytes, rounds);
   // A ring crosses each node's border once, while the node's other ranks do the same in circles of their own.
   const double nodes = n / reach.beside;
   const double border = machine.across.bytes_per_s * reach.beside / ranks_per_node;
@@ -80,72 +98,156 @@ OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per
   return {rounds == 2 ? std::min(ring, tree) : ring, moved / rate, Carrier::across_nodes};
 }
 
-std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
-                             const Machine& machine, const Extent& extent) {
-  std::vector<Reach> reaches;
-  for (const Circle& circle : schedule.circles) reaches.push_back(reach_of(circle, extent.node));
-  const auto reach = [&](const Op& op) { return reaches[static_cast<std::size_t>(op.communicator)]; };
-  const bool fp32 = placement.parameters.codec == Codec::fp32;
-  const bool host_update = placement.optimizer.tier != Tier::device;
-  const bool keeps_attention = schedule.options.activations == Activations::recomputed_except_attention;
-  std::vector<double> forward, again, backward;
-  for (const UnitWork& unit : work.units) {
-    forward.push_back(forward_seconds(unit, machine, fp32));
-    UnitWork repeated = unit;
-    if (keeps_attention && unit.attention_bytes > 0) repeated.attention_flops = 0;
-    again.push_back(forward_seconds(repeated, machine, fp32));
-    backward.push_back(backward_seconds(unit, machine, fp32));
+double share_from_drive(const MemoryForecast& memory, const Machine& machine, const Extent& extent) {
+  double mapped = 0, others = 0;
+  for (const auto* lines : {&memory.standing, &memory.passing})
+    for (const MemoryLine& line : *lines) {
+      const auto bytes = static_cast<double>(line.bytes);
+      const bool parameters = line.what == "parameters" || line.what == "frozen parameters";
+      if (line.tier == Tier::nvme && parameters) mapped += bytes;
+      if (line.tier == Tier::host || (line.tier == Tier::device && machine.device_is_host)) others += bytes;
+    }
+  const double all = machine.device_is_host ? machine.memory_bytes : machine.host_memory_bytes / extent.node;
+  const double left = std::max(0.0, all - others);
+  return mapped > left ? 1 - left / mapped : 0;
+}
+
+namespace {
+
+/// The cost of each op in turn; what a unit kept of its forward pass decides what its backward does.
+class Costs {
+ public:
+  Costs(const Schedule& schedule, const Placement& placement, const ModelWork& work, const Machine& machine,
+        const Extent& extent, double from_drive)
+      : schedule_(schedule),
+        placement_(placement),
+        work_(work),
+        machine_(machine),
+        extent_(extent),
+        from_drive_(from_drive),
+        fp32_(placement.parameters.codec == Codec::fp32),
+        kept_(work.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0) {
+    const bool keeps_attention = schedule.options.activations == Activations::recomputed_except_attention;
+    for (const Circle& circle : schedule.circles) reaches_.push_back(reach_of(circle, extent.node));
+    for (const UnitWork& unit : work.units) {
+      forward_.push_back(forward_seconds(unit, machine, fp32_));
+      UnitWork repeated = unit;
+      if (keeps_attention && unit.attention_bytes > 0) repeated.attention_flops = 0;
+      again_.push_back(forward_seconds(repeated, machine, fp32_));
+      backward_.push_back(backward_seconds(unit, machine, fp32_));
+    }
   }
-  std::vector<char> kept(work.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0);
-  std::vector<OpCost> costs;
-  costs.reserve(schedule.ops.size());
-  for (const Op& op : schedule.ops) {
-    const auto target = static_cast<std::size_t>(std::max(op.target, 0));
-    OpCost cost;
+
+  OpCost of(const Op& op) {
     switch (op.kind) {
       case OpKind::forward:
-        kept[static_cast<std::size_t>(op.micro_batch) * work.units.size() + target] = op.keep;
-        cost.work_s = forward[target];
-        break;
-      case OpKind::backward:
-        cost.work_s = backward[target];
-        if (!kept[static_cast<std::size_t>(op.micro_batch) * work.units.size() + target])
-          cost.work_s += again[target] * work.recomputed_share * machine.recompute_share;
-        break;
+        kept_of(op) = op.keep;
+        return {0, forward_[target(op)] + mapped_unit_seconds(op)};
+      case OpKind::backward: {
+        const double again = kept_of(op) ? 0 : again_[target(op)];
+        return {0, backward_[target(op)] + again * work_.recomputed_share * machine_.recompute_share +
+                       mapped_unit_seconds(op)};
+      }
       case OpKind::gather:
       case OpKind::reduce:
-        if (op.communicator < 0) break;
-        cost = collective_cost(machine, reach(op), extent.node, static_cast<double>(op.bytes),
-                               op.route == Route::replicas ? 2 : 1);
-        cost.delay_s += elementwise_seconds(codec_bytes(schedule, op), machine);
-        break;
+        return op.communicator < 0 ? OpCost{} : collective(op);
       case OpKind::stash:
-        cost.work_s = elementwise_seconds(2.0 * static_cast<double>(op.bytes), machine);
-        break;
+        return {0, elementwise_seconds(2.0 * static_cast<double>(op.bytes), machine_)};
       case OpKind::norm:
-        if (op.communicator >= 0) cost = collective_cost(machine, reach(op), extent.node, 0, 2);
-        cost.delay_s += machine.step_s;
-        break;
-      case OpKind::update: {
-        const double elements = static_cast<double>(op.bytes) / sizeof(float);
-        const double on_device = machine.update_bytes_per_s > 0
-                                     ? machine.update_bytes_per_s
-                                     : machine.memory_bytes_per_s * machine.memory_share;
-        const double rate = host_update ? machine.host_update_bytes_per_s / extent.node : on_device;
-        cost.work_s = elements * update_bytes_per_element / rate;
-        if (host_update) cost.work_s += elements * 6 / machine.host_link_bytes_per_s;
-        if (placement.optimizer.tier == Tier::nvme) cost.work_s += elements * 24 / machine.nvme_bytes_per_s;
-        break;
-      }
-      case OpKind::drop:
+        return norm(op);
+      case OpKind::update:
+        return {0, update_seconds(op)};
       case OpKind::fetch:
-      case OpKind::snapshot:
+        return {0, static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
       case OpKind::spill:
+        return {0, static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
+      case OpKind::drop:
+      case OpKind::snapshot:
         break;
     }
-    costs.push_back(cost);
+    return {};
   }
-  return costs;
+
+ private:
+  static std::size_t target(const Op& op) { return static_cast<std::size_t>(op.target); }
+  char& kept_of(const Op& op) {
+    return kept_[static_cast<std::size_t>(op.micro_batch) * work_.units.size() + target(op)];
+  }
+  const Reach& reach(const Op& op) const { return reaches_[static_cast<std::size_t>(op.communicator)]; }
+  const GroupFacts& group(int index) const { return schedule_.facts.groups[static_cast<std::size_t>(index)]; }
+
+  /// Reading a rank's own slice of a group where it is mapped from a drive.
+  double mapped_seconds(const GroupFacts& facts) const {
+    if (placement_.of_parameters(facts.trainable).tier != Tier::nvme) return 0;
+    return from_drive_ * static_cast<double>(facts.bytes()) / facts.parameters / machine_.mapped_bytes_per_s;
+  }
+  /// Of groups that are whole on the rank and so are not gathered: the unit reads them itself.
+  double mapped_unit_seconds(const Op& op) const {
+    double seconds = 0;
+    for (const int index : schedule_.facts.units[target(op)].groups)
+      if (group(index).parameters == 1) seconds += mapped_seconds(group(index));
+    return seconds;
+  }
+
+  OpCost collective(const Op& op) const {
+    OpCost cost = collective_cost(machine_, reach(op), extent_.node, static_cast<double>(op.bytes),
+                                  op.route == Route::replicas ? 2 : 1);
+    cost.delay_s += elementwise_seconds(codec_bytes(schedule_, op), machine_);
+    if (op.route == Route::primary) cost.delay_s += mapped_seconds(group(op.target));
+    return cost;
+  }
+
+  OpCost norm(const Op& op) const {
+    OpCost cost;
+    if (op.communicator >= 0) cost = collective_cost(machine_, reach(op), extent_.node, 0, 2);
+    double bytes = 0;
+    for (const GroupFacts& facts : schedule_.facts.groups)
+      if (facts.trainable) bytes += sizeof(float) * static_cast<double>(facts.elements) / facts.optimizer;
+    const double rate = machine_.norm_bytes_per_s > 0 ? machine_.norm_bytes_per_s : update_rate();
+    cost.delay_s += machine_.step_s + bytes / rate;
+    return cost;
+  }
+
+  double update_rate() const {
+    if (placement_.optimizer.tier != Tier::device) return machine_.host_update_bytes_per_s / extent_.node;
+    if (machine_.update_bytes_per_s > 0) return machine_.update_bytes_per_s;
+    return machine_.memory_bytes_per_s * machine_.memory_share;
+  }
+  double update_seconds(const Op& op) const {
+    const double elements = static_cast<double>(op.bytes) / sizeof(float);
+    double seconds = elements * update_bytes_per_element / update_rate();
+    // The gradient comes from the device, and the value as it is stored goes back.
+    if (placement_.optimizer.tier != Tier::device && !machine_.device_is_host)
+      seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;
+    const GroupFacts& facts = group(op.target);
+    // New values are written to pages that are read first, and these go to the drive.
+    if (placement_.of_parameters(facts.trainable).tier == Tier::nvme && facts.optimizer <= facts.parameters)
+      seconds += from_drive_ * elements * static_cast<double>(facts.element_bytes) *
+                 (1 / machine_.mapped_bytes_per_s + 1 / machine_.nvme_write_bytes_per_s);
+    return seconds;
+  }
+
+  const Schedule& schedule_;
+  const Placement& placement_;
+  const ModelWork& work_;
+  const Machine& machine_;
+  const Extent& extent_;
+  double from_drive_;
+  bool fp32_;
+  std::vector<char> kept_;
+  std::vector<Reach> reaches_;
+  std::vector<double> forward_, again_, backward_;
+};
+
+}  // namespace
+
+std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
+                             const Machine& machine, const Extent& extent, double from_drive) {
+  Costs costs(schedule, placement, work, machine, extent, from_drive);
+  std::vector<OpCost> all;
+  all.reserve(schedule.ops.size());
+  for (const Op& op : schedule.ops) all.push_back(costs.of(op));
+  return all;
 }
 
 }  // namespace trireme::sharding

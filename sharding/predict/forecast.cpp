@@ -7,6 +7,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "sharding/support.h"
+#include "sharding/tiers.h"
 
 namespace trireme::sharding {
 namespace {
@@ -17,6 +18,37 @@ constexpr int micro_batches_walked = 4;
 const Model& model_of(const Subject& subject, const Placement& placement) {
   const bool quantised = placement.of_parameters(false).codec == Codec::nf4;
   return quantised && subject.quantised ? *subject.quantised : *subject.model;
+}
+
+/// What a subject says of its optimizer, which never updates anything.
+class DescribedOptimizer final : public Optimizer {
+ public:
+  explicit DescribedOptimizer(const Subject& subject) : subject_(subject) {}
+  std::string_view name() const override { return "described"; }
+  std::vector<StateKind> states() const override { return subject_.states; }
+  Granule granule() const override { return subject_.granule; }
+  void update(const UpdateRun&, const UpdateScalars&) const override {
+    fail(ExitCode::internal, "a planned optimizer updates nothing");
+  }
+
+ private:
+  const Subject& subject_;
+};
+
+Blueprint blueprint_of(const Subject& subject, const Setting& setting) {
+  Blueprint blueprint =
+      draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  TierOptions tiers;
+  tiers.part_elements = subject.part_elements;
+  cut_updates(blueprint, DescribedOptimizer(subject), setting.placement, tiers);
+  return blueprint;
+}
+
+std::string peak_words(const Schedule& schedule, int index) {
+  if (index < 0) return {};
+  const Op& op = schedule.ops[static_cast<std::size_t>(index)];
+  return fmt::format("{} of {} in micro-batch {}", name_of(op.kind),
+                     schedule.facts.units[static_cast<std::size_t>(op.target)].name, op.micro_batch + 1);
 }
 
 std::string missing_support(const Placement& placement) {
@@ -46,12 +78,13 @@ std::string largest_lines(const MemoryForecast& memory, Tier tier) {
 std::string shortage(const MemoryForecast& memory, const Machine& machine, const Extent& extent) {
   const TierBytes totals = memory.totals();
   const auto needs = [&](Tier tier) { return static_cast<double>(totals[static_cast<std::size_t>(tier)]); };
-  const double device = needs(Tier::device) + machine.reserved_bytes;
+  const double device =
+      needs(Tier::device) + machine.reserved_bytes + (machine.device_is_host ? needs(Tier::host) : 0.0);
   if (device > machine.memory_bytes)
     return fmt::format("needs {} of the device's {}: {}", human_bytes(device),
                        human_bytes(machine.memory_bytes), largest_lines(memory, Tier::device));
   const double host = needs(Tier::host) * extent.node;
-  if (machine.host_memory_bytes > 0 && host > machine.host_memory_bytes)
+  if (!machine.device_is_host && machine.host_memory_bytes > 0 && host > machine.host_memory_bytes)
     return fmt::format("the node's {} ranks need {} of its {} of memory: {} each", extent.node,
                        human_bytes(host), human_bytes(machine.host_memory_bytes),
                        largest_lines(memory, Tier::host));
@@ -61,19 +94,24 @@ std::string shortage(const MemoryForecast& memory, const Machine& machine, const
 /// What a schedule takes: time, lanes, traffic.
 struct Takes {
   double step_s = 0, exposed_s = 0;
-  std::array<double, lane_count> occupied_s{};
+  std::array<double, lane_count> occupied_s{}, critical_s{};
   comm::Traffic traffic;
 };
 
 Takes walk(const Schedule& schedule, const Setting& setting, const ModelWork& work, const Machine& machine,
-           bool with_traffic) {
-  const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent);
+           double from_drive, bool with_traffic) {
+  const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent, from_drive);
   const Timeline timeline = simulate(schedule, costs, machine.sharing());
   Takes takes{
-      timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline), {}};
+      timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline), {}, {}};
+  for (const int op : critical_path(schedule, timeline)) {
+    const auto index = static_cast<std::size_t>(op);
+    takes.critical_s[static_cast<std::size_t>(schedule.ops[index].lane)] += timeline.ops[index].seconds();
+  }
   if (with_traffic)
-    takes.traffic =
-        TrafficCounter(schedule, 0, even_nodes(setting.extent.world, setting.extent.node)).total();
+    takes.traffic = TrafficCounter(schedule, 0, even_nodes(setting.extent.world, setting.extent.node),
+                                   machine.device_is_host ? AcrossNodes::two_level : AcrossNodes::direct)
+                        .total();
   return takes;
 }
 
@@ -82,7 +120,8 @@ Takes continued(Takes takes, const Takes& one_less, int more) {
   takes.step_s += more * (takes.step_s - one_less.step_s);
   takes.exposed_s += more * (takes.exposed_s - one_less.exposed_s);
   for (std::size_t lane = 0; lane < takes.occupied_s.size(); ++lane)
-    takes.occupied_s[lane] += more * (takes.occupied_s[lane] - one_less.occupied_s[lane]);
+    takes.occupied_s[lane] += more * (takes.occupied_s[lane] - one_less.occupied_s[lane]),
+        takes.critical_s[lane] += more * (takes.critical_s[lane] - one_less.critical_s[lane]);
   const auto times = static_cast<std::uint64_t>(more);
   takes.traffic.inside_node += times * (takes.traffic.inside_node - one_less.traffic.inside_node);
   takes.traffic.across_nodes += times * (takes.traffic.across_nodes - one_less.traffic.across_nodes);
@@ -93,15 +132,17 @@ void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork
                    const Machine& machine, const Schedule& walked, bool traffic) {
   const Setting& setting = result.setting;
   const int wanted = setting.options.micro_batches, done = walked.options.micro_batches;
-  Takes takes = walk(walked, setting, work, machine, traffic);
+  const double from_drive = share_from_drive(result.memory, machine, setting.extent);
+  Takes takes = walk(walked, setting, work, machine, from_drive, traffic);
   if (wanted > done) {
     ScheduleOptions shorter = walked.options;
     shorter.micro_batches = done - 1;
-    takes = continued(takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine, traffic),
-                      wanted - done);
+    takes = continued(
+        takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine, from_drive, traffic),
+        wanted - done);
   }
   result.step_s = takes.step_s, result.exposed_s = takes.exposed_s;
-  result.occupied_s = takes.occupied_s, result.traffic = takes.traffic;
+  result.occupied_s = takes.occupied_s, result.critical_s = takes.critical_s, result.traffic = takes.traffic;
   const double tokens = static_cast<double>(work.tokens) * wanted;
   result.tokens_per_s_per_gpu = tokens / result.step_s;
   const double peak =
@@ -121,8 +162,7 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
     result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);
     return result;
   }
-  const Blueprint blueprint =
-      draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  const Blueprint blueprint = blueprint_of(subject, setting);
   const ModelWork work = subject.work(setting.rows);
   ScheduleOptions walked = setting.options;
   walked.micro_batches = std::min(walked.micro_batches, micro_batches_walked);
@@ -130,6 +170,9 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
   if (walked.unit_major) walked.micro_batches = setting.options.micro_batches;
   const Schedule schedule = build_schedule(blueprint.facts, walked);
   result.memory = forecast_memory(blueprint, setting.placement, schedule, subject.states, work);
+  result.peak_at = peak_words(schedule, result.memory.peak_op);
+  if (subject.saves_while_training && setting.placement.optimizer.tier != Tier::nvme)
+    result.memory.standing.push_back({"copy to save", Tier::host, copy_to_save(blueprint, subject.states)});
   if (machine.communicator_bytes > 0 && !schedule.circles.empty())
     result.memory.standing.push_back(
         {"communicators", Tier::device,
@@ -142,12 +185,14 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
 }
 
 Preview preview(const Subject& subject, const Machine& machine, const Setting& setting) {
-  const Blueprint blueprint =
-      draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  const Blueprint blueprint = blueprint_of(subject, setting);
   Preview view;
   view.schedule = build_schedule(blueprint.facts, setting.options);
-  view.costs =
-      costs_of(view.schedule, setting.placement, subject.work(setting.rows), machine, setting.extent);
+  const ModelWork work = subject.work(setting.rows);
+  const MemoryForecast memory =
+      forecast_memory(blueprint, setting.placement, view.schedule, subject.states, work);
+  view.costs = costs_of(view.schedule, setting.placement, work, machine, setting.extent,
+                        share_from_drive(memory, machine, setting.extent));
   view.timeline = simulate(view.schedule, view.costs, machine.sharing());
   return view;
 }

@@ -18,6 +18,10 @@ struct Subject {
   std::function<ModelWork(std::int64_t rows)> work;
   std::vector<StateKind> states;
   Granule granule;
+  /// Elements of a part of an update of state on NVMe.
+  std::int64_t part_elements = std::int64_t{4} << 20;
+  /// Checkpoints are saved while it trains, from a copy of the state.
+  bool saves_while_training = false;
 };
 
 /// One way to run it.
@@ -36,9 +40,13 @@ struct Forecast {
   std::string reason;
   /// What of the placement the engine does not carry out yet; empty: nothing.
   std::string not_yet;
+  /// The op at which memory is largest: "backward of head in micro-batch 1".
+  std::string peak_at;
 
   double step_s = 0, exposed_s = 0, tokens_per_s_per_gpu = 0, mfu = 0;
   std::array<double, lane_count> occupied_s{};
+  /// What each lane has of the path that no gap interrupts from the step's begin to its end.
+  std::array<double, lane_count> critical_s{};
   comm::Traffic traffic;
 };
 

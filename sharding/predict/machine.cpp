@@ -31,6 +31,8 @@ const std::array fields{
     Field{"across_us", [](Machine& m) -> double& { return m.across.delay_s; }, micro},
     Field{"host_link_gb_s", [](Machine& m) -> double& { return m.host_link_bytes_per_s; }, giga},
     Field{"nvme_gb_s", [](Machine& m) -> double& { return m.nvme_bytes_per_s; }, giga},
+    Field{"nvme_write_gb_s", [](Machine& m) -> double& { return m.nvme_write_bytes_per_s; }, giga},
+    Field{"mapped_gb_s", [](Machine& m) -> double& { return m.mapped_bytes_per_s; }, giga},
     Field{"host_memory_gb", [](Machine& m) -> double& { return m.host_memory_bytes; }, giga},
     Field{"host_update_gb_s", [](Machine& m) -> double& { return m.host_update_bytes_per_s; }, giga},
     Field{"price_per_hour", [](Machine& m) -> double& { return m.price_per_hour; }, 1},
@@ -39,6 +41,7 @@ const std::array fields{
     Field{"small_rows", [](Machine& m) -> double& { return m.small_rows; }, 1},
     Field{"backward_factor", [](Machine& m) -> double& { return m.backward_factor; }, 1},
     Field{"update_gb_s", [](Machine& m) -> double& { return m.update_bytes_per_s; }, giga},
+    Field{"norm_gb_s", [](Machine& m) -> double& { return m.norm_bytes_per_s; }, giga},
     Field{"recompute_share", [](Machine& m) -> double& { return m.recompute_share; }, 1},
     Field{"attention_share", [](Machine& m) -> double& { return m.attention_share; }, 1},
     Field{"memory_share", [](Machine& m) -> double& { return m.memory_share; }, 1},
@@ -46,6 +49,7 @@ const std::array fields{
     Field{"step_us", [](Machine& m) -> double& { return m.step_s; }, micro},
     Field{"link_share", [](Machine& m) -> double& { return m.link_share; }, 1},
     Field{"compute_beside_collective", [](Machine& m) -> double& { return m.compute_beside_collective; }, 1},
+    Field{"collective_beside_compute", [](Machine& m) -> double& { return m.collective_beside_compute; }, 1},
 };
 
 }  // namespace

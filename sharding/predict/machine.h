@@ -21,7 +21,9 @@ struct Machine {
   double memory_bytes_per_s = 1, memory_bytes = 1;
   Link inside, across;
   double host_link_bytes_per_s = 1;
-  double nvme_bytes_per_s = 1;
+  double nvme_bytes_per_s = 1, nvme_write_bytes_per_s = 1;
+  /// Reading memory that is mapped from a drive, page after page, where it is not in the page cache.
+  double mapped_bytes_per_s = 1;
   double host_memory_bytes = 0;  ///< of a node
   double host_update_bytes_per_s = 1;
   double price_per_hour = 0;
@@ -35,6 +37,8 @@ struct Machine {
   /// Bytes of values, gradients and moments that an update on the device passes over; 0: as memory-bound
   /// operations do.
   double update_bytes_per_s = 0;
+  /// Of gradients that the norm is taken of; 0: as updates.
+  double norm_bytes_per_s = 0;
   /// What computing forward again for backward takes, of forward.
   double recompute_share = 1;
   double attention_share = 0.4;
@@ -43,11 +47,14 @@ struct Machine {
   double kernel_s = 5e-6;
   double step_s = 1e-3;
   double link_share = 0.8;
-  double compute_beside_collective = 0.05;
+  double compute_beside_collective = 0.05, collective_beside_compute = 0;
   /// What the libraries themselves keep on the device, at once and for each communicator.
   double reserved_bytes = 0, communicator_bytes = 0;
 
-  Sharing sharing() const { return {compute_beside_collective}; }
+  /// Devices are the host's own cores and memory: nothing crosses a link to it, and lanes share the cores.
+  bool device_is_host = false;
+
+  Sharing sharing() const { return {compute_beside_collective, device_is_host, collective_beside_compute}; }
 };
 
 /// Published figures of known devices ("h100", "a100-40g", …) with the shares that programs of a class

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint64_t float_bytes = sizeof(float);
 
-/// One group's buffers as `GroupState` makes them.
+/// One group's buffers as `GroupState` makes them, and what of it a checkpoint holds.
 class GroupSizes {
  public:
   GroupSizes(const Blueprint& blueprint, int group)
@@ -28,6 +28,12 @@ class GroupSizes {
   }
   std::uint64_t staging() const {
     return !plain_ && moves() ? trained(slice(facts_.optimizer) * stored_) : 0;
+  }
+  /// Values in fp32 and states, shared by the ranks that hold the same.
+  std::uint64_t saved(const std::vector<StateKind>& states, int world) const {
+    std::uint64_t bytes = trained(slice(facts_.optimizer) * float_bytes);
+    for (const StateKind& kind : states) bytes += state(kind);
+    return bytes * static_cast<std::uint64_t>(facts_.optimizer) / static_cast<std::uint64_t>(world);
   }
   std::uint64_t state(const StateKind& kind) const {
     const auto each = static_cast<std::uint64_t>(kind.elements_each);
@@ -70,7 +76,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work) {
   std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, master = 0, moments = 0, staging = 0,
-                landing = float_bytes;
+                landing = float_bytes, part = 0;
   const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     const GroupSizes sizes(blueprint, group);
@@ -81,6 +87,9 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     staging += sizes.staging();
     for (const StateKind& kind : states) moments += sizes.state(kind);
     if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
+    const GroupFacts& facts = blueprint.group(group);
+    if (facts.update_parts > 0)
+      part = std::max(part, (facts.state_bytes - 1) / static_cast<std::uint64_t>(facts.update_parts) + 1);
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {
@@ -93,6 +102,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("master weights", placement.optimizer.tier, master);
   stands("optimizer state", placement.optimizer.tier, moments);
   stands("updated parameters", placement.optimizer.tier, staging);
+  stands("update buffers", Tier::host, part * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
   stands("parameter slots", Tier::device, sum(schedule.parameter_slots.bytes));
   stands("gradient slots", Tier::device,
          sum(schedule.gradient_slots.bytes) + sum(schedule.slice_slots.bytes));
@@ -108,6 +118,13 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   passes("kept activations", Tier::device, peak.kept);
   passes("working memory", Tier::device, peak.working);
   return forecast;
+}
+
+std::uint64_t copy_to_save(const Blueprint& blueprint, const std::vector<StateKind>& states) {
+  std::uint64_t bytes = 0;
+  for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
+    bytes += GroupSizes(blueprint, group).saved(states, blueprint.facts.world);
+  return bytes;
 }
 
 ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) {

@@ -39,6 +39,9 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work);
 
+/// A rank's part of a checkpoint: what it keeps once more on the host to save while it trains.
+std::uint64_t copy_to_save(const Blueprint& blueprint, const std::vector<StateKind>& states);
+
 /// What flows between units and what autograd keeps, walked through the compute lane: the peak and its op.
 struct ActivationPeak {
   std::uint64_t boundaries = 0;  ///< inputs and outputs of units

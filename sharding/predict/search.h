@@ -12,10 +12,12 @@ struct Choices {
   std::vector<std::string> presets;
   /// Rows that a rank computes in a step; micro-batches are its divisors.
   std::int64_t rows_per_step = 1;
-  std::vector<Activations> activations{Activations::kept, Activations::recomputed};
+  std::vector<Activations> activations{Activations::kept, Activations::recomputed,
+                                       Activations::recomputed_except_attention};
   std::vector<int> depths{0, 1, 2};
   Codec compute = Codec::bf16;
-  bool update_when_reduced = false;
+  /// What of the options is not chosen.
+  ScheduleOptions others;
 };
 
 struct Ranking {

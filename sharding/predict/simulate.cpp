@@ -66,20 +66,41 @@ class Simulation {
     return any_instant;
   }
 
-  double rate(const Active& active) const {
-    const Carrier carrier = costs_[static_cast<std::size_t>(active.op)].carrier;
-    if (carrier != Carrier::none) {
-      const auto beside = std::count_if(active_.begin(), active_.end(), [&](const Active& other) {
-        return other.op >= 0 && other.delay <= 0 &&
-               costs_[static_cast<std::size_t>(other.op)].carrier == carrier;
-      });
-      return 1.0 / static_cast<double>(std::max<std::ptrdiff_t>(beside, 1));
-    }
-    if (schedule_.ops[static_cast<std::size_t>(active.op)].lane != OpLane::compute) return 1.0;
-    const bool collective = std::any_of(active_.begin(), active_.end(), [&](const Active& other) {
-      return other.op >= 0 && is_communication(schedule_.ops[static_cast<std::size_t>(other.op)]);
+  const Op& op_of(const Active& active) const { return schedule_.ops[static_cast<std::size_t>(active.op)]; }
+  Carrier carrier_of(const Active& active) const {
+    return costs_[static_cast<std::size_t>(active.op)].carrier;
+  }
+  /// Computes, updates or copies between the ranks of a node.
+  bool wants_cores(const Active& active) const {
+    if (!sharing_.lanes_share_cores || carrier_of(active) == Carrier::across_nodes) return false;
+    const OpLane lane = op_of(active).lane;
+    return lane == OpLane::compute || lane == OpLane::cpu_update || is_communication(op_of(active));
+  }
+  bool computes() const {
+    return std::any_of(active_.begin(), active_.end(), [&](const Active& other) {
+      return other.op >= 0 && op_of(other).lane == OpLane::compute;
     });
-    return collective ? 1.0 / (1.0 + sharing_.compute_beside_collective) : 1.0;
+  }
+  template <typename Alike>
+  double share_among(const Alike& alike) const {
+    const auto beside = std::count_if(active_.begin(), active_.end(), [&](const Active& other) {
+      return other.op >= 0 && other.delay <= 0 && alike(other);
+    });
+    return 1.0 / static_cast<double>(std::max<std::ptrdiff_t>(beside, 1));
+  }
+  double rate(const Active& active) const {
+    const Carrier carrier = carrier_of(active);
+    double share = 1.0;
+    if (wants_cores(active)) share = share_among([this](const Active& other) { return wants_cores(other); });
+    if (carrier != Carrier::none) {
+      if (carrier == Carrier::across_nodes && computes()) share /= 1.0 + sharing_.collective_beside_compute;
+      return std::min(share, share_among([&](const Active& other) { return carrier_of(other) == carrier; }));
+    }
+    if (op_of(active).lane != OpLane::compute) return share;
+    const bool collective = std::any_of(active_.begin(), active_.end(), [&](const Active& other) {
+      return other.op >= 0 && is_communication(op_of(other)) && !wants_cores(other);
+    });
+    return collective ? share / (1.0 + sharing_.compute_beside_collective) : share;
   }
   double next_change() const {
     double least = never;

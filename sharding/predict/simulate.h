@@ -24,6 +24,10 @@ struct OpCost {
 struct Sharing {
   /// Computation takes 1 + this times as long while a collective runs.
   double compute_beside_collective = 0;
+  /// An update beside computation takes half of its cores, and a collective inside a node does too.
+  bool lanes_share_cores = false;
+  /// A collective across nodes takes 1 + this times as long while its rank computes.
+  double collective_beside_compute = 0;
 };
 
 struct Interval {

@@ -1,7 +1,9 @@
 #include "sharding/predict/traffic.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/traffic.h"
@@ -120,8 +122,18 @@ comm::Traffic TrafficCounter::of(const Op& op) const {
 }
 
 comm::Traffic TrafficCounter::total() const {
+  // Groups of the same size send the same, and on thousands of ranks counting a two-hop reduction takes a
+  // while.
+  std::map<std::tuple<OpKind, Route, int, std::uint64_t, std::uint64_t>, comm::Traffic> counted;
   comm::Traffic sum;
-  for (const Op& op : schedule_.ops) add(sum, of(op));
+  for (const Op& op : schedule_.ops) {
+    if (op.communicator < 0) continue;
+    const std::uint64_t elements =
+        op.target < 0 ? 0 : schedule_.facts.groups[static_cast<std::size_t>(op.target)].elements;
+    const auto [entry, first] = counted.try_emplace({op.kind, op.route, op.communicator, op.bytes, elements});
+    if (first) entry->second = of(op);
+    add(sum, entry->second);
+  }
   return sum;
 }
 

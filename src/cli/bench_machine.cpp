@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <boost/json.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -10,6 +13,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "cli/bench_commands.h"
+#include "cli/engine_options.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
 #include "cli/lora.h"
@@ -23,6 +27,8 @@
 #include "model/linear.h"
 #include "model/work.h"
 #include "optim/adamw.h"
+#include "sharding/arrays.h"
+#include "sharding/crew.h"
 #include "sharding/predict/costs.h"
 #include "sharding/tensor_memory.h"
 
@@ -34,7 +40,8 @@ class Stopwatch {
  public:
   explicit Stopwatch(comm::Communicator& everyone) : everyone_(everyone) {}
 
-  /// The median of a few blocks of runs that take long enough to be timed.
+  /// The least of a few blocks of runs that take long enough to be timed: what disturbs some of them must not
+  /// disturb the differences of two.
   double seconds(const std::function<void()>& work, double least_s = 0.05) const {
     using clock = std::chrono::steady_clock;
     work();
@@ -53,8 +60,7 @@ class Stopwatch {
       blocks.push_back(took / runs);
       ++block;
     }
-    std::sort(blocks.begin(), blocks.end());
-    return blocks[blocks.size() / 2];
+    return *std::min_element(blocks.begin(), blocks.end());
   }
 
  private:
@@ -122,7 +128,6 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
     products_s += watch.seconds([&] { model::multiply(x, weight, {}, false); });
     flops += product.flops();
   }
-  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / products_s;
   machine.matrix_share = 1, machine.small_dimension = machine.small_rows = 0, machine.kernel_s = 0;
 
   const auto heads = [&](std::int64_t count) {
@@ -132,7 +137,6 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
                    value = heads(spec.key_value_heads);
   const double attention_s =
       watch.seconds([&] { model::attend(query, key, value, {}, 0, spec.attention_scale); });
-  machine.attention_share = block.attention_flops / attention_s / (flops / products_s);
 
   const at::Tensor from = at::randn({std::int64_t{1} << 24}), into = at::empty_like(from);
   const double copied = 2.0 * static_cast<double>(from.numel()) * sizeof(float);
@@ -140,46 +144,68 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
 
   const BlockUnderTest unit(job, spec, compute);
   const double forward_s = watch.seconds([&] { unit.forward(); });
-  const double rest_s = std::max(forward_s - products_s - attention_s, 1e-9);
+  // What is left of a block can take no less than its bytes; if all parts by themselves take longer than the
+  // block, it is because each of them finds less in the caches.
+  const double least_s = block.elementwise_bytes / machine.memory_bytes_per_s;
+  const double rest_s = std::max(forward_s - products_s - attention_s, std::min(least_s, forward_s / 2));
+  const double share = (forward_s - rest_s) / (products_s + attention_s);
   machine.memory_share = block.elementwise_bytes / rest_s / machine.memory_bytes_per_s;
+  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / (products_s * share);
+  machine.attention_share = block.attention_flops / flops * products_s / attention_s;
   machine.backward_factor = 1;
   const double both_s = watch.seconds([&] { unit.forward_and_backward(); });
   machine.backward_factor = (both_s - forward_s) / sharding::backward_seconds(block, machine, !bf16);
 }
 
-void measure_update(sharding::Machine& machine, const Stopwatch& watch) {
-  constexpr std::int64_t elements = std::int64_t{1} << 22;
-  std::vector<float> master(elements, 0.5f), gradient(elements, 0.1f), first(elements), second(elements);
-  std::vector<BFloat16> copy(elements);
+/// With state that no cache holds, by the threads that share an engine's updates and norms.
+void measure_update(sharding::Machine& machine, const sharding::EngineOptions& options, int ranks_on_node,
+                    const Stopwatch& watch) {
+  constexpr std::int64_t elements = std::int64_t{1} << 24, granule = 16;
+  const auto floats = [] { return sharding::host_buffer(elements * sizeof(float)); };
+  const comm::Buffer master = floats(), gradient = floats(), first = floats(), second = floats();
+  const comm::Buffer copy = sharding::host_buffer(elements * sizeof(BFloat16));
+  std::fill_n(master.as<float>(), elements, 0.5f);
+  std::fill_n(gradient.as<float>(), elements, 0.1f);
   const optim::AdamW adamw(optim::AdamWSettings{});
   const sharding::Parameter parameter{"measured", {elements}};
-  std::vector<std::byte*> states{reinterpret_cast<std::byte*>(first.data()),
-                                 reinterpret_cast<std::byte*>(second.data())};
-  const double seconds = watch.seconds([&] {
+  offload::Team team(options.tiers.update_cores);
+  const auto update = [&](std::int64_t begin, std::int64_t end) {
+    std::vector<std::byte*> states{reinterpret_cast<std::byte*>(first.as<float>() + begin),
+                                   reinterpret_cast<std::byte*>(second.as<float>() + begin)};
     sharding::UpdateRun run;
-    run.parameter = &parameter, run.count = elements;
-    run.master = master.data(), run.gradient = gradient.data(), run.states = states;
-    run.copy = copy.data(), run.copy_dtype = DType::bf16;
+    run.parameter = &parameter, run.begin = begin, run.count = end - begin;
+    run.master = master.as<float>() + begin, run.gradient = gradient.as<float>() + begin, run.states = states;
+    run.copy = copy.as<BFloat16>() + begin, run.copy_dtype = DType::bf16;
     adamw.update(run, {1e-6, 1.0, 1});
+  };
+  const double update_s = watch.seconds([&] { team.for_ranges(elements, granule, update); });
+  machine.update_bytes_per_s = sharding::update_bytes_per_element * elements / update_s;
+  machine.host_update_bytes_per_s = machine.update_bytes_per_s * ranks_on_node;
+  sharding::Crew crew(options.host_threads, "norm");
+  const double norm_s = watch.seconds([&] {
+    crew.sum(elements, [&](std::int64_t begin, std::int64_t count) {
+      return sharding::sum_of_squares(gradient.as<float>() + begin, count);
+    });
   });
-  machine.update_bytes_per_s = sharding::update_bytes_per_element * elements / seconds;
+  machine.norm_bytes_per_s = sizeof(float) * elements / norm_s;
 }
 
 /// Delay and rate of a link from all-gathers and reduce-scatters of two ranks and more.
 void measure_links(sharding::Machine& machine, comm::World& world, const Stopwatch& watch) {
   const auto extent = extent_of(world);
-  const auto measure = [&](const comm::Group& group, sharding::Link& link) {
+  // Across nodes, what crosses a node's border counts, which all of its ranks share.
+  const auto measure = [&](const comm::Group& group, int parts, sharding::Link& link) {
     const auto communicator = world.communicator(group, "auto", {});
     const int ranks = group.size();
     if (ranks == 1) return;
     std::vector<comm::bench::Sample> samples;
-    for (std::size_t each = std::size_t{1} << 12; each <= std::size_t{1} << 22; each *= 4) {
+    for (std::size_t each = std::size_t{1} << 11; each <= std::size_t{1} << 23; each *= 8) {
       const comm::Buffer shard = communicator->allocate(each * sizeof(float));
       const comm::Buffer whole =
           communicator->allocate(each * sizeof(float) * static_cast<std::size_t>(ranks));
       std::fill_n(shard.as<float>(), each, 1.0f);
       const auto shards = comm::Shards::even(each, ranks);
-      const double sent = static_cast<double>(each * sizeof(float)) * (ranks - 1);
+      const double sent = static_cast<double>(each * sizeof(float)) * ranks * (parts - 1) / parts;
       samples.push_back({sent, watch.seconds([&] {
                            communicator->all_gather(shard.data(), whole.data(), shards, DType::f32);
                          })});
@@ -189,7 +215,7 @@ void measure_links(sharding::Machine& machine, comm::World& world, const Stopwat
                          })});
     }
     const auto fit = comm::bench::fit_alpha_beta(samples);
-    if (fit) link = {std::max(0.0, fit->alpha_s) / (ranks - 1), fit->bytes_per_second};
+    if (fit) link = {std::max(0.0, fit->alpha_s) / (parts - 1), fit->bytes_per_second};
   };
   comm::Group mine, all;
   const int node = world.node_of_rank()[static_cast<std::size_t>(world.rank())];
@@ -198,8 +224,43 @@ void measure_links(sharding::Machine& machine, comm::World& world, const Stopwat
     if (world.node_of_rank()[static_cast<std::size_t>(rank)] == node) mine.ranks.push_back(rank);
   }
   machine.link_share = 1;
-  measure(mine, machine.inside);
-  if (extent.node < extent.world) measure(all, machine.across);
+  measure(mine, mine.size(), machine.inside);
+  if (extent.node < extent.world) measure(all, extent.world / extent.node, machine.across);
+}
+
+/// How collectives across nodes and computation slow each other.
+void measure_sharing(sharding::Machine& machine, comm::Communicator& everyone, at::ScalarType compute,
+                     const Stopwatch& watch) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t side = 512, shard = std::int64_t{1} << 19;
+  constexpr int collectives = 6;
+  const at::AutoGradMode no_grad(false);
+  const at::Tensor x = at::randn({side, side}).to(compute), weight = at::randn({side, side}).to(compute);
+  const auto product = [&] { model::multiply(x, weight, {}, false); };
+  const auto ranks = static_cast<std::size_t>(everyone.size());
+  const comm::Buffer part = everyone.allocate(shard * sizeof(float)),
+                     whole = everyone.allocate(shard * sizeof(float) * ranks);
+  std::fill_n(part.as<float>(), shard, 1.0f);
+  const auto gather = [&] {
+    everyone.all_gather(part.data(), whole.data(), comm::Shards::even(shard, everyone.size()), DType::f32);
+  };
+  const double product_s = watch.seconds(product), gather_s = watch.seconds(gather);
+  everyone.barrier();
+  std::atomic<bool> done = false;
+  const auto begin = Clock::now();
+  std::thread other([&] {
+    for (int i = 0; i < collectives; ++i) gather();
+    done = true;
+  });
+  int products = 0;
+  for (; !done; ++products) product();
+  const double took = std::chrono::duration<double>(Clock::now() - begin).count();
+  other.join();
+  std::array<double, 2> slower{took / (std::max(products, 1) * product_s) - 1,
+                               took / (collectives * gather_s) - 1};
+  everyone.all_reduce(slower.data(), slower.data(), slower.size(), DType::f64, comm::Reduction::sum);
+  machine.compute_beside_collective = std::max(0.0, slower[0] / everyone.size());
+  machine.collective_beside_compute = std::max(0.0, slower[1] / everyone.size());
 }
 
 int bench_machine(const JobWords& words) {
@@ -216,8 +277,10 @@ int bench_machine(const JobWords& words) {
   sharding::Machine machine = sharding::known_machine("cpu", "trireme");
   const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
   measure_computation(machine, job, spec_of(job.base_model, job.sequence_len), watch, bf16);
-  measure_update(machine, watch);
+  measure_update(machine, engine_options(job, world), extent_of(world).node, watch);
   measure_links(machine, world, watch);
+  if (extent_of(world).node < world.size())
+    measure_sharing(machine, *everyone, bf16 ? at::kBFloat16 : at::kFloat, watch);
   if (world.rank() != 0) return 0;
   boost::json::object figures;
   for (const sharding::Figure& figure : sharding::figures_of(machine)) figures[figure.name] = figure.value;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cli/bench_commands.h"
+#include "cli/engine_options.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
 #include "cli/lora.h"
@@ -27,7 +28,7 @@ namespace {
 struct Words {
   JobWords job;
   MachineWords machine;
-  std::string compute = "none", trace;
+  std::string compute = "none", only = "collectives", trace;
   int steps = 5;
   std::int64_t scale = 1;
   bool json = false;
@@ -55,7 +56,7 @@ class Replay {
                                           lora_of(job)),
                        setting_.placement, words.scale),
                 setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
-                engine_options()) {
+                engine_options(job, world)) {
     const sharding::Schedule& schedule =
         engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
     report_.schedule = schedule;
@@ -64,18 +65,15 @@ class Replay {
         spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_of(job));
     const sharding::Machine machine = machine_of(words.machine);
     costs_ = costs_of(schedule, setting_.placement, work, machine, setting_.extent);
-    for (std::size_t i = 0; i < costs_.size(); ++i) {
-      const sharding::Op& op = schedule.ops[i];
-      if (is_communication(op) || op.kind == sharding::OpKind::stash) continue;
-      if (words.compute == "none") costs_[i] = {};
-      costs_[i].work_s /= static_cast<double>(words.scale),
-          costs_[i].delay_s /= static_cast<double>(words.scale);
-    }
-    for (std::size_t i = 0; i < costs_.size(); ++i)
-      if (schedule.ops[i].kind == sharding::OpKind::norm) costs_[i].delay_s -= machine.step_s;
-    report_.foretold = simulate(schedule, costs_, machine.sharing());
+    for (std::size_t i = 0; i < costs_.size(); ++i) costs_[i] = replayed(schedule.ops[i], costs_[i], machine);
+    // What computes only waits, and so takes no core from anybody.
+    report_.foretold = simulate(schedule, costs_);
     report_.memory =
         forecast_memory(engine_.blueprint(), setting_.placement, schedule, optim::AdamW({}).states(), {});
+    foretold_traffic_ = sharding::TrafficCounter(schedule, world.rank(), world.node_of_rank(),
+                                                 sharding::AcrossNodes::two_level)
+                            .total();
+    if (words.only != "collectives") foretold_traffic_ = {};
   }
 
   /// The median step.
@@ -85,6 +83,7 @@ class Replay {
       const double seconds = costs_[static_cast<std::size_t>(op)].seconds();
       if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     };
+    rehearsal.without_collectives = words_.only != "collectives";
     engine_.executor().rehearse(rehearsal);
     sharding::StepInput input;
     input.micro_batches.resize(static_cast<std::size_t>(setting_.options.micro_batches));
@@ -113,14 +112,23 @@ class Replay {
   }
 
  private:
-  sharding::EngineOptions engine_options() const {
-    const sharding::ScheduleOptions& step = setting_.options;
-    sharding::EngineOptions options;
-    options.prefetch_depth = step.prefetch_depth, options.reduce_depth = step.reduce_depth;
-    options.unit_major = step.unit_major;
-    options.update_when_reduced = step.update_when_reduced;
-    options.keeps_gradients = !step.gradients_vanish();
-    return options;
+  /// What of an op's cost the replay has: collectives and transfers as they are, computation as it is
+  /// imitated.
+  sharding::OpCost replayed(const sharding::Op& op, const sharding::OpCost& cost,
+                            const sharding::Machine& machine) const {
+    using sharding::OpKind;
+    if (op.kind == OpKind::fetch || op.kind == OpKind::spill) return cost;
+    const bool moves = is_communication(op) && words_.only == "collectives";
+    if (op.kind == OpKind::norm && moves) {
+      const auto circle = static_cast<std::size_t>(op.communicator);
+      const int node = setting_.extent.node;
+      return collective_cost(machine, reach_of(report_.schedule.circles[circle], node), node, 0, 2);
+    }
+    if (is_communication(op) || op.kind == OpKind::norm) return moves ? cost : sharding::OpCost{};
+    if (op.kind == OpKind::stash) return cost;
+    if (words_.compute == "none") return {};
+    const auto scale = static_cast<double>(words_.scale);
+    return {cost.delay_s / scale, cost.work_s / scale, cost.carrier};
   }
 
   const Words& words_;
@@ -152,7 +160,10 @@ std::string json_of(const StepReport& report, const Replay& replay, const Words&
   return boost::json::serialize(line);
 }
 
-int bench_schedule(const Words& words) {
+int bench_schedule(Words words) {
+  if (words.only != "collectives" && words.only != "computation" && words.only != "tiers")
+    fail(ExitCode::usage, "--only is collectives, computation or tiers, not \"{}\"", words.only);
+  if (words.only == "computation") words.compute = "planned";
   if (words.compute != "none" && words.compute != "planned")
     fail(ExitCode::usage, "--compute is none or planned, not \"{}\"", words.compute);
   const comm::MpiRuntime runtime(nullptr, nullptr);
@@ -183,11 +194,17 @@ void add_bench_schedule(CLI::App& bench, Run& chosen) {
   command->add_option(
       "--compute", words->compute,
       "none: collectives alone; planned: lanes wait as long as computation is foretold to take");
+  command->add_option(
+      "--only", words->only,
+      "collectives: what the network allows; computation: what is foretold of it; tiers: what the "
+      "drives allow");
   command->add_option("--steps", words->steps, "How many steps to take the median of")
       ->check(CLI::Range(1, 1000));
   command->add_option("--scale", words->scale, "Divide all bytes and computing times by this")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
   command->add_option("--machine", words->machine.file, "Figures of this machine, from `bench machine`");
+  command->add_option("--calibrate", words->machine.calibrate,
+                      "Links and tiers as `bench comm --json` and `bench tier --json` found them");
   command->add_option("--set", words->machine.figures, "One figure: inside_gb_s=8");
   command->add_option("--trace", words->trace, "Write measured and foretold lanes in Chrome's trace format");
   command->add_flag("--json", words->json, "One object");

@@ -78,6 +78,8 @@ void write_chosen_job(const std::string& path, jobs::JobSpec job, const sharding
   job.micro_batch_size = best.setting.rows;
   job.gradient_accumulation_steps = options.micro_batches;
   job.gradient_checkpointing = options.activations != sharding::Activations::kept;
+  if (options.activations == sharding::Activations::recomputed_except_attention)
+    job.placement.said["activations"] = name_of(options.activations);
   job.schedule.order = options.unit_major ? "unit_major" : "micro_batch_major";
   job.schedule.prefetch_depth = options.prefetch_depth, job.schedule.reduce_depth = options.reduce_depth;
   write(path, jobs::to_yaml(std::move(job)));
@@ -106,7 +108,7 @@ int plan(Words words) {
   const sharding::Codec compute = planned_compute_type(job, words.machine.gpu);
   const sharding::Extent extent{words.machine.nodes * words.machine.gpus_per_node,
                                 words.machine.gpus_per_node};
-  const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute);
+  const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute, machine.device_is_host);
   const sharding::Choices choices = named_choices(words, job, compute);
 
   if (words.search) {
@@ -182,7 +184,7 @@ void add_plan(CLI::App& app, Run& chosen) {
   command->add_option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");
   command->add_option("--machine", words->machine.file, "A JSON object of figures that replace the table's");
   command->add_option("--calibrate", words->machine.calibrate,
-                      "Links as `trireme bench comm --json` found them");
+                      "Links and tiers as `trireme bench comm --json` and `bench tier --json` found them");
   command->add_option("--set", words->machine.figures, "One figure: matrix_share=0.6");
   command->add_flag("--search", words->search,
                     "Rank all placements, micro-batches, activation policies, orders and depths");

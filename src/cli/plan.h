@@ -23,7 +23,8 @@ double link_bytes_per_s(const std::string& text);
 /// What is planned of a job: its model, from a folder, a config.json or a known name, without weights.
 class Planned {
  public:
-  Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute);
+  /// `on_cpu`: with the kernels of this machine's CPU.
+  Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute, bool on_cpu);
   const sharding::Subject& subject() const { return subject_; }
 
  private:

@@ -8,6 +8,7 @@
 #include "comm/bench/fit.h"
 #include "core/error.h"
 #include "io/strict_json.h"
+#include "sharding/predict/costs.h"
 
 namespace trireme::cli {
 namespace {
@@ -55,13 +56,46 @@ void set_from_file(sharding::Machine& machine, const std::string& path) {
 /// of a ring and the rate at which a rank sends.
 struct Measured {
   std::vector<comm::bench::Sample> samples;
-  double ranks = 1;
+  /// Ranks that share memory, or nodes that share a border.
+  double parts = 1;
+};
+
+/// Lines of `bench tier --json`: the best rates of the drives, and the rate of requests that come one after
+/// the other, as those do that a page fault makes.
+class MeasuredTiers {
+ public:
+  void add(const json::object& line) {
+    const std::string what(line.at("what").as_string());
+    const double rate = line.at("gb_s").to_number<double>() * giga;
+    if (what == "nvme_read" || what == "nvme_write") {
+      (what == "nvme_read" ? read_ : write_) = std::max(what == "nvme_read" ? read_ : write_, rate);
+      const double block = line.at("block_bytes").to_number<double>();
+      if (what == "nvme_read" && line.at("depth").to_number<double>() == 1 &&
+          (faulted_ == 0 || block < faulted_block_))
+        faulted_ = rate, faulted_block_ = block;
+    } else if (what == "adamw") {
+      update_ = std::max(
+          update_, line.at("parameters_per_s").to_number<double>() * sharding::update_bytes_per_element);
+    }
+  }
+  bool any() const { return read_ > 0 || write_ > 0 || update_ > 0; }
+  void apply(sharding::Machine& machine) const {
+    if (read_ > 0) machine.nvme_bytes_per_s = read_;
+    if (write_ > 0) machine.nvme_write_bytes_per_s = write_;
+    if (faulted_ > 0) machine.mapped_bytes_per_s = faulted_;
+    if (update_ > 0) machine.host_update_bytes_per_s = update_;
+  }
+
+ private:
+  static constexpr double giga = 1e9;
+  double read_ = 0, write_ = 0, faulted_ = 0, faulted_block_ = 0, update_ = 0;
 };
 
 void calibrate(sharding::Machine& machine, const std::string& path) {
   std::ifstream file(path);
   if (!file) fail(ExitCode::configuration, "{}: cannot be opened", path);
   std::map<std::pair<bool, std::string>, Measured> collectives;
+  MeasuredTiers tiers;
   int number = 0;
   for (std::string line; std::getline(file, line);) {
     ++number;
@@ -69,17 +103,24 @@ void calibrate(sharding::Machine& machine, const std::string& path) {
     const auto* object = root.if_object();
     const auto* collective = object ? object->if_contains("collective") : nullptr;
     const auto* time = object ? object->if_contains("time_us") : nullptr;
+    if (object && object->contains("what") && object->contains("gb_s")) {
+      tiers.add(*object);
+      continue;
+    }
     if (!collective || !time || !collective->is_string())
-      fail(ExitCode::configuration, "{}:{}: is not a line of `trireme bench comm --json`", path, number);
+      fail(ExitCode::configuration,
+           "{}:{}: is not a line of `trireme bench comm --json` or `bench tier --json`", path, number);
     const std::string name(collective->get_string());
     if (name != "all_gather" && name != "reduce_scatter") continue;
     const double ranks = object->at("ranks").to_number<double>();
-    const bool across = object->at("nodes").to_number<double>() > 1;
+    const double nodes = object->at("nodes").to_number<double>();
+    const bool across = nodes > 1;
+    const double parts = across && machine.device_is_host ? nodes : ranks;
     if (ranks < 2) continue;
     Measured& into = collectives[{across, name}];
-    into.ranks = ranks;
+    into.parts = parts;
     into.samples.push_back(
-        {object->at("bytes").to_number<double>() * (ranks - 1) / ranks, time->to_number<double>() * 1e-6});
+        {object->at("bytes").to_number<double>() * (parts - 1) / parts, time->to_number<double>() * 1e-6});
   }
   for (const bool across : {false, true}) {
     double delay = 0, seconds_per_byte = 0;
@@ -89,7 +130,7 @@ void calibrate(sharding::Machine& machine, const std::string& path) {
       if (found == collectives.end()) continue;
       const auto fit = comm::bench::fit_alpha_beta(found->second.samples);
       if (!fit) continue;
-      delay += std::max(0.0, fit->alpha_s) / (found->second.ranks - 1);
+      delay += std::max(0.0, fit->alpha_s) / (found->second.parts - 1);
       seconds_per_byte += 1 / fit->bytes_per_second;
       ++fitted;
     }
@@ -97,8 +138,9 @@ void calibrate(sharding::Machine& machine, const std::string& path) {
     (across ? machine.across : machine.inside) = {delay / fitted, fitted / seconds_per_byte};
     machine.link_share = 1;
   }
-  if (collectives.empty())
+  if (collectives.empty() && !tiers.any())
     fail(ExitCode::configuration, "{}: has no all_gather or reduce_scatter of two ranks or more", path);
+  tiers.apply(machine);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ std::string human(std::uint64_t bytes) {
 
 void print_row(const Forecast& forecast) {
   const auto& options = forecast.setting.options;
-  fmt::print("{:14} {:>5} {:>5}  {:11} {:17} {:>5}  {:>10} {:>10}", forecast.setting.placement.name,
+  fmt::print("{:14} {:>5} {:>5}  {:27} {:17} {:>5}  {:>10} {:>10}", forecast.setting.placement.name,
              forecast.setting.rows, options.micro_batches, name_of(options.activations),
              options.unit_major ? "unit_major" : "micro_batch_major", options.prefetch_depth,
              human(bytes_in(forecast, Tier::device)), human(bytes_in(forecast, Tier::host)));
@@ -39,7 +39,7 @@ void print_row(const Forecast& forecast) {
 }
 
 void print_head() {
-  fmt::print("{:14} {:>5} {:>5}  {:11} {:17} {:>5}  {:>10} {:>10}  {:>8} {:>10} {:>6} {:>8}\n", "placement",
+  fmt::print("{:14} {:>5} {:>5}  {:27} {:17} {:>5}  {:>10} {:>10}  {:>8} {:>10} {:>6} {:>8}\n", "placement",
              "micro", "accum", "activations", "order", "depth", "device", "host", "step s", "tok/s/rank",
              "MFU", "exposed");
 }
@@ -58,18 +58,20 @@ void print_ranking(const sharding::Ranking& ranking) {
 void print_forecast(const Forecast& forecast, const sharding::Machine& machine) {
   print_head();
   print_row(forecast);
-  fmt::print("\nmemory of one rank at its peak ({} on {})\n", human_bytes(machine.memory_bytes),
-             machine.device);
+  fmt::print("\nmemory of one rank at its peak{}{} ({} on {})\n", forecast.peak_at.empty() ? "" : ", ",
+             forecast.peak_at, human_bytes(machine.memory_bytes), machine.device);
   for (const auto* lines : {&forecast.memory.standing, &forecast.memory.passing})
     for (const sharding::MemoryLine& line : *lines)
       fmt::print("  {:20} {:7} {:>12}\n", line.what, name_of(line.tier), human(line.bytes));
   if (!forecast.fits && forecast.step_s == 0) return;
-  fmt::print("\nlanes of a step of {:.4g} s\n", forecast.step_s);
+  fmt::print("\nlanes of a step of {:.4g} s: busy, and on the critical path\n", forecast.step_s);
   for (int lane = 0; lane < sharding::lane_count; ++lane) {
     const double seconds = forecast.occupied_s[static_cast<std::size_t>(lane)];
+    const double critical = forecast.critical_s[static_cast<std::size_t>(lane)];
     if (seconds > 0)
-      fmt::print("  {:20} {:>10.4g} s {:>6.1f}%\n", name_of(static_cast<sharding::OpLane>(lane)), seconds,
-                 100 * seconds / forecast.step_s);
+      fmt::print("  {:20} {:>10.4g} s {:>6.1f}% {:>10.4g} s {:>6.1f}%\n",
+                 name_of(static_cast<sharding::OpLane>(lane)), seconds, 100 * seconds / forecast.step_s,
+                 critical, 100 * critical / forecast.step_s);
   }
   fmt::print("  {:20} {:>10.4g} s {:>6.1f}%\n", "exposed collectives", forecast.exposed_s,
              100 * forecast.exposed_s / forecast.step_s);
@@ -95,7 +97,13 @@ std::string json_of(const Forecast& forecast) {
   for (const auto* lines : {&forecast.memory.standing, &forecast.memory.passing})
     for (const sharding::MemoryLine& each : *lines) memory[each.what] = each.bytes;
   line["memory"] = std::move(memory);
+  line["peak_at"] = forecast.peak_at;
   line["step_s"] = forecast.step_s;
+  boost::json::object critical;
+  for (int lane = 0; lane < sharding::lane_count; ++lane)
+    if (const double seconds = forecast.critical_s[static_cast<std::size_t>(lane)]; seconds > 0)
+      critical[name_of(static_cast<sharding::OpLane>(lane))] = seconds;
+  line["critical_path_s"] = std::move(critical);
   line["tokens_per_s_per_gpu"] = forecast.tokens_per_s_per_gpu;
   line["mfu"] = forecast.mfu;
   line["exposed_comm_s"] = forecast.exposed_s;

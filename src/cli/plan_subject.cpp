@@ -6,6 +6,7 @@
 
 #include "cli/lora.h"
 #include "cli/plan.h"
+#include "cli/train_settings.h"
 #include "core/error.h"
 #include "model/build.h"
 #include "model/config.h"
@@ -32,16 +33,20 @@ bool has_byte_states(const jobs::JobSpec& job) {
 
 }  // namespace
 
-Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute)
+Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute, bool on_cpu)
     : model_(build(job, spec, compute)), quantised_(build(job, spec, compute)) {
   model::shrink_to_nf4(quantised_);
   subject_.model = &model_;
   subject_.quantised = &quantised_;
   subject_.states = states_of(job);
+  subject_.part_elements = job.offload.part_elements;
+  subject_.saves_while_training = saves_while_training(job);
   if (has_byte_states(job)) subject_.granule = optim::AdamW8({}).granule();
   const DType dtype = sharding::dtype_of(compute);
-  subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len](std::int64_t rows) {
-    return model::work_of(spec, {rows, sequence, dtype}, lora);
+  subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len, on_cpu](std::int64_t rows) {
+    const model::WorkShape shape =
+        on_cpu ? model::shape_here(spec, rows, sequence, dtype) : model::WorkShape{rows, sequence, dtype};
+    return model::work_of(spec, shape, lora);
   };
 }
 
@@ -74,7 +79,8 @@ sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) 
   sharding::Choices choices;
   choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
   choices.compute = compute;
-  choices.update_when_reduced = updates_when_reduced(job);
+  choices.others.update_when_reduced = updates_when_reduced(job);
+  choices.others.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
   for (const std::string_view preset : sharding::preset_names())
     if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
   return choices;
@@ -93,6 +99,7 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   setting.options.unit_major = job.schedule.order == "unit_major";
   setting.options.activations = setting.placement.activations;
   setting.options.update_when_reduced = updates_when_reduced(job);
+  setting.options.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
   return setting;
 }
 

@@ -54,9 +54,9 @@ std::optional<double> node_memory(const jobs::JobSpec& job, const std::optional<
 std::string words_of(const Forecast& forecast) {
   const auto& options = forecast.setting.options;
   return fmt::format(
-      "placement={} micro_batch_size={} gradient_accumulation_steps={} gradient_checkpointing={}",
-      forecast.setting.placement.name, forecast.setting.rows, options.micro_batches,
-      options.activations != sharding::Activations::kept);
+      "placement={} placement.activations={} micro_batch_size={} gradient_accumulation_steps={}",
+      forecast.setting.placement.name, name_of(options.activations), forecast.setting.rows,
+      options.micro_batches);
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ void foretell(jobs::JobSpec& job) {
   }
   const sharding::Codec compute = planned_compute_type(job, words->gpu);
   const sharding::Extent extent{words->nodes * words->gpus_per_node, words->gpus_per_node};
-  const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute);
+  const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute, on_cpu);
   const sharding::Setting setting = setting_of(job, extent, compute);
   const Forecast forecast = sharding::forecast(planned.subject(), machine, setting);
   if (forecast.fits) {

@@ -30,10 +30,11 @@ TracedStep::TracedStep(const TraceWords& words, const jobs::JobSpec& job, Loaded
                                                      sharding::dtype_of(model.compute())),
                                    lora_of(job));
   const sharding::Machine machine = machine_of_run(words);
-  const auto costs = costs_of(report_.schedule, setting.placement, work, machine, setting.extent);
-  report_.foretold = simulate(report_.schedule, costs, machine.sharing());
   report_.memory =
       forecast_memory(engine.blueprint(), setting.placement, report_.schedule, states_of(job), work);
+  const auto costs = costs_of(report_.schedule, setting.placement, work, machine, setting.extent,
+                              share_from_drive(report_.memory, machine, setting.extent));
+  report_.foretold = simulate(report_.schedule, costs, machine.sharing());
 }
 
 void TracedStep::between_steps() {

@@ -28,6 +28,11 @@ std::int64_t steps_between(std::int64_t steps, std::int64_t times_per_epoch, std
   return (steps_per_epoch + times_per_epoch - 1) / times_per_epoch;
 }
 
+bool saves_while_training(const jobs::JobSpec& job) {
+  const bool before_the_end = job.save_steps > 0 || job.saves_per_epoch > 0 || job.checkpoint.keep_best;
+  return job.checkpoint.asynchronous && before_the_end;
+}
+
 train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const comm::World& world) {
   train::CheckpointSettings settings;
   settings.keep.last = static_cast<int>(job.save_total_limit);
@@ -37,8 +42,7 @@ train::CheckpointSettings checkpoint_settings(const jobs::JobSpec& job, const co
   // A copy in memory of state that is on drives is what its placement is there to avoid.
   const bool on_drives =
       jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier == sharding::Tier::nvme;
-  const bool while_training = job.save_steps > 0 || job.saves_per_epoch > 0 || job.checkpoint.keep_best;
-  settings.asynchronous = job.checkpoint.asynchronous && while_training && !on_drives;
+  settings.asynchronous = saves_while_training(job) && !on_drives;
   settings.about = {{"ranks", world.size()},
                     {"placement", job.placement.preset},
                     {"program", TRIREME_VERSION},

@@ -36,7 +36,10 @@ class Worker {
     work.elementwise_bytes = 2 * tokens_ * hidden_ * element_;
     work.kernels = 2;
     work.output_bytes = bytes(tokens_ * hidden_);
-    if (!lora_) work.backward_bytes = weight_bytes(embedding_layout(spec_).parameters);
+    if (lora_) return work;
+    const std::uint64_t table = weight_bytes(embedding_layout(spec_).parameters);
+    if (!shape_.in_place) work.backward_bytes = table;
+    work.gradient_bytes = static_cast<double>(table) / element_ * sizeof(float);
     return work;
   }
 
@@ -46,11 +49,12 @@ class Worker {
     work.input_gradient = !(lora_ && layer == 0);
     const BlockLayout layout = block_layout(spec_, layer);
     add_products(work.products, layout.parameters, spec_.transposed, shares_of(layout));
-    double trained_bytes = lora_ ? 0 : static_cast<double>(weight_bytes(layout.parameters));
+    const bool made_apart = !lora_ && !shape_.in_place;
+    double trained_bytes = made_apart ? static_cast<double>(weight_bytes(layout.parameters)) : 0;
     if (lora_) {
       const LoraLayout adapters = lora_layout(spec_, *lora_, layer);
       add_products(work.adapter_products, adapters.parameters, false, {});
-      trained_bytes = static_cast<double>(weight_bytes(adapters.parameters));
+      if (!shape_.in_place) trained_bytes = static_cast<double>(weight_bytes(adapters.parameters));
     }
     const double visible = visible_pairs(spec_.windows[static_cast<std::size_t>(layer)]);
     work.attention_flops = 4 * visible * queries_;
@@ -91,10 +95,11 @@ class Worker {
     work.kernels = static_cast<int>(12 * std::max(1.0, tokens_ / rows));
     work.input_bytes = bytes(tokens_ * hidden_);
     work.kept_bytes = bytes(2 * tokens_ * hidden_) + static_cast<std::uint64_t>(4 * tokens_);
-    if (!lora_) work.kept_bytes += bytes(matrix);
-    const double logits = rows * vocabulary * (4 + 2 * element_);
-    work.forward_bytes = static_cast<std::uint64_t>(logits + (lora_ ? 0 : 4 * matrix));
-    work.backward_bytes = bytes(tokens_ * hidden_) + (lora_ ? 0 : bytes(matrix));
+    const bool made_apart = !lora_ && !shape_.in_place;
+    if (made_apart) work.kept_bytes += bytes(matrix);
+    const double logits = rows * vocabulary * (shape_.in_place ? (spec_.logit_cap > 0 ? 3 : 1) * element_ : 4 + 2 * element_);
+    work.forward_bytes = static_cast<std::uint64_t>(logits + (made_apart ? 4 * matrix : 0));
+    work.backward_bytes = bytes(tokens_ * hidden_) + (made_apart ? bytes(matrix) : 0);
     return work;
   }
 
@@ -173,7 +178,7 @@ class Worker {
 WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {
   const bool own =
       compute == DType::bf16 && spec.attention_cap == 0 && kernels::attends_in_pairs(spec.head_size);
-  return {rows, sequence, compute, !own};
+  return {rows, sequence, compute, !own, true};
 }
 
 sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,

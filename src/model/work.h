@@ -17,6 +17,8 @@ struct WorkShape {
   /// Attention wants as many heads of keys and values as of queries. Not so on this machine's CPU, where it
   /// has its own (`shape_here`).
   bool repeats_key_heads = true;
+  /// Weights' gradients are summed where they are kept, and logits become theirs in place: so on a CPU.
+  bool in_place = false;
 };
 
 /// On this machine's CPU.

@@ -156,6 +156,78 @@ TEST(Forecast, KeptAttentionCostsItsResultsAndSavesItsProducts) {
   EXPECT_GT(kept.step_s, all.step_s);
 }
 
+TEST(Forecast, SavesBesideTrainingTakeACopyOfWhatTheyWrite) {
+  Planning planning("llama-3-8b", 1024);
+  const auto copy = [&](const char* name, int ranks) {
+    return static_cast<double>(
+        sharding::forecast(planning.subject, known_machine("h100-80g"), setting_of(name, {ranks, ranks}))
+            .memory.of("copy to save"));
+  };
+  EXPECT_EQ(copy("zero3", 8), 0);
+  planning.subject.saves_while_training = true;
+  // Values and two moments in fp32, shared by all ranks, whether they hold slices or all the same.
+  const double state = 12.0 * static_cast<double>(parameter_count(planning.spec));
+  for (const char* name : {"ddp", "zero1", "zero3", "zero_offload"})
+    for (const int ranks : {1, 8}) EXPECT_NEAR(copy(name, ranks) / (state / ranks), 1, 1e-3) << name;
+  EXPECT_EQ(copy("zero_infinity", 8), 0);
+}
+
+/// A machine whose devices are its own cores, with so much memory for each rank.
+Machine host_with(double bytes) {
+  Machine machine = known_machine("cpu", "trireme");
+  machine.memory_bytes = bytes;
+  return machine;
+}
+
+TEST(Forecast, MappedParametersAreReadAgainWhereMemoryCannotHoldThem) {
+  const Planning planning("llama-3-8b", 4);
+  const auto foretold = [&](double memory, int ranks) {
+    return sharding::forecast(planning.subject, host_with(memory),
+                              setting_of("zero_infinity", {ranks, ranks}));
+  };
+  for (const int ranks : {1, 2}) {
+    const Forecast roomy = foretold(200e9, ranks);
+    const double others = static_cast<double>(device_bytes(roomy) +
+                                              roomy.memory.totals()[static_cast<std::size_t>(Tier::host)]);
+    const auto mapped = static_cast<double>(roomy.memory.of("parameters"));
+    const Forecast half = foretold(others + mapped / 2, ranks), none = foretold(others + 1e6, ranks);
+    ASSERT_TRUE(none.fits) << none.reason;
+    const Extent extent{ranks, ranks};
+    EXPECT_EQ(share_from_drive(roomy.memory, host_with(200e9), extent), 0);
+    EXPECT_NEAR(share_from_drive(half.memory, host_with(others + mapped / 2), extent), 0.5, 0.01);
+    // Forward and backward both wait for the drive, and computation hides a part of it.
+    const double pass = mapped / host_with(1).mapped_bytes_per_s;
+    EXPECT_GT(none.step_s, roomy.step_s + pass) << ranks;
+    EXPECT_GT(half.step_s, roomy.step_s + 0.3 * pass) << ranks;
+    EXPECT_LT(half.step_s, none.step_s);
+  }
+}
+
+TEST(Forecast, ADeviceThatIsTheHostHoldsBothTiers) {
+  const Planning planning("llama-3-8b", 64);
+  const Forecast roomy =
+      sharding::forecast(planning.subject, host_with(400e9), setting_of("zero_offload", {1, 1}));
+  ASSERT_TRUE(roomy.fits);
+  const auto device = static_cast<double>(device_bytes(roomy)),
+             host = static_cast<double>(roomy.memory.totals()[static_cast<std::size_t>(Tier::host)]);
+  EXPECT_GT(host, device / 2);
+  const auto fits = [&](double bytes) {
+    return sharding::forecast(planning.subject, host_with(bytes), setting_of("zero_offload", {1, 1})).fits;
+  };
+  EXPECT_FALSE(fits(0.99 * (device + host)));
+  EXPECT_TRUE(fits(1.01 * (device + host)));
+}
+
+TEST(Forecast, TheCriticalPathIsTheStepAndThePeakHasAName) {
+  const Planning planning("llama-3-8b", 2048);
+  const Forecast forecast =
+      sharding::forecast(planning.subject, known_machine("h100-80g"), setting_of("zero3", {16, 8}, 9));
+  double path = 0;
+  for (const double seconds : forecast.critical_s) path += seconds;
+  EXPECT_NEAR(path, forecast.step_s, 1e-6 * forecast.step_s);
+  EXPECT_THAT(forecast.peak_at, testing::MatchesRegex("(forward|backward) of .* in micro-batch [0-9]"));
+}
+
 TEST(Forecast, SixteenThousandRanksInSeconds) {
   const auto begin = std::chrono::steady_clock::now();
   const Planning planning("llama-3-70b", 4096);
@@ -188,6 +260,21 @@ TEST(Search, NamesTheFastestThatFitsAndWhyOthersDoNot) {
   const auto nearest = nearest_that_fits(planning.subject, machine, setting_of("ddp", {8, 8}, 4), choices);
   ASSERT_TRUE(nearest);
   EXPECT_TRUE(nearest->fits);
+}
+
+TEST(Search, LeavesAttentionOutOfRecomputationWhereThatIsWhatFits) {
+  const Planning planning("llama-3-8b", 8192);
+  Choices choices;
+  choices.rows_per_step = 2;
+  choices.presets = {"zero3"};
+  const Machine machine = known_machine("a100-40g");
+  const Ranking all = search(planning.subject, machine, {8, 8}, choices);
+  choices.activations = {Activations::kept, Activations::recomputed};
+  const Ranking fewer = search(planning.subject, machine, {8, 8}, choices);
+  ASSERT_TRUE(all.best() && fewer.best());
+  EXPECT_EQ(all.settings_tried, fewer.settings_tried / 2 * 3);
+  EXPECT_EQ(all.best()->setting.options.activations, Activations::recomputed_except_attention);
+  EXPECT_LT(all.best()->step_s, fewer.best()->step_s);
 }
 
 TEST(Machine, FiguresCanBeChangedByTheirNames) {

@@ -57,6 +57,20 @@ TEST(Simulate, ComputationIsSlowedWhileACollectiveRuns) {
   EXPECT_DOUBLE_EQ(timeline.step_s(), 5);  // three seconds do the work of two
 }
 
+TEST(Simulate, LanesThatShareCoresTakeTheirSum) {
+  const Schedule schedule =
+      of_ops({op_on(OpKind::update, OpLane::cpu_update), op_on(OpKind::backward, OpLane::compute),
+              op_on(OpKind::gather, OpLane::gather, {}, 0)});
+  const Sharing cores{.lanes_share_cores = true};
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 0}}).step_s(), 4);
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 0}}, cores).step_s(), 7);
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 2, Carrier::inside_node}}, cores).step_s(), 9);
+  // What crosses nodes waits for the link, not for a core.
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 2, Carrier::across_nodes}}, cores).step_s(), 7);
+  const Sharing slowed{.collective_beside_compute = 1};
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 0}, {0, 4}, {0, 3, Carrier::across_nodes}}, slowed).step_s(), 5);
+}
+
 /// Whatever the costs: no op begins before its lane is free and its waits are done, none takes less time than
 /// alone, and the step is no shorter than any lane nor longer than everything in a row.
 TEST(Simulate, KeepsItsPromisesForRandomSchedules) {

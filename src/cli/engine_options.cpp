@@ -1,0 +1,64 @@
+#include "cli/engine_options.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <ATen/Parallel.h>
+
+#include "cli/loaded_model.h"
+#include "cli/plan.h"
+#include "offload/host/numa.h"
+
+namespace trireme::cli {
+namespace {
+
+std::vector<std::filesystem::path> nvme_paths(const jobs::JobSpec& job) {
+  const std::string& named = job.offload.nvme_paths.empty() ? job.slurm.scratch : job.offload.nvme_paths;
+  std::vector<std::filesystem::path> paths;
+  std::istringstream words(named);
+  for (std::string word; std::getline(words, word, ',');)
+    if (!word.empty()) paths.emplace_back(word);
+  return paths;
+}
+
+/// Ranks of a node take its cores in turn.
+std::vector<int> update_cores(const jobs::JobSpec& job, const comm::World& world) {
+  const std::vector<int> allowed = offload::allowed_cores();
+  const auto& nodes = world.node_of_rank();
+  const auto mine = nodes.begin() + world.rank();
+  const auto before = static_cast<std::size_t>(std::count(nodes.begin(), mine, *mine));
+  const auto threads = static_cast<std::size_t>(job.offload.update_threads > 0 ? job.offload.update_threads
+                                                                               : at::get_num_threads());
+  std::vector<int> cores;
+  for (std::size_t i = 0; i < threads && !allowed.empty(); ++i)
+    cores.push_back(allowed[(before * threads + i) % allowed.size()]);
+  return cores;
+}
+
+sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& world) {
+  sharding::TierOptions tiers;
+  tiers.pin = job.offload.pin;
+  tiers.nvme_paths = nvme_paths(job);
+  tiers.nvme_backend = job.offload.nvme_backend;
+  tiers.nvme_depth = static_cast<unsigned>(job.offload.nvme_depth);
+  tiers.part_elements = job.offload.part_elements;
+  tiers.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
+  tiers.update_cores = update_cores(job, world);
+  return tiers;
+}
+
+}  // namespace
+
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world) {
+  sharding::EngineOptions options;
+  options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
+  options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  options.unit_major = job.schedule.order == "unit_major";
+  options.host_threads = at::get_num_threads();
+  options.update_when_reduced = updates_when_reduced(job);
+  options.keeps_gradients = !options.unit_major && shape_of(job, world).micro_batches > 1;
+  options.tiers = tier_options(job, world);
+  return options;
+}
+
+}  // namespace trireme::cli
