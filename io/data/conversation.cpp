@@ -130,7 +130,10 @@ jinja::Value Message::with_content_alone(std::string text) const {
 jinja::Value Message::with_content(std::string text) const {
   auto members = value.mapping()->items;
   for (auto& [name, member] : members)
-    if (name == "content") member = jinja::Value(std::move(text));
+    if (name == "content") {
+      member = jinja::Value(std::move(text));
+      break;
+    }
   return jinja::make_mapping(std::move(members));
 }
 

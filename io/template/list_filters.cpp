@@ -183,7 +183,8 @@ Value mapped(const FilterCall& call) {
     const Value* fallback = call.arguments.find(2, "default");
     for (const Value& item : items(call)) {
       Value found = key_of(call, item, &path, true);
-      result.push_back(found.is_undefined() && fallback ? *fallback : std::move(found));
+      if (fallback && found.is_undefined()) found = *fallback;
+      result.push_back(std::move(found));
     }
     return call.runtime.list(std::move(result));
   }

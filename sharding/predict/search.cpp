@@ -39,7 +39,7 @@ std::vector<std::int64_t> divisors(std::int64_t number) {
 }
 
 void try_placement(Best& best, const Subject& subject, const Machine& machine, const Extent& extent,
-                   Placement placement, const Choices& choices) {
+                   const Placement& placement, const Choices& choices) {
   for (const std::int64_t rows : divisors(choices.rows_per_step)) {
     Setting setting{placement, extent, choices.others, rows};
     setting.options.micro_batches = static_cast<int>(choices.rows_per_step / rows);
