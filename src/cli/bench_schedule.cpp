@@ -107,7 +107,7 @@ class Replay {
   sharding::MemoryUse memory() const { return engine_.memory(); }
   /// Of one step of this rank.
   comm::Traffic traffic() const {
-    const auto steps = static_cast<std::uint64_t>(words_.steps + 2);
+    const auto steps = static_cast<std::uint64_t>(words_.steps) + 2;
     return {traffic_.inside_node / steps, traffic_.across_nodes / steps};
   }
 
