@@ -97,7 +97,8 @@ class Worker {
     work.kept_bytes = bytes(2 * tokens_ * hidden_) + static_cast<std::uint64_t>(4 * tokens_);
     const bool made_apart = !lora_ && !shape_.in_place;
     if (made_apart) work.kept_bytes += bytes(matrix);
-    const double logits = rows * vocabulary * (shape_.in_place ? (spec_.logit_cap > 0 ? 3 : 1) * element_ : 4 + 2 * element_);
+    const double logits =
+        rows * vocabulary * (shape_.in_place ? (spec_.logit_cap > 0 ? 3 : 1) * element_ : 4 + 2 * element_);
     work.forward_bytes = static_cast<std::uint64_t>(logits + (made_apart ? 4 * matrix : 0));
     work.backward_bytes = bytes(tokens_ * hidden_) + (made_apart ? bytes(matrix) : 0);
     return work;
