@@ -46,15 +46,15 @@ void write_and_reread(const std::vector<NewFile>& files) {
   // The file system's journal takes several syncs at the price of one.
   std::vector<std::unique_ptr<Lane>> lanes;
   std::vector<Event> synced;
-  for (File& file : open) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
     lanes.push_back(std::make_unique<Lane>("sync"));
-    synced.push_back(lanes.back()->post([&file] {
+    synced.push_back(lanes.back()->post([&file = open[i], &given = files[i]] {
       file.sync();
       file.drop_cache();
+      reread(given);
     }));
   }
   for (const Event& event : synced) event.wait();
-  for (const NewFile& file : files) reread(file);
 }
 
 void remove_whole(const fs::path& folder) {

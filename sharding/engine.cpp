@@ -204,6 +204,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       slice.replica = group.trainable ? state.optimizer_replica() : state.parameter_replica();
       slice.replicas = blueprint_.facts.world / (group.trainable ? facts.optimizer : facts.parameters);
       slice.trainable = group.trainable;
+      slice.group = static_cast<int>(i);
       slice.dtype = group.trainable ? DType::f32 : state.stored();
       slice.data = group.trainable ? reinterpret_cast<std::byte*>(state.master() + piece.at)
                                    : offset_by(state.home(), piece.at, state.stored());

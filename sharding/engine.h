@@ -42,6 +42,7 @@ struct StateSlice {
   /// Which of how many ranks that hold the same this one is.
   int replica = 0, replicas = 1;
   bool trainable = true;
+  int group = 0;
 };
 
 /// Bytes that this rank keeps, by what they are for.

@@ -44,6 +44,10 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   done.reserve(schedule.ops.size());
   for (int i = 0; i < static_cast<int>(schedule.ops.size()); ++i) {
     const Op& op = schedule.ops[static_cast<std::size_t>(i)];
+    if (op.kind == OpKind::snapshot && !copied_) {
+      done.push_back(Event::already_set());
+      continue;
+    }
     std::vector<Event> waits;
     for (const int wait : op.waits) waits.push_back(done[static_cast<std::size_t>(wait)]);
     done.push_back(lane(op.lane).post([this, &run, i] { execute(run, i); }, std::move(waits)));
@@ -62,6 +66,7 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   } else if (updates(run)) {
     ++generation_;
   }
+  if (trained && !run.failed) copied_ = {};
   return {run.result, run.failure, run.cut_off, run.failed_ranks};
 }
 
@@ -117,7 +122,8 @@ void Executor::carry_out(Run& run, int index) {
       if (updates(run)) place_.tiers.pipe()->spill(op.target, op.part, op.staging);
       return;
     case OpKind::snapshot:
-      fail(ExitCode::internal, "{} of {}: this executor makes none", name_of(op.kind), op.target);
+      if (copied_) copied_(op.target);
+      return;
   }
 }
 

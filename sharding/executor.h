@@ -67,6 +67,9 @@ struct Workplace {
 /// Called on an op's lane right before it runs; tests stall lanes with it, traces take the time.
 using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
 
+/// Called on the lane of a group's `snapshot`; its update begins after it has returned.
+using BeforeUpdate = std::function<void(int group)>;
+
 /// A step of which parts are left out, to see what the others take.
 struct Rehearsal {
   /// Called on an op's lane instead of what it computes; empty: it computes.
@@ -90,6 +93,8 @@ class Executor {
   Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
   void before_each(BeforeOp before) { before_ = std::move(before); }
   void after_each(BeforeOp after) { after_ = std::move(after); }
+  /// For the next step that does not fail: a copy of the state is made while it computes.
+  void before_updates(BeforeUpdate copied) { copied_ = std::move(copied); }
   void rehearse(Rehearsal rehearsal) { rehearsal_ = std::move(rehearsal); }
   /// How often parameters have been updated: the generation that slots must hold.
   std::uint64_t generation() const { return generation_; }
@@ -131,6 +136,7 @@ class Executor {
 
   Workplace place_;
   BeforeOp before_, after_;
+  BeforeUpdate copied_;
   Rehearsal rehearsal_;
   std::uint64_t generation_ = 0;
   std::array<std::unique_ptr<Lane>, lane_count> lanes_;

@@ -30,7 +30,8 @@ class Validator {
  private:
   /// Where a group's gradient is on its way through a step.
   struct Gradient {
-    bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false;
+    bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false,
+         copied = false;
     int backwards = 0, parts = 0;
   };
   enum : std::uint8_t { computed_forward = 1, computed_backward = 2 };
@@ -81,6 +82,8 @@ class Validator {
       case OpKind::spill:
         return spill(op);
       case OpKind::snapshot:
+        expect(gradient(op.target).parts == 0, "what is copied was not updated yet");
+        gradient(op.target).copied = true;
         return;
     }
   }
@@ -195,6 +198,7 @@ class Validator {
     } else {
       expect(normed_, "the norm is known before an update");
     }
+    expect(state.copied, "a copy could be made before an update");
     expect(!state.updated && op.part == state.parts, "each part of a group is updated once, in order");
     const int parts = std::max(facts(op.target).update_parts, 1);
     expect((op.staging >= 0) == (facts(op.target).update_parts > 0), "state on NVMe goes through a buffer");

@@ -44,10 +44,11 @@ HWY_EXPORT(copy_streaming);
 
 void copy(void* to, const void* from, std::size_t bytes) {
   if (bytes == 0) return;
-  if (2 * bytes < limits::streamed_bytes) {
-    std::memcpy(to, from, bytes);
-    return;
-  }
+  if (2 * bytes >= limits::streamed_bytes) return copy_past_caches(to, from, bytes);
+  std::memcpy(to, from, bytes);
+}
+
+void copy_past_caches(void* to, const void* from, std::size_t bytes) {
   constexpr std::size_t vector_alignment = 64;
   auto* target = static_cast<std::uint8_t*>(to);
   const auto* source = static_cast<const std::uint8_t*>(from);

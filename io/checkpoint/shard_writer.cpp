@@ -35,22 +35,47 @@ void compare(const std::string& path, const FilePiece& piece, const ShardLayout&
          slice.name, piece.offset);
 }
 
-/// Reads pieces back once all lie on the disk, several at a time: beside writes they would take longer.
-void compare_with_disk(const std::filesystem::path& path, const ShardLayout& layout, Reread much) {
+/// A piece that is read back, and what it must hold where it lies between slices.
+struct Chosen {
+  const FilePiece* piece;
+  std::span<const std::byte> between;
+};
+
+std::vector<Chosen> chosen_pieces(const std::filesystem::path& path, const ShardLayout& layout, Reread much) {
   // Others in each file, so that all places have their turn.
   const std::size_t first = std::hash<std::string>{}(path.string()), count = layout.pieces.size();
-  const auto is_chosen = [&](std::size_t i) { return much == Reread::whole || is_sampled(i, count, first); };
-  std::vector<Extent> extents;
-  for (std::size_t i = 0; i < count; ++i)
-    if (is_chosen(i)) extents.push_back({layout.pieces[i].offset, layout.pieces[i].bytes});
-  ReadAhead ahead(path, std::move(extents));
+  std::vector<Chosen> chosen;
   std::size_t between = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const FilePiece& piece = layout.pieces[i];
-    if (is_chosen(i))
-      compare(path.string(), piece, layout, std::span(layout.between).subspan(between), ahead.next());
+    if (much == Reread::whole || is_sampled(i, count, first))
+      chosen.push_back({&piece, std::span(layout.between).subspan(between)});
     if (piece.slice == FilePiece::between) between += piece.bytes;
   }
+  return chosen;
+}
+
+void compare_all(const std::filesystem::path& path, const ShardLayout& layout,
+                 std::span<const Chosen> chosen) {
+  std::vector<Extent> extents;
+  for (const Chosen& each : chosen) extents.push_back({each.piece->offset, each.piece->bytes});
+  ReadAhead ahead(path, std::move(extents));
+  for (const Chosen& each : chosen) compare(path.string(), *each.piece, layout, each.between, ahead.next());
+}
+
+/// Reads pieces back once all lie on the disk: beside writes they would take longer. A few small ones take
+/// the time of their way there and back, so more of them are under way than of a whole file's.
+void compare_with_disk(const std::filesystem::path& path, const ShardLayout& layout, Reread much) {
+  const std::vector<Chosen> chosen = chosen_pieces(path, layout, much);
+  const std::size_t readers = much == Reread::whole ? 1 : 3, each = (chosen.size() + readers - 1) / readers;
+  std::vector<std::unique_ptr<Lane>> lanes;
+  std::vector<Event> compared;
+  for (std::size_t at = 0; at < chosen.size(); at += each) {
+    const auto part = std::span(chosen).subspan(at, std::min(each, chosen.size() - at));
+    lanes.push_back(std::make_unique<Lane>("shard check"));
+    compared.push_back(lanes.back()->post([&path, &layout, part] { compare_all(path, layout, part); }));
+  }
+  for (const Event& event : compared) event.wait();
 }
 
 /// The digests of the pieces that begin in a block and, while they are in the processor's cache, the whole's.

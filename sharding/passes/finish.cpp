@@ -19,6 +19,9 @@ class Finish {
   explicit Finish(Draft& draft) : draft_(draft), turns_(turns()) {}
 
   void run() {
+    // What is copied before it changes may be copied while the units compute.
+    for (const Turn& turn : turns_)
+      if (turn.part == 0) draft_.before[0].push_back(make(OpKind::snapshot, turn, OpLane::device_to_host));
     // Reads that depend on nothing fill the ring while the units compute.
     std::size_t staged = 0;
     std::vector<std::size_t> through_ring;

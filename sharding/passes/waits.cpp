@@ -81,6 +81,7 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
       break;
     case OpKind::snapshot:
+      reads = {{Kind::optimizer, op.target}};
       break;
   }
   return accesses;

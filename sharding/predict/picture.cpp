@@ -1,6 +1,7 @@
 #include "sharding/predict/picture.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -51,12 +52,18 @@ std::string_view colour(OpKind kind) {
   }
 }
 
-std::vector<OpLane> lanes_used(const Schedule& schedule) {
+/// Most steps make no copy of the state.
+bool is_shown(const Track& track, std::size_t op) {
+  return track.schedule->ops[op].kind != OpKind::snapshot || track.timeline->ops[op].seconds() > 0;
+}
+
+std::vector<OpLane> lanes_used(const Track& track) {
+  std::array<bool, lane_count> used{};
+  for (std::size_t i = 0; i < track.schedule->ops.size(); ++i)
+    if (is_shown(track, i)) used[static_cast<std::size_t>(track.schedule->ops[i].lane)] = true;
   std::vector<OpLane> lanes;
-  for (int lane = 0; lane < lane_count; ++lane)
-    if (std::any_of(schedule.ops.begin(), schedule.ops.end(),
-                    [&](const Op& op) { return static_cast<int>(op.lane) == lane; }))
-      lanes.push_back(static_cast<OpLane>(lane));
+  for (std::size_t lane = 0; lane < used.size(); ++lane)
+    if (used[lane]) lanes.push_back(static_cast<OpLane>(lane));
   return lanes;
 }
 
@@ -65,7 +72,7 @@ void add_metadata(std::string& json, const Track& track, int process) {
       fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"tid":0,"args":{{"name":"{} rank {}"}}}},)",
                   process, escaped(track.name), track.rank);
   json += '\n';
-  for (const OpLane lane : lanes_used(*track.schedule)) {
+  for (const OpLane lane : lanes_used(track)) {
     json += fmt::format(R"({{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"{}"}}}},)",
                         process, static_cast<int>(lane), name_of(lane));
     json += '\n';
@@ -82,7 +89,7 @@ std::string chrome_trace(const std::vector<Track>& tracks) {
     for (std::size_t i = 0; i < track.schedule->ops.size(); ++i) {
       const Op& op = track.schedule->ops[i];
       const Interval& when = track.timeline->ops[i];
-      if (op.kind == OpKind::drop) continue;
+      if (op.kind == OpKind::drop || !is_shown(track, i)) continue;
       json += fmt::format(
           R"({{"name":"{}","cat":"{}","ph":"X","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{{"op":{},"micro_batch":{},"route":"{}","bytes":{}}}}},)",
           escaped(title(*track.schedule, op)), name_of(op.kind), process, static_cast<int>(op.lane),
@@ -100,7 +107,7 @@ std::string gantt_svg(const std::vector<Track>& tracks) {
   int rows = 0;
   for (const Track& track : tracks) {
     longest = std::max(longest, track.timeline->step_s());
-    rows += static_cast<int>(lanes_used(*track.schedule).size()) + 1;
+    rows += static_cast<int>(lanes_used(track).size()) + 1;
   }
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
@@ -111,7 +118,7 @@ std::string gantt_svg(const std::vector<Track>& tracks) {
     svg += fmt::format("<text x=\"0\" y=\"{}\" font-weight=\"bold\">{} rank {}: {:.4g} s</text>\n", y + 15,
                        for_xml(track.name), track.rank, track.timeline->step_s());
     y += row_height + gap;
-    for (const OpLane lane : lanes_used(*track.schedule)) {
+    for (const OpLane lane : lanes_used(track)) {
       svg += fmt::format("<text x=\"0\" y=\"{}\">{}</text>\n", y + 15, name_of(lane));
       for (std::size_t i = 0; i < track.schedule->ops.size(); ++i) {
         const Op& op = track.schedule->ops[i];

@@ -1,6 +1,7 @@
 #include "sharding/predict/recorder.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace trireme::sharding {
 
@@ -27,10 +28,13 @@ void StepRecorder::begin(const Schedule& schedule) {
 Timeline StepRecorder::timeline(bool from_first) const {
   Timeline timeline{ops_};
   if (!from_first || ops_.empty()) return timeline;
-  const auto first = std::min_element(
-      ops_.begin(), ops_.end(), [](const Interval& a, const Interval& b) { return a.begin_s < b.begin_s; });
-  const double origin = first->begin_s;
-  for (Interval& op : timeline.ops) op.begin_s -= origin, op.end_s -= origin;
+  // Copies of the state that nobody wants do not run.
+  const auto ran = [](const Interval& op) { return op.end_s > 0; };
+  double origin = std::numeric_limits<double>::infinity();
+  for (const Interval& op : ops_)
+    if (ran(op)) origin = std::min(origin, op.begin_s);
+  for (Interval& op : timeline.ops)
+    if (ran(op)) op.begin_s -= origin, op.end_s -= origin;
   return timeline;
 }
 

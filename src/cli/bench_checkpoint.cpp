@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "cli/bench_commands.h"
@@ -34,6 +36,32 @@ struct Options {
   std::string folder, size = "1G";
   int repeats = 5;
   bool whole = false, json = false;
+};
+
+/// What a step computes while its state is copied: products that stay in the caches, on one thread.
+class Products {
+ public:
+  Products()
+      : left_(at::rand({edge, edge})), right_(at::rand({edge, edge})), result_(at::empty({edge, edge})) {
+    at::set_num_threads(1);
+  }
+  /// As many as take at least `seconds`.
+  void last(double seconds) {
+    for (count_ = 16; seconds_of_all() < seconds;) count_ += count_ / 2;
+  }
+  void run() {
+    for (int i = 0; i < count_; ++i) at::mm_out(result_, left_, right_);
+  }
+
+ private:
+  static constexpr std::int64_t edge = 256;
+  double seconds_of_all() {
+    const auto begin = std::chrono::steady_clock::now();
+    run();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  at::Tensor left_, right_, result_;
+  int count_ = 0;
 };
 
 /// Times of one kind of work, one a round; of the slowest rank.
@@ -69,13 +97,18 @@ class Bench {
     Times first_touch{"first touch, beside training", {}};
     // As a job does while its first steps run.
     time(first_touch, [this] { io::make_resident(copy_, false); });
-    Times raw_write{"write limit", {}}, save{"save", {}}, copy{"copy (training waits)", {}},
+    Times raw_write{"write limit", {}}, save{"save", {}}, copy{"copy, by itself", {}},
+        step{"a step's products", {}}, beside{"the same beside a copy", {}}, waits{"training waits", {}},
         raw_read{"read limit", {}}, cold{"load, cold", {}}, warm{"load, warm", {}};
     for (int round = 0; round < options_.repeats; ++round) {
       // A disk that lets a burst pass favours who comes first.
       if (round % 2 == 0) time(raw_write, [this] { write_raw(); });
       settle();
-      time(copy, [this] { comm::simd::copy(copy_.data(), state_.data(), bytes_); });
+      time(copy, [this] { copy_state(); });
+      if (round == 0) products_.last(4 * copy.seconds.front());
+      time(step, [this] { products_.run(); });
+      time(beside, [this] { run_beside_copy(); });
+      waits.seconds.push_back(std::max(0.0, beside.seconds.back() - step.seconds.back()));
       time(save, [this] { save_all(); });
       settle();
       if (round % 2 == 1) time(raw_write, [this] { write_raw(); });
@@ -89,7 +122,13 @@ class Bench {
       report(first_touch, 0);
       report(raw_write, raw_write.median());
       report(save, raw_write.median());
+      for (const Times& stage : {begin_, shards_, commit_}) report(stage, 0);
       report(copy, 0);
+      report(step, 0);
+      report(beside, 0);
+      report(waits, 0);
+      if (!options_.json)
+        fmt::print("training waits for {:.0f} % of the save\n", 100 * waits.median() / save.median());
       report(raw_read, raw_read.median());
       report(cold, raw_read.median());
       report(warm, 0);
@@ -103,8 +142,25 @@ class Bench {
   static constexpr std::uint64_t block = std::uint64_t{4} << 20;
   static constexpr std::size_t in_flight = 4, tensors = 64;
 
+  /// Tensors of a model, as a job copies them.
+  void copy_state() {
+    const std::uint64_t each = bytes_ / tensors;
+    for (std::uint64_t at = 0; at < bytes_; at += each)
+      comm::simd::copy_past_caches(copy_.as<std::byte>() + at, state_.as<std::byte>() + at,
+                                   std::min(each, bytes_ - at));
+  }
+  /// The copy is wanted when the step would update what is copied.
+  void run_beside_copy() {
+    const Event copied = copier_.post([this] { copy_state(); });
+    products_.run();
+    copied.wait();
+  }
+
   void time(Times& times, const std::function<void()>& work) {
     ranks_.barrier();
+    time_stage(times, work);
+  }
+  void time_stage(Times& times, const std::function<void()>& work) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -162,22 +218,28 @@ class Bench {
     });
     const std::uint64_t all = bytes_ * static_cast<std::uint64_t>(ranks_.size());
     std::string temporary;
-    train::together(ranks_, [&] {
-      if (ranks_.rank() == 0) temporary = io::begin_save(folder_, "step-00000001", all).string();
+    time_stage(begin_, [&] {
+      train::together(ranks_, [&] {
+        if (ranks_.rank() == 0) temporary = io::begin_save(folder_, "step-00000001", all).string();
+      });
+      temporary = train::shared_text(ranks_, 0, temporary);
     });
-    temporary = train::shared_text(ranks_, 0, temporary);
     std::string record;
-    train::together(ranks_, [&] {
-      record = io::to_json(io::write_shard(fs::path(temporary) / io::shard_name(ranks_.rank()), slices,
-                                           {options_.whole ? io::Reread::whole : io::Reread::sampled}));
+    time_stage(shards_, [&] {
+      train::together(ranks_, [&] {
+        record = io::to_json(io::write_shard(fs::path(temporary) / io::shard_name(ranks_.rank()), slices,
+                                             {options_.whole ? io::Reread::whole : io::Reread::sampled}));
+      });
     });
-    const auto records = train::gathered_texts(ranks_, record);
-    train::together(ranks_, [&] {
-      if (ranks_.rank() != 0) return;
-      std::vector<io::ShardRecord> shards;
-      for (const std::string& text : records)
-        shards.push_back(io::parse_shard_record(text, "a rank's shard"));
-      io::commit_save(temporary, std::move(shards), {{"step", 1}});
+    time_stage(commit_, [&] {
+      const auto records = train::gathered_texts(ranks_, record);
+      train::together(ranks_, [&] {
+        if (ranks_.rank() != 0) return;
+        std::vector<io::ShardRecord> shards;
+        for (const std::string& text : records)
+          shards.push_back(io::parse_shard_record(text, "a rank's shard"));
+        io::commit_save(temporary, std::move(shards), {{"step", 1}});
+      });
     });
   }
 
@@ -232,6 +294,9 @@ class Bench {
   fs::path folder_, raw_;
   std::uint64_t bytes_;
   Buffer state_, copy_;
+  Times begin_{"  its beginning", {}}, shards_{"  its shards", {}}, commit_{"  its commit", {}};
+  Products products_;
+  Lane copier_{"copy"};
 };
 
 int measure(const Options& options) {

@@ -13,6 +13,8 @@
 #include "cli/commands.h"
 #include "core/bytes.h"
 #include "core/error.h"
+#include "io/checkpoint/folder.h"
+#include "io/checkpoint/latest.h"
 #include "io/checkpoint/retention.h"
 #include "io/run_lock.h"
 
@@ -115,6 +117,13 @@ int show(const Words& words) {
 int verify(const Words& words) {
   const CheckpointPlace place = place_of(words);
   int damaged = 0;
+  const auto tell = [&](const std::string& name, const std::string& verdict) {
+    if (words.json) {
+      fmt::print("{}\n", json::serialize(json::object{{"name", name}, {"verdict", verdict}}));
+    } else {
+      fmt::print("{}: {}\n", name, verdict);
+    }
+  };
   for (const std::string& name : place.names) {
     std::string verdict = "sound";
     try {
@@ -124,11 +133,12 @@ int verify(const Words& words) {
       verdict = error.what();
       ++damaged;
     }
-    if (words.json) {
-      fmt::print("{}\n", json::serialize(json::object{{"name", name}, {"verdict", verdict}}));
-    } else {
-      fmt::print("{}: {}\n", name, verdict);
-    }
+    tell(name, verdict);
+  }
+  if (place.all) {
+    const io::Latest latest = io::read_latest(place.checkpoints);
+    if (!latest.words.empty()) tell(io::latest_file, latest.words);
+    if (latest.is_damaged()) ++damaged;
   }
   return static_cast<int>(damaged > 0 ? ExitCode::damaged : ExitCode::done);
 }

@@ -11,6 +11,7 @@ namespace trireme::cli {
 struct CheckpointPlace {
   std::filesystem::path checkpoints;
   std::vector<std::string> names;
+  bool all = false;  ///< none of them was chosen
   std::filesystem::path newest() const { return checkpoints / names.back(); }
 };
 

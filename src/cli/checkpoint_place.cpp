@@ -14,10 +14,11 @@ CheckpointPlace find_checkpoints(const std::string& given, const std::string& na
   CheckpointPlace place;
   if (fs::exists(path / io::manifest_file)) {
     const fs::path whole = path.has_filename() ? path : path.parent_path();
-    place = {whole.parent_path(), {whole.filename().string()}};
+    place = {whole.parent_path(), {whole.filename().string()}, false};
   } else {
     place.checkpoints = fs::exists(path / "checkpoints") ? path / "checkpoints" : path;
     place.names = io::checkpoint_names(place.checkpoints);
+    place.all = name.empty();
   }
   if (!name.empty()) {
     std::erase_if(place.names, [&](const std::string& each) {

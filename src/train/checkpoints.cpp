@@ -59,6 +59,7 @@ void Checkpoints::save(const TrainerState& state, const SaveFacts& facts) {
     const auto refused = failure_of(engine_.control(), [&] { places = places_in_shared_file(slices); });
     if (refused) return end(refused);
   }
+  if (settings_.asynchronous) copy_while_training();
   write(std::move(slices), std::move(places));
   if (!settings_.asynchronous) finish();
 }
@@ -77,14 +78,15 @@ void Checkpoints::prepare_copy() {
   lane_->post([this] { io::make_resident(copy_, ending_); });
 }
 
-/// This rank's share, copied where training goes on.
+/// This rank's share, where it will be copied to when training goes on.
 std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
   std::vector<io::TensorSlice> slices;
+  to_copy_.assign(engine_.model().groups.size(), {});
   std::byte* next = copy_.as<std::byte>();
   for (const sharding::StateSlice& slice : share()) {
     const std::byte* data = slice.data;
     if (settings_.asynchronous) {
-      comm::simd::copy(next, slice.data, bytes_of(slice));
+      to_copy_[static_cast<std::size_t>(slice.group)].push_back({next, slice.data, bytes_of(slice)});
       data = next;
       next += room_of(slice);
     }
@@ -92,6 +94,20 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
                       static_cast<std::uint64_t>(slice.begin), std::span(data, bytes_of(slice))});
   }
   return slices;
+}
+
+/// The next step updates a group once it is copied; until then it leaves the state as it is.
+void Checkpoints::copy_while_training() {
+  std::vector<Event> copied(to_copy_.size(), Event::already_set());
+  for (const sharding::Op& op : engine_.schedule(sharding::ScheduleOptions::Purpose::train, 1).ops) {
+    if (op.kind != sharding::OpKind::snapshot) continue;
+    const auto group = static_cast<std::size_t>(op.target);
+    copied[group] = lane_->post([parts = std::move(to_copy_[group])] {
+      for (const Copy& part : parts) comm::simd::copy_past_caches(part.to, part.from, part.bytes);
+    });
+  }
+  engine_.executor().before_updates(
+      [copied = std::move(copied)](int group) { copied[static_cast<std::size_t>(group)].wait(); });
 }
 
 void Checkpoints::begin(const std::string& name, std::uint64_t bytes) {

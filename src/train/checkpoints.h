@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/buffer.h"
 #include "core/error.h"
@@ -48,8 +49,9 @@ class Checkpoints {
   Checkpoints(std::filesystem::path folder, sharding::Engine& engine, CheckpointSettings settings);
   ~Checkpoints();
 
-  /// Begins a save between two steps and returns once the state is copied, or when all is done where saves
-  /// are not asynchronous. A save that is still going on is waited for: there is one copy at most.
+  /// Begins a save between two steps, or does all of it where saves are not asynchronous. The state is copied
+  /// while the next step computes, each group before its update: nobody else may change it until then. A save
+  /// that is still going on is waited for: there is one copy at most.
   void save(const TrainerState& state, const SaveFacts& facts);
   /// Between steps: takes a save that is going on to its next stage where that is possible without waiting.
   void advance() { advance(false); }
@@ -69,10 +71,16 @@ class Checkpoints {
 
  private:
   enum class Stage : std::uint8_t { idle, writing, sealing, committing };
+  struct Copy {
+    std::byte* to;
+    const std::byte* from;
+    std::size_t bytes;
+  };
 
   std::vector<sharding::StateSlice> share();
   void prepare_copy();
   std::vector<io::TensorSlice> slices_to_save();
+  void copy_while_training();
   void begin(const std::string& name, std::uint64_t bytes);
   bool shares_files() const;
   std::vector<std::uint64_t> places_in_shared_file(const std::vector<io::TensorSlice>& slices);
@@ -88,6 +96,7 @@ class Checkpoints {
   sharding::Engine& engine_;
   CheckpointSettings settings_;
   Buffer copy_;
+  std::vector<std::vector<Copy>> to_copy_;  ///< by group
   std::atomic<bool> ending_ = false;
   std::int64_t saved_step_ = -1, failures_ = 0;
   std::optional<Error> last_failure_;

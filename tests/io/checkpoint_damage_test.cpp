@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "io/checkpoint/latest.h"
 #include "io/file.h"
 #include "tests/io/checkpoint_fixture.h"
 
@@ -93,6 +94,24 @@ TEST_F(DamagedCheckpoint, AnyFlippedBitInAnyFileIsFound) {
   }
   EXPECT_GT(flipped, 1000);
   EXPECT_NO_THROW(Checkpoint(scratch / "step-00000002").verify());
+}
+
+/// One bit can make it another checkpoint's name, which a save that was cut off leaves too: both are told.
+TEST_F(DamagedCheckpoint, AnyFlippedBitInLatestIsFound) {
+  ASSERT_EQ(read_latest(scratch.path()).state, Latest::State::names_the_newest);
+  const fs::path latest = scratch / latest_file;
+  for (std::uint64_t bit = 0; bit < fs::file_size(latest) * 8; ++bit) {
+    const FlippedBit damage(latest, bit);
+    const Latest found = read_latest(scratch.path());
+    EXPECT_TRUE(found.is_damaged()) << "bit " << bit;
+    EXPECT_FALSE(found.words.empty());
+  }
+  save(scratch.path(), "step-00000003", 2, 3);
+  write_file(latest, "step-00000002\n");
+  EXPECT_EQ(read_latest(scratch.path()).state, Latest::State::names_an_older_one);
+  EXPECT_THAT(read_latest(scratch.path()).words, HasSubstr("step-00000002 and not step-00000003"));
+  fs::remove(latest);
+  EXPECT_EQ(read_latest(scratch.path()).state, Latest::State::absent);
 }
 
 TEST_F(DamagedCheckpoint, AFlippedBitInATensorIsNamed) {

@@ -67,7 +67,7 @@ def peer(args, ranks, folder):
 def ours(args, ranks, folder):
     command = ["mpirun", "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), args.trireme, "bench", "checkpoint", str(folder)]
     lines = subprocess.run(command + ["--size", f"{args.mib}M", "--repeats", "1", "--json"], capture_output=True, text=True, check=True).stdout
-    return {entry["what"].replace("copy (training waits)", "training waits"): entry["seconds"] for entry in map(json.loads, lines.splitlines())}
+    return {entry["what"]: entry["seconds"] for entry in map(json.loads, lines.splitlines())}
 
 
 def main():
@@ -92,7 +92,7 @@ def main():
         for what in ("save", "training waits", "load, warm"):
             medians = {name: statistics.median(values) for name, values in found[what].items()}
             shown = ", ".join(f"{name} {median:.3f} s ({min(found[what][name]):.3f} to {max(found[what][name]):.3f})" for name, median in medians.items())
-            print(f"{ranks} rank(s), {args.mib} MiB, {what}: {shown}: {medians['DCP'] / medians['trireme']:.2f} times as fast")
+            print(f"{ranks} rank(s), {args.mib} MiB, {what}: {shown}: {medians['DCP'] / max(medians['trireme'], 1e-3):.2f} times as fast")
         limit, save = found["write limit"]["trireme"], found["save"]["trireme"]
         print(f"{ranks} rank(s): saves at {100 * statistics.median(a / b for a, b in zip(limit, save)):.0f} % of the disk's write limit (median of the rounds)")
     shutil.rmtree(folder, ignore_errors=True)

@@ -79,6 +79,12 @@ ends_with 0 convert "$dir/one" "$dir/on" --to checkpoint --files 3 --name 4
 train on 2
 ends_with 0 diff "$dir/one" "$dir/on"
 
+cp "$dir/one/checkpoints/latest" "$dir/latest"
+printf 'step-00000007-epoch-0.50-samples-28\n' >"$dir/one/checkpoints/latest"
+ends_with 76 verify "$dir/one"
+says '^latest: is damaged'
+cp "$dir/latest" "$dir/one/checkpoints/latest"
+
 victim=$(ls "$dir/one/checkpoints"/step-00000004-*/shard-00001.h5)
 printf 'x' | dd of="$victim" bs=1 seek=5000 conv=notrunc status=none
 ends_with 76 verify "$dir/one"

@@ -2,7 +2,7 @@
 // it under each other one; a line a pair in LOG, where a later call goes on ("-": none is kept). With COUNT
 // only the first so many pairs of an order whose every beginning has all numbers of ranks, placements and
 // tiers on both sides. Ends with 1 when a pair's losses are not those of the run that was not interrupted: to
-// the bit where both sides are alike but for tiers, else within 1e-5. "To the bit" in LOG: equal to the
+// the bit where as many ranks sum in the same order, else within 1e-5. "To the bit" in LOG: equal to the
 // saver's own.
 #include <algorithm>
 #include <cmath>
@@ -42,6 +42,14 @@ constexpr double tolerance = 1e-5;
 
 enum class Family : std::uint8_t { fp32_state, byte_state, qlora };
 
+/// Two nodes where the ranks can be halved.
+std::vector<int> nodes_of(int ranks) {
+  std::vector<int> nodes(static_cast<std::size_t>(ranks), 0);
+  if (ranks >= 4)
+    for (int rank = ranks / 2; rank < ranks; ++rank) nodes[static_cast<std::size_t>(rank)] = 1;
+  return nodes;
+}
+
 /// One side of a pair.
 struct Side {
   Family family;
@@ -52,6 +60,8 @@ struct Side {
     return fmt::format("{}{}-{}-{}", family == Family::byte_state ? "8bit-" : "", placement, name_of(tier),
                        ranks);
   }
+  /// hsdp over several nodes sums inside each first; all else goes through the ranks one after the other.
+  bool sums_by_node() const { return placement == "hsdp" && nodes_of(ranks).back() > 0; }
 };
 
 /// Only sides of one family can go on from each other: they train other things.
@@ -76,14 +86,6 @@ sharding::Placement placement_of(const Side& side) {
         sharding::State{placement.parameters.span, Tier::device, Codec::nf4, sharding::Wire::raw};
   placement.optimizer.tier = side.tier;
   return placement;
-}
-
-/// Two nodes where the ranks can be halved.
-std::vector<int> nodes_of(int ranks) {
-  std::vector<int> nodes(static_cast<std::size_t>(ranks), 0);
-  if (ranks >= 4)
-    for (int rank = ranks / 2; rank < ranks; ++rank) nodes[static_cast<std::size_t>(rank)] = 1;
-  return nodes;
 }
 
 class Matrix {
@@ -205,8 +207,10 @@ std::set<std::string> done_before(const fs::path& log) {
 struct Pair {
   Side saver, loader;
   std::string name() const { return saver.name() + " to " + loader.name(); }
-  /// But for tiers.
-  bool is_alike() const { return saver.placement == loader.placement && saver.ranks == loader.ranks; }
+  /// Every sum has the same terms in the same order, so every bit must be the same.
+  bool is_alike() const {
+    return saver.ranks == loader.ranks && saver.sums_by_node() == loader.sums_by_node();
+  }
 };
 
 std::vector<Pair> pairs_in_order() {
