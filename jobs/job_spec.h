@@ -87,7 +87,7 @@ struct SlurmChoice {
   std::string name = "trireme";
   std::string memory_per_node, time_limit, partition, account, qos, reservation, constraint, dependency,
       exclude;
-  std::string container, scratch;
+  std::string container, container_program, scratch;
   std::string binding;  ///< empty: the site's
   std::int64_t warning_seconds = 120;
   std::int64_t fruitless_runs = 3;
@@ -163,6 +163,7 @@ struct JobSpec {
   bool use_tensorboard = false;
   bool gradient_checkpointing = false;
   std::int64_t logging_steps = 1;
+  std::int64_t record_step = 3;      ///< of each start; 0: none
   std::int64_t save_steps = 0;       ///< 0: at the end alone
   std::int64_t saves_per_epoch = 0;  ///< instead of save_steps
   std::int64_t save_total_limit = 2;

@@ -95,18 +95,38 @@ void add_environment(Lines& lines, const BatchJob& job) {
     if (!valid) fail(ExitCode::configuration, "slurm.environment: '{}' is not NAME=value", pair);
     lines.raw(fmt::format("export {}={}", name, shell_quote(pair.substr(name.size() + 1))));
   }
+  if (!job.container.empty())
+    lines.raw(
+        "# A container shows neither slurmd's spool folder, where PMIx's shared memory lies, nor other "
+        "ranks' "
+        "memory.\n"
+        "export PMIX_MCA_gds=hash OMPI_MCA_btl_vader_single_copy_mechanism=none");
   if (job.scratch.empty()) return;
   lines.raw(fmt::format("export TRIREME_SCRATCH={}/$SLURM_JOB_ID", shell_quote(job.scratch)));
   lines.raw(R"(srun --ntasks-per-node=1 --ntasks="$SLURM_NNODES" mkdir -p -m 700 "$TRIREME_SCRATCH")");
 }
 
+/// What the container shows of the host beside what Apptainer shows anyway.
+std::string binds_of(const BatchJob& job) {
+  std::vector<std::string> shown{job.run_folder};
+  if (!job.scratch.empty()) shown.push_back(job.scratch);
+  shown.insert(shown.end(), job.shown_in_container.begin(), job.shown_in_container.end());
+  std::string binds;
+  for (const std::string& path : shown) {
+    if (path.find_first_of(",:") != std::string::npos)
+      fail(ExitCode::configuration,
+           "slurm.container: '{}' has a comma or colon, which Apptainer's --bind cannot carry", path);
+    binds += " --bind " + shell_quote(path);
+  }
+  return binds;
+}
+
 /// A command line that a shell reads back word for word, inside the container where there is one.
 std::string line_of(const BatchJob& job, const std::vector<std::string>& words) {
   std::string command;
-  if (!job.container.empty()) {
-    command =
-        "apptainer exec --nv --bind " + shell_quote(job.run_folder) + " " + shell_quote(job.container) + " ";
-  }
+  if (!job.container.empty())
+    command = fmt::format("apptainer exec{}{} {} ", job.gpus_per_node.value_or(0) > 0 ? " --nv" : "",
+                          binds_of(job), shell_quote(job.container));
   for (const std::string& word : words) (command += shell_quote(word)) += ' ';
   command.pop_back();
   return command;

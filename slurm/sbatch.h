@@ -37,6 +37,8 @@ struct BatchJob {
   std::vector<std::string> command;
   std::vector<std::string> environment;  ///< NAME=value
   std::string container;                 ///< an Apptainer image
+  /// Folders and files of the host that the container shows, beside the run folder and scratch.
+  std::vector<std::string> shown_in_container;
   std::string scratch;  ///< node-local folder; made before the ranks start, exported as TRIREME_SCRATCH
 };
 

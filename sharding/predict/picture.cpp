@@ -102,6 +102,57 @@ std::string chrome_trace(const std::vector<Track>& tracks) {
   return json + "]}\n";
 }
 
+namespace {
+
+/// What is drawn as one rectangle: an op, or several of one colour which a screen could not tell apart.
+struct Bar {
+  Interval when;
+  std::string_view fill;
+  int first = 0, ops = 1;
+};
+
+std::vector<Bar> bars_of(const Track& track, OpLane lane, double least_seconds) {
+  std::vector<int> order;
+  for (std::size_t i = 0; i < track.schedule->ops.size(); ++i)
+    if (track.schedule->ops[i].lane == lane && track.timeline->ops[i].seconds() > 0)
+      order.push_back(static_cast<int>(i));
+  const auto when = [&](int op) { return track.timeline->ops[static_cast<std::size_t>(op)]; };
+  std::sort(order.begin(), order.end(), [&](int a, int b) { return when(a).begin_s < when(b).begin_s; });
+  std::vector<Bar> bars;
+  for (const int op : order) {
+    const std::string_view fill = colour(track.schedule->ops[static_cast<std::size_t>(op)].kind);
+    const bool joins = !bars.empty() && bars.back().fill == fill &&
+                       when(op).begin_s - bars.back().when.end_s < least_seconds &&
+                       std::min(when(op).seconds(), bars.back().when.seconds()) < least_seconds;
+    if (joins)
+      bars.back().when.end_s = std::max(bars.back().when.end_s, when(op).end_s), ++bars.back().ops;
+    else
+      bars.push_back({when(op), fill, op});
+  }
+  return bars;
+}
+
+std::string legend(int y) {
+  constexpr std::pair<OpKind, std::string_view> shown[]{{OpKind::forward, "forward"},
+                                                        {OpKind::backward, "backward"},
+                                                        {OpKind::gather, "gather, fetch"},
+                                                        {OpKind::reduce, "reduce, spill"},
+                                                        {OpKind::update, "norm, update, other"}};
+  constexpr int each = 150, square = 11;
+  std::string svg;
+  int x = label_width;
+  for (const auto& [kind, words] : shown) {
+    svg += fmt::format(
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"></rect><text x=\"{}\" "
+        "y=\"{}\">{}</text>\n",
+        x, y, square, square, colour(kind), x + square + gap, y + square - 1, words);
+    x += each;
+  }
+  return svg;
+}
+
+}  // namespace
+
 std::string gantt_svg(const std::vector<Track>& tracks) {
   double longest = 1e-9;
   int rows = 0;
@@ -120,21 +171,21 @@ std::string gantt_svg(const std::vector<Track>& tracks) {
     y += row_height + gap;
     for (const OpLane lane : lanes_used(track)) {
       svg += fmt::format("<text x=\"0\" y=\"{}\">{}</text>\n", y + 15, name_of(lane));
-      for (std::size_t i = 0; i < track.schedule->ops.size(); ++i) {
-        const Op& op = track.schedule->ops[i];
-        const Interval& when = track.timeline->ops[i];
-        if (op.lane != lane || when.seconds() <= 0) continue;
+      for (const Bar& bar : bars_of(track, lane, longest / picture_width)) {
+        const std::string what =
+            bar.ops > 1 ? fmt::format("{} ops", bar.ops)
+                        : title(*track.schedule, track.schedule->ops[static_cast<std::size_t>(bar.first)]);
         svg += fmt::format(
             "<rect x=\"{:.2f}\" y=\"{}\" width=\"{:.2f}\" height=\"{}\" fill=\"{}\"><title>{}, {:.6g} "
             "s</title></rect>\n",
-            label_width + when.begin_s / longest * picture_width, y,
-            std::max(0.3, when.seconds() / longest * picture_width), row_height, colour(op.kind),
-            for_xml(title(*track.schedule, op)), when.seconds());
+            label_width + bar.when.begin_s / longest * picture_width, y,
+            std::max(0.3, bar.when.seconds() / longest * picture_width), row_height, bar.fill, for_xml(what),
+            bar.when.seconds());
       }
       y += row_height + gap;
     }
   }
-  return svg + "</svg>\n";
+  return svg + legend(y) + "</svg>\n";
 }
 
 }  // namespace trireme::sharding

@@ -12,6 +12,7 @@
 
 #include "cli/bench_commands.h"
 #include "cli/memory_watch.h"
+#include "cli/run_folder.h"
 #include "core/error.h"
 #include "train/metrics.h"
 #include "train/report/report.h"
@@ -75,7 +76,7 @@ double median_us(int times, const std::function<void(int)>& work) {
   return each[static_cast<std::size_t>(times / 2)];
 }
 
-/// Each step pays for its own line and status; what looks once a second pays that once a second.
+/// Each step pays for its own line; what looks once a second pays that once a second.
 void print(const Options& options, const char* what, double us, bool each_step) {
   const double share = each_step ? us / (options.step_ms * 1e3) : us / 1e6;
   if (options.json) {
@@ -93,13 +94,15 @@ int measure(const Options& options) {
   train::RunStatus status;
   print(options, "a line of metrics.jsonl, in the first rank",
         median_us(lines, [&](int i) { metrics.write(metrics_of(i + 1)); }), true);
-  print(options, "status.json, in the first rank",
-        median_us(lines,
-                  [&](int i) {
-                    status.step = i;
-                    train::write_status(scratch.path() / "status.json", status);
-                  }),
-        true);
+  constexpr int times_a_second = std::chrono::seconds(1) / tell_status_every;
+  print(options,
+        fmt::format("status.json {} times, in the first rank, once a second", times_a_second).c_str(),
+        times_a_second * median_us(lines,
+                                   [&](int i) {
+                                     status.step = i;
+                                     train::write_status(scratch.path() / "status.json", status);
+                                   }),
+        false);
   print(options, "a look at host memory, in each rank, once a second",
         median_us(looks, [](int) { return shortage(look_at_memory(), 0, ""); }), false);
 

@@ -71,11 +71,15 @@ int eval_job(const Words& words) {
   sharding::keep_tensor_memory();
   // Where nothing was held back from training, and no sets are named, the datasets themselves are meant.
   if (job.val_set_size == 0 && job.test_datasets.empty()) job.test_datasets = job.datasets;
-  const OpenedData data = open_data(job, world.rank() == 0);
   Watch watch(job, world);
-  if (!watch) return eval_on(world, watch, job, data, words);
+  const auto work = [&](comm::World& ranks) {
+    const auto prepares = [&] { watch.slow_phase("prepare"); };
+    prepares();
+    return eval_on(ranks, watch, job, open_data(job, ranks.rank() == 0, prepares), words);
+  };
+  if (!watch) return work(world);
   comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return eval_on(watched, watch, job, data, words); });
+  return (*watch).guard([&] { return work(watched); });
 }
 
 }  // namespace

@@ -16,13 +16,16 @@ namespace trireme::cli {
 namespace {
 
 using Source = std::shared_ptr<const io::DocumentSource>;
+using GoesOn = std::function<void()>;
 
-std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job, const TextSources& text) {
+std::shared_ptr<const io::JoinedDocuments> documents_of(const jobs::JobSpec& job, const TextSources& text,
+                                                        const GoesOn& goes_on) {
   std::vector<Source> sources;
   for (const io::DataSource& source : text.sources) {
+    goes_on();
     if (!job.dataset_prepared_path.empty()) {
       sources.push_back(io::prepare_store(job.dataset_prepared_path, source, text.tokenizer, text.rules,
-                                          job.base_model, {}));
+                                          job.base_model, [&](const io::PrepareProgress&) { goes_on(); }));
       continue;
     }
     sources.push_back(
@@ -63,23 +66,24 @@ EvaluationSet evaluation_set(const jobs::JobSpec& job, const std::string& name,
   return {name, {rows_of(job, documents, chosen), order_of(job, false)}, std::move(questions)};
 }
 
-EvaluationSet open_test_set(const jobs::JobSpec& job, const jobs::DataSet& set, bool tells) {
+EvaluationSet open_test_set(const jobs::JobSpec& job, const jobs::DataSet& set, bool tells,
+                            const GoesOn& goes_on) {
   jobs::JobSpec alone = job;
   alone.datasets = {set};
   if (set.is_token_array())
     return {set.shown_name(),
             {std::make_unique<train::TokenRows>(set.path, job.sequence_len), order_of(job, false)},
             {}};
-  const auto documents = documents_of(alone, open_text_sources(alone));
+  const auto documents = documents_of(alone, open_text_sources(alone), goes_on);
   std::vector<std::uint32_t> all(documents->size());
   std::iota(all.begin(), all.end(), std::uint32_t{0});
   if (tells) tell(*documents, all, ("to evaluate on as " + set.shown_name()).c_str());
   return evaluation_set(job, set.shown_name(), documents, all);
 }
 
-OpenedData open_text(const jobs::JobSpec& job, bool tells) {
+OpenedData open_text(const jobs::JobSpec& job, bool tells, const GoesOn& goes_on) {
   TextSources text = open_text_sources(job);
-  const auto documents = documents_of(job, text);
+  const auto documents = documents_of(job, text, goes_on);
   io::MixtureRules rules;
   rules.ends = documents->ends();
   for (const jobs::DataSet& set : job.datasets) rules.weights.push_back(set.weight);
@@ -118,10 +122,10 @@ OpenedData open_tokens(const jobs::JobSpec& job) {
 
 }  // namespace
 
-OpenedData open_data(const jobs::JobSpec& job, bool tells) {
-  OpenedData data = job.datasets.front().is_token_array() ? open_tokens(job) : open_text(job, tells);
+OpenedData open_data(const jobs::JobSpec& job, bool tells, const GoesOn& goes_on) {
+  OpenedData data = job.datasets.front().is_token_array() ? open_tokens(job) : open_text(job, tells, goes_on);
   for (const jobs::DataSet& set : job.test_datasets)
-    data.evaluation.push_back(open_test_set(job, set, tells));
+    data.evaluation.push_back(open_test_set(job, set, tells, goes_on));
   if (!data.tokenizer && job.eval_generate_rows > 0) {
     TextSources text = open_text_sources(job);
     data.end_token = text.rules.end_token;

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,8 @@ struct OpenedData {
 };
 
 /// The rows that a job trains on and those it is evaluated on; text is read and tokenised here. `tells`: this
-/// rank says what it found.
-OpenedData open_data(const jobs::JobSpec& job, bool tells);
+/// rank says what it found. `goes_on` is called again and again while it takes long.
+OpenedData open_data(
+    const jobs::JobSpec& job, bool tells, const std::function<void()>& goes_on = [] {});
 
 }  // namespace trireme::cli

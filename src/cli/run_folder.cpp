@@ -98,7 +98,7 @@ RunFolder::RunFolder(const jobs::JobSpec& job, const comm::World& world, std::in
   if (job.use_tensorboard) events_.emplace(folder_ / "tensorboard", train::seconds_since_1970());
   status_.step = steps_done, status_.total_steps = total_steps;
   if (const char* launch = std::getenv(comm::launch_variable)) status_.launch = launch;
-  train::write_status(folder_ / "status.json", status_);
+  tell_status();
   train::append_event(folder_, {0, steps_done > 0 ? "resume" : "start", steps_done,
                                 fmt::format("{} ranks on {} nodes, placement {}", world.size(),
                                             nodes_of(world), job.placement.preset)});
@@ -114,13 +114,22 @@ void RunFolder::tell_of_the_run_before() const {
 
 void RunFolder::after(train::StepMetrics& metrics) {
   metrics.time = train::seconds_since_1970();
-  metrics.host_bytes = resident_bytes();
+  const bool tell = tell_at_once_ || !metrics.trouble.empty() || metrics.step == status_.total_steps ||
+                    std::chrono::steady_clock::now() - told_at_ >= tell_status_every;
+  // Opening a file costs more than all else that a step tells.
+  if (tell || host_bytes_ == 0) host_bytes_ = resident_bytes();
+  metrics.host_bytes = host_bytes_;
   metrics_->write(metrics);
   if (events_) events_->write(metrics.time, metrics.step, scalars_of(metrics));
   if (!metrics.trouble.empty())
     train::append_event(folder_, {metrics.time, "not finite", metrics.step, metrics.trouble});
   status_.step = metrics.step, status_.loss = metrics.loss;
+  if (tell) tell_status();
+}
+
+void RunFolder::tell_status() {
   train::write_status(folder_ / "status.json", status_);
+  told_at_ = std::chrono::steady_clock::now(), tell_at_once_ = false;
 }
 
 void RunFolder::saved(const train::Checkpoints& checkpoints) {
@@ -128,6 +137,8 @@ void RunFolder::saved(const train::Checkpoints& checkpoints) {
     train::append_event(folder_, {0, "save failed", status_.step, checkpoints.last_failure()->what()});
   if (checkpoints.saved_step() > status_.checkpoint_step && checkpoints.saved_step() > first_step_)
     train::append_event(folder_, {0, "save", checkpoints.saved_step(), "a checkpoint"});
+  tell_at_once_ = checkpoints.saved_step() != status_.checkpoint_step ||
+                  checkpoints.failures() != status_.checkpoint_failures;
   status_.checkpoint_step = checkpoints.saved_step();
   status_.checkpoint_failures = checkpoints.failures();
   if (checkpoints.last_failure()) status_.checkpoint_message = checkpoints.last_failure()->what();
@@ -135,7 +146,7 @@ void RunFolder::saved(const train::Checkpoints& checkpoints) {
 
 void RunFolder::end(const std::string& state, const std::string& message) {
   status_.state = state, status_.message = message;
-  train::write_status(folder_ / "status.json", status_);
+  tell_status();
   train::append_event(folder_, {0, state, status_.step, message});
 }
 

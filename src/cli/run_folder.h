@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -17,6 +18,10 @@ void make_run_folder(const std::filesystem::path& folder);
 /// warnings of the others.
 void keep_log(const std::filesystem::path& run_folder, int rank);
 
+/// Replacing `status.json` takes as long as a short step: it is done this often, and at once where more has
+/// happened than a step. metrics.jsonl has each step.
+constexpr std::chrono::milliseconds tell_status_every{250};
+
 /// What the first rank writes into the run folder beside checkpoints: the job, where it runs, a line for each
 /// step, what happened, and where it stands.
 class RunFolder {
@@ -31,12 +36,16 @@ class RunFolder {
 
  private:
   void tell_of_the_run_before() const;
+  void tell_status();
 
   std::filesystem::path folder_;
   std::int64_t first_step_;
   std::optional<train::MetricsFile> metrics_;
   std::optional<train::EventFile> events_;
   train::RunStatus status_;
+  std::chrono::steady_clock::time_point told_at_;
+  bool tell_at_once_ = false;
+  std::int64_t host_bytes_ = 0;
 };
 
 }  // namespace trireme::cli

@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "cli/lora.h"
 #include "core/bytes.h"
 #include "core/error.h"
+#include "model/work.h"
 #include "sharding/predict/picture.h"
 
 namespace trireme::cli {
@@ -43,6 +45,24 @@ sharding::Extent extent_of(const comm::World& world) {
   const bool uniform = std::all_of(ranks_of_node.begin(), ranks_of_node.end(),
                                    [&](const auto& node) { return node.second == each; });
   return {world.size(), uniform ? each : 1};
+}
+
+StepReport foretell_step(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
+                         const train::BatchShape& shape, const sharding::Machine& machine) {
+  sharding::Engine& engine = model.engine();
+  const sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
+  StepReport report;
+  report.schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, shape.micro_batches);
+  const auto work = model::work_of(model.spec(),
+                                   model::shape_here(model.spec(), job.micro_batch_size, job.sequence_len,
+                                                     sharding::dtype_of(model.compute())),
+                                   lora_of(job));
+  report.memory =
+      forecast_memory(engine.blueprint(), setting.placement, report.schedule, states_of(job), work);
+  const auto costs = costs_of(report.schedule, setting.placement, work, machine, setting.extent,
+                              share_from_drive(report.memory, machine, setting.extent));
+  report.foretold = simulate(report.schedule, costs, machine.sharing());
+  return report;
 }
 
 std::vector<sharding::Timeline> gather_timelines(comm::Communicator& control,

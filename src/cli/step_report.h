@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "model/lora.h"
-#include "model/spec.h"
+#include "cli/loaded_model.h"
+#include "cli/plan.h"
 #include "sharding/engine.h"
 #include "sharding/predict/forecast.h"
 #include "train/batches.h"
@@ -21,6 +21,10 @@ struct StepReport {
 
 /// The ranks that an engine's spans are counted over.
 sharding::Extent extent_of(const comm::World& world);
+/// The step that every rank runs `shape.micro_batches` micro-batches in; the schedule must be there already,
+/// or every rank calls it.
+StepReport foretell_step(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
+                         const train::BatchShape& shape, const sharding::Machine& machine);
 /// What the ranks recorded, on rank 0. Every rank calls it.
 std::vector<sharding::Timeline> gather_timelines(comm::Communicator& control, const sharding::Timeline& mine);
 

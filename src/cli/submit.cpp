@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -64,6 +65,20 @@ std::optional<int> unless_zero(std::int64_t value) {
   return value == 0 ? std::nullopt : std::optional<int>(static_cast<int>(value));
 }
 
+/// The files of this machine that a job names, each once.
+std::vector<std::string> paths_of(const jobs::JobSpec& job) {
+  std::vector<std::string> named{job.base_model, job.lora_model_dir, job.dataset_prepared_path}, paths;
+  for (const auto* sets : {&job.datasets, &job.test_datasets})
+    for (const jobs::DataSet& set : *sets) named.push_back(set.path);
+  for (const std::string& name : named) {
+    if (name.empty() || !fs::exists(name)) continue;
+    const fs::path path = fs::absolute(name).lexically_normal();
+    if (std::find(paths.begin(), paths.end(), path) != paths.end()) continue;
+    paths.push_back(path.string());
+  }
+  return paths;
+}
+
 slurm::BatchJob batch_of(const jobs::JobSpec& job) {
   const jobs::SlurmChoice& wish = job.slurm;
   slurm::BatchJob batch;
@@ -81,7 +96,14 @@ slurm::BatchJob batch_of(const jobs::JobSpec& job) {
   batch.max_requeues = static_cast<int>(wish.max_requeues);
   batch.requeue = wish.requeue;
   batch.run_folder = fs::absolute(job.output_dir).lexically_normal().string();
-  const std::string program = fs::read_symlink("/proc/self/exe").string();
+  std::string program = fs::read_symlink("/proc/self/exe").string();
+  if (!wish.container.empty()) {
+    batch.shown_in_container = paths_of(job);
+    if (wish.container_program.empty())
+      batch.shown_in_container.push_back(fs::path(program).parent_path().parent_path().string());
+    else
+      program = wish.container_program;
+  }
   batch.command = {program, "train", batch.run_folder + "/submitted.yaml"};
   if (wish.check_nodes) {
     batch.health_command = {program, "doctor", "--health", batch.run_folder};

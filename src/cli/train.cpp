@@ -17,6 +17,7 @@
 #include "cli/model_pace.h"
 #include "cli/open_data.h"
 #include "cli/progress.h"
+#include "cli/recorded_step.h"
 #include "cli/run_folder.h"
 #include "cli/traced_step.h"
 #include "cli/train_settings.h"
@@ -137,11 +138,19 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
     return now;
   };
   std::optional<TracedStep> traced;
-  if (!trace.file.empty()) traced.emplace(trace, job, model, world, shape);
+  std::optional<RecordedStep> recorded;
+  if (!trace.file.empty())
+    traced.emplace(trace, job, model, world, shape);
+  else
+    recorded.emplace(job, model, world, shape, pace, settings.total_steps - trainer.state().step);
+  const auto between_steps = [&] {
+    if (traced) traced->between_steps();
+    if (recorded) recorded->between_steps();
+  };
   End end = early.wants_stop() ? End::early : End::done;
   watch.phase("train");
   const auto after_step = [&](train::StepMetrics metrics) {
-    if (traced) traced->between_steps();
+    between_steps();
     const bool last = metrics.step == settings.total_steps;
     std::optional<double> score;
     bool best = false;
@@ -180,7 +189,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
     return end == End::done;
   };
   try {
-    if (traced) traced->between_steps();
+    between_steps();
     if (end == End::done) trainer.run(after_step);
     saver.finish(trainer.state().step);
     if (first) folder->saved(checkpoints);
@@ -219,12 +228,18 @@ int train_job(const Words& words) {
   }
   std::optional<io::RunLock> lock;
   if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
-  const OpenedData data = open_data(job, world.rank() == 0);
   const MemoryWatch memory_watch(job.output_dir, world.rank());
   Watch watch(job, world);
-  if (!watch) return train_on(world, watch, job, data, words.trace);
+  const auto work = [&](comm::World& ranks) {
+    // Text is tokenised before there is a communicator whose others could run out of patience.
+    const auto prepares = [&] { watch.slow_phase("prepare"); };
+    prepares();
+    const OpenedData data = open_data(job, ranks.rank() == 0, prepares);
+    return train_on(ranks, watch, job, data, words.trace);
+  };
+  if (!watch) return work(world);
   comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return train_on(watched, watch, job, data, words.trace); });
+  return (*watch).guard([&] { return work(watched); });
 }
 
 }  // namespace

@@ -74,7 +74,10 @@ int watch_screen(const std::filesystem::path& folder) {
   std::fputs("\x1b[2J", stdout);
   for (;;) {
     run.status = train::read_status(folder);
-    if (metrics.poll()) run.steps = metrics.steps(), run.events = train::read_events(folder);
+    if (metrics.poll()) {
+      run.steps = metrics.steps(), run.events = train::read_events(folder);
+      train::read_surroundings(run);
+    }
     const Size size = terminal();
     draw(train::screen(run, size.width, size.height));
     if (has_ended(run.status)) return 0;
@@ -99,7 +102,7 @@ int watch(const Words& words) {
 }  // namespace
 
 void add_watch(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("watch", "Follow a run: curves, pace, what happened, until it ends");
+  CLI::App* command = app.add_subcommand("watch", "Follow a run until it ends: curves, pace, memory, lanes, nodes, what happened");
   auto words = std::make_shared<Words>();
   command->add_option("run", words->run, "A run folder, a job file, or a Slurm job's id")->required();
   command->add_flag("--once", words->once, "Draw one picture and end");

@@ -55,6 +55,26 @@ std::string whole(const std::filesystem::path& file) {
   return text.str();
 }
 
+/// The newest line of each node, in the order in which nodes came up first.
+std::vector<NodeRecord> nodes_of(const std::filesystem::path& health) {
+  std::vector<NodeRecord> nodes;
+  std::ifstream in(health);
+  for (std::string line; std::getline(in, line);) {
+    const json::object object = object_from(line);
+    NodeRecord node{text(object, "node"), true, number(object, "link_gb_s")};
+    if (const json::value* healthy = object.if_contains("healthy"); healthy && healthy->is_bool())
+      node.healthy = healthy->as_bool();
+    if (node.name.empty()) continue;
+    const auto known = std::find_if(nodes.begin(), nodes.end(),
+                                    [&](const NodeRecord& other) { return other.name == node.name; });
+    if (known == nodes.end())
+      nodes.push_back(std::move(node));
+    else
+      *known = std::move(node);
+  }
+  return nodes;
+}
+
 }  // namespace
 
 StepMetrics metrics_from(const std::string& line) {
@@ -128,12 +148,19 @@ RunRecord read_run(const std::filesystem::path& folder) {
          folder.string());
   run.events = read_events(folder);
   run.job = whole(folder / "job.yaml");
-  run.memory = whole(folder / "memory.json");
   run.gantt = whole(folder / "trace.svg");
-  for (const auto& [key, value] : object_from(whole(folder / "environment.json")))
+  read_surroundings(run);
+  return run;
+}
+
+void read_surroundings(RunRecord& run) {
+  run.memory = whole(run.folder / "memory.json");
+  run.lanes = whole(run.folder / "lanes.json");
+  run.nodes = nodes_of(run.folder / "log" / "health.jsonl");
+  run.environment.clear();
+  for (const auto& [key, value] : object_from(whole(run.folder / "environment.json")))
     run.environment.emplace_back(key,
                                  value.is_string() ? std::string(value.as_string()) : json::serialize(value));
-  return run;
 }
 
 }  // namespace trireme::train

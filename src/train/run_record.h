@@ -31,6 +31,13 @@ StepMetrics metrics_from(const std::string& line);
 /// status.json, of a run that goes on or of the watchdog that ended it; "unknown" where there is none.
 RunStatus read_status(const std::filesystem::path& run_folder);
 
+/// A node as the check before the last start found it.
+struct NodeRecord {
+  std::string name;
+  bool healthy = true;
+  double link_gb_s = 0;  ///< with the best of its partners; 0: alone, or not measured
+};
+
 /// All that a run folder tells.
 struct RunRecord {
   std::filesystem::path folder;
@@ -40,9 +47,13 @@ struct RunRecord {
   std::string job;       ///< job.yaml as it lies there
   std::string memory{};  ///< memory.json: what the first rank was foretold to hold, and what it allocated
   std::string gantt{};   ///< trace.svg: a step as it was foretold and as it ran
+  std::string lanes{};   ///< lanes.json: how long each lane was busy in that step
+  std::vector<NodeRecord> nodes{};
   std::vector<std::pair<std::string, std::string>> environment;
 };
 
+/// What the run folder holds beside status, steps and events; it changes at each start.
+void read_surroundings(RunRecord& run);
 /// Throws a configuration error where the folder is not that of a run.
 RunRecord read_run(const std::filesystem::path& folder);
 

@@ -71,6 +71,26 @@ TEST(TextPlot, AFallingLineGoesFromTopLeftToBottomRight) {
   EXPECT_EQ(text_plot({{1}, {NAN}}, 1, 1).size(), 1u);
 }
 
+TEST(Screen, HasMemoryLanesAndNodes) {
+  RunRecord run = run_of(100);
+  run.memory =
+      R"({"foretold": [{"what": "a", "tier": "device", "bytes": 2147483648},)"
+      R"( {"what": "b", "tier": "host", "bytes": 1048576}], "measured": {"device": 1073741824, "nvme": 0}})";
+  run.lanes = R"({"step_s": 0.5, "foretold_s": 0.4, "lanes": {"compute": 0.4, "gather": 0.1}})";
+  run.nodes = {{"n0", true, 12.5}, {"n1", false, 0.25}};
+  const std::string picture = screen(run, 120, 30);
+  for (const char* words :
+       {"memory   device 1 GiB, foretold 2 GiB   host 0 B, foretold 1 MiB\n", "compute 80 %", "gather 20 %",
+        "of 0.5 s, foretold 0.4 s\n", "nodes    n1 left out 0.25 GB/s   n0 12.5 GB/s\n"})
+    EXPECT_THAT(picture, HasSubstr(words));
+  run.nodes.assign(2000, {"a-node-of-many", true, 12.5});
+  for (const char* damaged :
+       {"", "{", "[1]", R"({"step_s": "x", "lanes": 3})", R"({"step_s": 1, "lanes": {"a": null}})"}) {
+    run.lanes = run.memory = damaged;
+    EXPECT_LT(screen(run, 80, 30).size(), 6000u) << damaged;
+  }
+}
+
 TEST(Screen, TellsWhereARunStands) {
   RunRecord run = run_of(100);
   EXPECT_EQ(seconds_left(run), 50);

@@ -35,6 +35,11 @@ for words in ': done, step 310/310' 'start at step 0: 2 ranks on 1 nodes' 'stopp
 done
 "$trireme" watch --once "$dir/run" | grep -q 'step 310 of 310' || fail "the picture lacks the step"
 "$trireme" logs "$dir/run" | grep -q 'goes on after step' || fail "the first rank's log lacks the resume"
+# A step of every start is recorded over the foretold one, unless the job says no.
+grep -q 'measured rank 0' "$dir/run/trace.svg" && grep -q 'foretold rank 0' "$dir/run/trace.svg" || fail "no step was recorded"
+grep -q '"measured rank 0"' "$dir/run/trace.json" || fail "the recorded step has no trace"
+"$trireme" train "$dir/job.yaml" max_steps=3 record_step=0 output_dir="$dir/plain" >"$dir/out.plain" 2>&1 || fail "a run without a record failed"
+[ ! -e "$dir/plain/trace.svg" ] || fail "a step was recorded that nobody wanted"
 "$trireme" report "$dir/run" "$dir/run" -o "$dir/both.html" >/dev/null
 "$trireme" report "$dir/run" >"$dir/out.report"
 [ "$(cat "$dir/out.report")" = "$dir/run/report.html" ] || fail "the report is elsewhere"
@@ -48,6 +53,7 @@ for page in sys.argv[1:]:
     assert len(charts) == 5, len(charts)
     assert all(line.get("points") for chart in charts for line in chart.findall(f"{space}polyline"))
     assert root.find(f".//{space}table[@id='events']") is not None
+    assert root.find(f".//{space}figure[@class='gantt']") is not None
 PYTHON
 fi
 for word in 12x "$dir/absent"; do "$trireme" status "$word" >"$dir/out.bad" 2>&1 && fail "$word has a status"; done

@@ -1,7 +1,6 @@
 #include "train/report/memory_bars.h"
 
 #include <boost/json.hpp>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -13,22 +12,6 @@ namespace {
 
 namespace json = boost::json;
 
-struct Piece {
-  std::string what;
-  double bytes = 0;
-};
-struct TierBar {
-  std::string tier;
-  std::vector<Piece> foretold;
-  double measured = 0;
-
-  double total() const {
-    double sum = 0;
-    for (const Piece& piece : foretold) sum += piece.bytes;
-    return sum;
-  }
-};
-
 double number(const json::object& object, std::string_view key) {
   const json::value* found = object.if_contains(key);
   return found && found->is_number() ? found->to_number<double>() : 0;
@@ -38,7 +21,15 @@ std::string text(const json::object& object, std::string_view key) {
   return found && found->is_string() ? std::string(found->get_string()) : "";
 }
 
-std::vector<TierBar> bars_of(const std::string& record) {
+}  // namespace
+
+double TierBar::total() const {
+  double sum = 0;
+  for (const Piece& piece : foretold) sum += piece.bytes;
+  return sum;
+}
+
+std::vector<TierBar> tier_bars(const std::string& record) {
   std::vector<TierBar> bars{{"device", {}, 0}, {"host", {}, 0}, {"nvme", {}, 0}};
   boost::system::error_code problem;
   const json::value value = json::parse(record, problem);
@@ -56,19 +47,17 @@ std::vector<TierBar> bars_of(const std::string& record) {
   return bars;
 }
 
-}  // namespace
-
 std::string memory_bars(const std::string& record) {
   constexpr int colours = 6;
   std::string out;
-  for (const TierBar& bar : bars_of(record)) {
+  for (const TierBar& bar : tier_bars(record)) {
     const double whole = std::max(bar.total(), bar.measured);
     out += fmt::format(
         "<div class=\"tier\"><span class=\"tiername\">{}</span><div class=\"bars\"><div class=\"bar\">",
         escaped(bar.tier));
     int index = 0;
     std::string legend;
-    for (const Piece& piece : bar.foretold) {
+    for (const TierBar::Piece& piece : bar.foretold) {
       const int colour = index++ % colours;
       const std::string said = fmt::format("{} {}", escaped(piece.what), escaped(human_bytes(piece.bytes)));
       out += fmt::format("<span class=\"b{}\" style=\"width:{:.3f}%\" title=\"{}\"></span>", colour,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/bytes.h"
+#include "train/report/gauges.h"
 #include "train/report/text_plot.h"
 
 namespace trireme::train {
@@ -111,6 +112,7 @@ std::string screen(const RunRecord& run, int width, int height) {
         last.learning_rate, last.grad_norm, human_bytes(static_cast<double>(last.host_bytes)),
         said_of(run, "ranks"), said_of(run, "nodes"));
   }
+  out += gauges(run, width);
   const int plot_width = std::max(10, std::min(width - 13, 120));
   const int plot_height = std::max(2, (height - 18) * 2 / 3);
   add_plot(out, "loss", series_of(run.steps, [](const StepMetrics& step) { return step.loss; }), plot_width,
