@@ -61,7 +61,7 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
                comm::World& world, EngineOptions options)
     : model_(std::move(model)),
       placement_((require_supported(placement), placement)),
-      options_(options),
+      options_(std::move(options)),
       optimizer_(std::move(optimizer)),
       standing_(world),
       circles_(world, standing_),

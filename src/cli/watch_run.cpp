@@ -102,7 +102,8 @@ int watch(const Words& words) {
 }  // namespace
 
 void add_watch(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("watch", "Follow a run until it ends: curves, pace, memory, lanes, nodes, what happened");
+  CLI::App* command = app.add_subcommand(
+      "watch", "Follow a run until it ends: curves, pace, memory, lanes, nodes, what happened");
   auto words = std::make_shared<Words>();
   command->add_option("run", words->run, "A run folder, a job file, or a Slurm job's id")->required();
   command->add_flag("--once", words->once, "Draw one picture and end");
