@@ -74,7 +74,7 @@ TEST(Plugin, WithoutThePluginOneSentence) {
 
 TEST(Plugin, WhatIsNotOurPluginIsRefused) {
   const std::pair<const char*, const char*> refusals[] = {
-      {"old", "speaks version 4000 of the device interface and this program version 1"},
+      {"old", "speaks version 4000 of the device interface and this program version "},
       {"bare", "is not a trireme plugin"},
       {"torn", "nowhere_to_be_found"},
       {"refusing", "the driver shows no GPU"},
