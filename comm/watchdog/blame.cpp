@@ -90,7 +90,7 @@ std::optional<Wait> WaitGraph::oldest_wait_for(const RankView& rank) const {
   const RankView* oldest_waiter = nullptr;
   const CallView* oldest = nullptr;
   for (const RankView& waiter : ranks_) {
-    if (waiter.presence == Presence::left) continue;
+    if (waiter.presence == Presence::left || waiter.presence == Presence::lost) continue;
     for (const CallView& call : waiter.calls)
       if ((!oldest || call.age > oldest->age) && waits_for(waiter, call, rank))
         oldest_waiter = &waiter, oldest = &call;

@@ -10,13 +10,19 @@
 namespace trireme::comm {
 namespace {
 
-/// What a rank that is no more, or no longer answers, leaves undone: the call that it is in, else the one
-/// that others miss it in, else the one after its last.
+bool is_later(const CallView& call, const CallView& other) {
+  return call.state.communicator == other.state.communicator && call.state.sequence > other.state.sequence;
+}
+
+/// What a rank that is no more, or no longer answers, leaves undone: the call that it is in, or a later one
+/// that others miss it in, as news of it may be old; else the one after its last.
 void name_unfinished(Verdict& verdict, const RankView& culprit, std::span<const RankView> ranks) {
   const WaitGraph graph(ranks);
+  const auto wait = graph.oldest_wait_for(culprit);
   for (const CallView& call : culprit.calls)
-    if (call.state.active) return name_operation(verdict, graph.wait_of(culprit, call));
-  if (const auto wait = graph.oldest_wait_for(culprit)) return name_operation(verdict, *wait);
+    if (call.state.active && !(wait && is_later(*wait->call, call)))
+      return name_operation(verdict, graph.wait_of(culprit, call));
+  if (wait) return name_operation(verdict, *wait);
   const auto latest = std::max_element(
       culprit.calls.begin(), culprit.calls.end(),
       [](const CallView& a, const CallView& b) { return a.state.ended_ns < b.state.ended_ns; });

@@ -255,6 +255,17 @@ TEST(Judge, ADeathThatNobodyMissesIsAfterItsLastOperation) {
   EXPECT_EQ(verdict->operation, "after all_reduce (sum) of 64 f32");
 }
 
+TEST(Judge, NewsOfALostNodeMayBeOlderThanWhatOthersMissItIn) {
+  Views views(4, 2);
+  for (const int rank : {0, 1})
+    for (int call = 0; call < 4; ++call) views.begin(rank, 1, reduce, 100ms);
+  for (const int rank : {2, 3}) {
+    views.begin(rank, 1, reduce, 900ms);
+    views[rank].presence = Presence::lost, views[rank].presence_age = 300ms;
+  }
+  expect(views.judged(), Reason::node_lost, 2, 20, ExitCode::requeue);
+}
+
 TEST(Judge, ALostNodeIsNotADeadRank) {
   Views views(4, 2);
   for (const int rank : {2, 3}) views[rank].presence = Presence::lost, views[rank].presence_age = 300ms;
