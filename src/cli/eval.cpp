@@ -73,7 +73,8 @@ int eval_job(const Words& words) {
   if (job.val_set_size == 0 && job.test_datasets.empty()) job.test_datasets = job.datasets;
   Watch watch(job, world);
   const auto work = [&](comm::World& ranks) {
-    const auto prepares = [&] { watch.slow_phase("prepare"); };
+    // Ranks that are ready wait in the next phase, and the one that hangs here is to run out of time first.
+    const auto prepares = [&] { watch.slow_phase("prepare", 5); };
     prepares();
     return eval_on(ranks, watch, job, open_data(job, ranks.rank() == 0, prepares), words);
   };

@@ -232,7 +232,8 @@ int train_job(const Words& words) {
   Watch watch(job, world);
   const auto work = [&](comm::World& ranks) {
     // Text is tokenised before there is a communicator whose others could run out of patience.
-    const auto prepares = [&] { watch.slow_phase("prepare"); };
+    // Ranks that are ready wait in the next phase, and the one that hangs here is to run out of time first.
+    const auto prepares = [&] { watch.slow_phase("prepare", 5); };
     prepares();
     const OpenedData data = open_data(job, ranks.rank() == 0, prepares);
     return train_on(ranks, watch, job, data, words.trace);

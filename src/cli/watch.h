@@ -13,9 +13,9 @@ class Watch {
   Watch(const jobs::JobSpec& job, const comm::World& world);
   explicit operator bool() const { return watchdog_.has_value(); }
   comm::Watchdog& operator*() { return *watchdog_; }
-  /// Files are read and written here, so others may have to wait longer than for a collective.
-  void slow_phase(std::string_view name) {
-    constexpr int patience = 6;
+  /// Files are read and written here, so others may have to wait longer than for a collective: `patience`
+  /// times as long.
+  void slow_phase(std::string_view name, int patience = 6) {
     if (watchdog_) watchdog_->phase(name, watchdog_->options().time_limit * patience);
   }
   void phase(std::string_view name) {
