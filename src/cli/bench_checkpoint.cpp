@@ -274,17 +274,15 @@ class Bench {
     const double bytes = static_cast<double>(bytes_) * ranks_.size(), seconds = times.median();
     const auto [best, worst] = std::minmax_element(times.seconds.begin(), times.seconds.end());
     if (options_.json) {
-      boost::json::object line{{"what", times.what},
-                               {"ranks", ranks_.size()},
-                               {"bytes", bytes},
-                               {"seconds", seconds},
-                               {"mb_per_s", bytes / seconds / 1e6}};
+      boost::json::object line{
+          {"what", times.what}, {"ranks", ranks_.size()}, {"bytes", bytes}, {"seconds", seconds}};
+      if (seconds > 0) line["mb_per_s"] = bytes / seconds / 1e6;
       if (limit_s > 0) line["of_limit"] = limit_s / seconds;
       fmt::print("{}\n", boost::json::serialize(line));
       return;
     }
-    fmt::print("{:<28} {:>8.3f} s ({:.3f} to {:.3f}) {:>8.0f} MB/s", times.what, seconds, *best, *worst,
-               bytes / seconds / 1e6);
+    fmt::print("{:<28} {:>8.3f} s ({:.3f} to {:.3f})", times.what, seconds, *best, *worst);
+    if (seconds > 0) fmt::print(" {:>8.0f} MB/s", bytes / seconds / 1e6);
     if (limit_s > 0) fmt::print(" {:>5.0f} % of the limit", 100 * limit_s / seconds);
     fmt::print("\n");
   }
