@@ -159,6 +159,8 @@ struct JobSpec {
   LossScaleChoice loss_scale;
   std::string on_non_finite = "stop";
   std::int64_t non_finite_limit = 10;
+  std::string on_loss_spike = "ignore";
+  double loss_spike_factor = 2.0;
   bool deterministic = false;
   bool use_tensorboard = false;
   bool gradient_checkpointing = false;

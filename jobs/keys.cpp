@@ -133,6 +133,14 @@ std::vector<Key> training_keys() {
        .choices = {"stop", "skip", "back_off"}},
       {"non_finite_limit", +[](JobSpec& j) -> std::int64_t& { return j.non_finite_limit; },
        "So many such steps in a row end the run whatever on_non_finite says", 1, 1e9},
+      {.name = "on_loss_spike",
+       .place = +[](JobSpec& j) -> std::string& { return j.on_loss_spike; },
+       .meaning =
+           "The same for a step whose loss is more than loss_spike_factor times the mean of about the last "
+           "50 sound ones; ignore: it is a step like others",
+       .choices = {"ignore", "stop", "skip", "back_off"}},
+      {"loss_spike_factor", +[](JobSpec& j) -> double& { return j.loss_spike_factor; },
+       "How many times the mean of the losses before it a loss must be to be a spike", 1.01, 1e6},
       {"deterministic", +[](JobSpec& j) -> bool& { return j.deterministic; },
        "Operations of which the result could differ from run to run are refused"},
       {"use_tensorboard", +[](JobSpec& j) -> bool& { return j.use_tensorboard; },

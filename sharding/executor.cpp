@@ -37,8 +37,8 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   Run run{schedule, channels, input};
   run.update_scale = 1.0 / input.loss_scale;
   run.squares.assign(place_.states.size(), 0.0);
-  require(!schedule.options.update_when_reduced || !input.max_norm,
-          "clipping needs the norm of all gradients before the first update");
+  require(!schedule.options.update_when_reduced || (!input.max_norm && !input.most_loss),
+          "clipping and spikes need the norm of all gradients and the loss before the first update");
   place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
@@ -205,7 +205,8 @@ void Executor::norm(Run& run, const Op& op) {
   const double scale = 1.0 / run.input.loss_scale;
   run.result.loss = totals[1] * scale;
   run.result.gradient_norm = std::sqrt(totals[0]) * scale;
-  run.result.overflow = !std::isfinite(totals[0]) || !std::isfinite(totals[1]);
+  run.result.overflow = !std::isfinite(totals[0]) || !std::isfinite(totals[1]) ||
+                        (run.input.most_loss && run.result.loss > *run.input.most_loss);
   run.update_scale = scale;
   if (run.input.max_norm)
     run.update_scale *= std::min(1.0, *run.input.max_norm / (run.result.gradient_norm + norm_margin));

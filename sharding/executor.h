@@ -26,6 +26,8 @@ struct StepInput {
   /// Losses were multiplied by it; it is taken out of losses, norm and gradients.
   double loss_scale = 1;
   std::optional<double> max_norm;
+  /// A loss above it updates nothing.
+  std::optional<double> most_loss;
   /// The step's number for the optimizer, from 1.
   std::int64_t step = 1;
   /// What units make is looked at for what is not finite, and nothing is updated.
@@ -35,7 +37,8 @@ struct StepInput {
 struct StepResult {
   double loss = 0;
   double gradient_norm = 0;
-  /// The gradient was not finite on some rank, so no rank has updated anything.
+  /// The gradient was not finite on some rank, or the loss above what it may be, so no rank has updated
+  /// anything.
   bool overflow = false;
 };
 

@@ -87,7 +87,7 @@ sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) 
 }
 
 bool updates_when_reduced(const jobs::JobSpec& job) {
-  return job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop";
+  return job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop" && job.on_loss_spike == "ignore";
 }
 
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,

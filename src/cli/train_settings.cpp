@@ -20,6 +20,11 @@ train::TrainerSettings trainer_settings(const jobs::JobSpec& job, std::int64_t s
                            static_cast<int>(job.loss_scale.hysteresis), job.loss_scale.minimum};
   settings.guard.policy = optim::failure_policy_from_name(job.on_non_finite);
   settings.guard.most_in_a_row = job.non_finite_limit;
+  if (job.on_loss_spike != "ignore") {
+    settings.spikes.factor = job.loss_spike_factor;
+    settings.spikes.guard = settings.guard;
+    settings.spikes.guard.policy = optim::failure_policy_from_name(job.on_loss_spike);
+  }
   return settings;
 }
 

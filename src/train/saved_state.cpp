@@ -60,23 +60,39 @@ std::vector<std::vector<StateSlice>> shares_of(const std::vector<StateSlice>& sl
   return shares;
 }
 
+namespace {
+
+json::object to_json(const optim::FailureGuard::State& guard) {
+  return {{"rate_factor", guard.rate_factor},
+          {"failed", guard.failed},
+          {"failed_in_a_row", guard.failed_in_a_row},
+          {"sound_in_a_row", guard.sound_in_a_row}};
+}
+
+optim::FailureGuard::State guard_from_json(const json::value& guard) {
+  return {guard.at("rate_factor").to_number<double>(), guard.at("failed").to_number<std::int64_t>(),
+          guard.at("failed_in_a_row").to_number<std::int64_t>(),
+          guard.at("sound_in_a_row").to_number<std::int64_t>()};
+}
+
+}  // namespace
+
 json::object to_json(const TrainerState& state) {
-  return {{"step", state.step},
-          {"updates", state.updates},
-          {"rows_per_step", state.rows_per_step},
-          {"loss_scale",
-           {{"scale", state.loss_scale.scale},
-            {"steps", state.loss_scale.steps},
-            {"last_overflow", state.loss_scale.last_overflow},
-            {"hysteresis_left", state.loss_scale.hysteresis_left}}},
-          {"guard",
-           {{"rate_factor", state.guard.rate_factor},
-            {"failed", state.guard.failed},
-            {"failed_in_a_row", state.guard.failed_in_a_row},
-            {"sound_in_a_row", state.guard.sound_in_a_row}}},
-          {"evaluations",
-           {{"best", state.evaluations.best ? json::value(*state.evaluations.best) : json::value()},
-            {"without_improvement", state.evaluations.without_improvement}}}};
+  return {
+      {"step", state.step},
+      {"updates", state.updates},
+      {"rows_per_step", state.rows_per_step},
+      {"loss_scale",
+       {{"scale", state.loss_scale.scale},
+        {"steps", state.loss_scale.steps},
+        {"last_overflow", state.loss_scale.last_overflow},
+        {"hysteresis_left", state.loss_scale.hysteresis_left}}},
+      {"guard", to_json(state.guard)},
+      {"spikes",
+       {{"mean", state.spikes.mean}, {"steps", state.spikes.steps}, {"guard", to_json(state.spikes.guard)}}},
+      {"evaluations",
+       {{"best", state.evaluations.best ? json::value(*state.evaluations.best) : json::value()},
+        {"without_improvement", state.evaluations.without_improvement}}}};
 }
 
 TrainerState state_from_json(const json::object& object) {
@@ -89,11 +105,10 @@ TrainerState state_from_json(const json::object& object) {
                       scale.at("last_overflow").to_number<std::int64_t>(),
                       scale.at("hysteresis_left").to_number<int>()};
   // Checkpoints of versions before these were kept lack them.
-  if (const json::value* guard = object.if_contains("guard"))
-    state.guard = {guard->at("rate_factor").to_number<double>(),
-                   guard->at("failed").to_number<std::int64_t>(),
-                   guard->at("failed_in_a_row").to_number<std::int64_t>(),
-                   guard->at("sound_in_a_row").to_number<std::int64_t>()};
+  if (const json::value* guard = object.if_contains("guard")) state.guard = guard_from_json(*guard);
+  if (const json::value* spikes = object.if_contains("spikes"))
+    state.spikes = {spikes->at("mean").to_number<double>(), spikes->at("steps").to_number<std::int64_t>(),
+                    guard_from_json(spikes->at("guard"))};
   if (const json::value* evaluations = object.if_contains("evaluations")) {
     if (const json::value& best = evaluations->at("best"); best.is_number())
       state.evaluations.best = best.to_number<double>();

@@ -20,7 +20,12 @@ std::string shown(double value) {
 
 Trainer::Trainer(sharding::Engine& engine, const BatchSource& batches, const BatchShape& shape,
                  const TrainerSettings& settings)
-    : engine_(engine), batches_(batches), shape_(shape), settings_(settings), guard_(settings.guard) {
+    : engine_(engine),
+      batches_(batches),
+      shape_(shape),
+      settings_(settings),
+      guard_(settings.guard),
+      spikes_(settings.spikes) {
   const std::int64_t room = shape.micro_batch_size * shape.micro_batches * shape.ranks;
   if (shape.rows_per_step < 1 || shape.rows_per_step > room)
     fail(ExitCode::configuration, "a step of {} rows does not fit {} ranks with {} micro-batches of {}",
@@ -47,8 +52,9 @@ StepMetrics Trainer::step() {
   metrics.tokens = weigh(input.micro_batches, input.loss_scale);
   metrics.step = step_ + 1;
   metrics.learning_rate = input.learning_rate =
-      guard_.rate_factor() * optim::rate_at(settings_.rate, step_ + 1);
+      guard_.rate_factor() * spikes_.rate_factor() * optim::rate_at(settings_.rate, step_ + 1);
   input.max_norm = settings_.max_norm;
+  input.most_loss = spikes_.most();
   input.step = updates_ + 1;
 
   const sharding::StepResult result = engine_.train(input);
@@ -58,14 +64,17 @@ StepMetrics Trainer::step() {
   metrics.tokens_per_s =
       static_cast<double>(metrics.tokens) / std::chrono::duration<double>(clock::now() - begin).count();
   metrics.loss_scale = input.loss_scale;
-  if (!scaler_) {
+  const bool spiked = result.overflow && std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
+  if (spiked) metrics.trouble = spiked_step(metrics);
+  if (!result.overflow) spikes_.after_sound_step(result.loss);
+  if (!scaler_ && !spiked) {
     if (result.overflow) {
       metrics.trouble = failed_step(input, metrics);
     } else {
       guard_.after_step(false);
     }
   }
-  if (scaler_ && !scaler_->after_step(result.overflow))
+  if (scaler_ && !spiked && !scaler_->after_step(result.overflow))
     fail(ExitCode::damaged,
          "step {}: gradients overflow at the least loss scale {}; train in bf16 or lower the learning rate",
          metrics.step, input.loss_scale);
@@ -95,6 +104,19 @@ std::string Trainer::failed_step(const sharding::StepInput& input, const StepMet
   fail(ExitCode::damaged, "{}; {} such steps in a row end the run", said, state.failed_in_a_row);
 }
 
+std::string Trainer::spiked_step(const StepMetrics& metrics) {
+  const double mean = spikes_.state().mean;
+  const std::string said =
+      fmt::format("step {}: loss {:.4g} is {:.3g} times the mean of the steps before, {:.4g}", metrics.step,
+                  metrics.loss, metrics.loss / mean, mean);
+  if (spikes_.after_spike()) return said;
+  if (settings_.spikes.guard.policy == optim::OnFailure::stop)
+    fail(ExitCode::damaged,
+         "{}; look at the data of this step, lower the learning rate, or set on_loss_spike", said);
+  fail(ExitCode::damaged, "{}; {} such steps in a row end the run", said,
+       spikes_.state().guard.failed_in_a_row);
+}
+
 void Trainer::run(const std::function<bool(const StepMetrics&)>& after_step) {
   while (step_ < settings_.total_steps)
     if (!after_step(step())) return;
@@ -120,6 +142,7 @@ TrainerState Trainer::state() const {
   TrainerState state{step_, updates_, shape_.rows_per_step, {}};
   if (scaler_) state.loss_scale = scaler_->state();
   state.guard = guard_.state();
+  state.spikes = spikes_.state();
   return state;
 }
 
@@ -133,6 +156,7 @@ void Trainer::restore(const TrainerState& state) {
   step_ = state.step, updates_ = state.updates;
   if (scaler_) scaler_->restore(state.loss_scale);
   guard_.restore(state.guard);
+  spikes_.restore(state.spikes);
 }
 
 }  // namespace trireme::train

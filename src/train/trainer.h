@@ -5,6 +5,7 @@
 #include "optim/failure_guard.h"
 #include "optim/loss_scaler.h"
 #include "optim/rates.h"
+#include "optim/spike_watch.h"
 #include "sharding/engine.h"
 #include "train/batches.h"
 #include "train/early_stop.h"
@@ -19,6 +20,7 @@ struct TrainerSettings {
   /// For fp16; without it the guard says what becomes of a gradient that is not finite.
   std::optional<optim::LossScaleSettings> loss_scale;
   optim::GuardSettings guard;
+  optim::SpikeSettings spikes;
 };
 
 /// Means over the scored tokens of all ranks.
@@ -34,6 +36,7 @@ struct TrainerState {
   std::int64_t rows_per_step = 0;
   optim::LossScaler::State loss_scale;
   optim::FailureGuard::State guard{};
+  optim::SpikeWatch::State spikes{};
   EarlyStop::State evaluations{};
 };
 
@@ -60,6 +63,8 @@ class Trainer {
   std::int64_t weigh(std::vector<sharding::Context>& contexts, double loss_scale);
   /// A step without an update: what was not finite, and where it began; ends the run where it must.
   std::string failed_step(const sharding::StepInput& input, const StepMetrics& metrics);
+  /// The same of a step whose loss leapt.
+  std::string spiked_step(const StepMetrics& metrics);
 
   sharding::Engine& engine_;
   const BatchSource& batches_;
@@ -67,6 +72,7 @@ class Trainer {
   TrainerSettings settings_;
   std::optional<optim::LossScaler> scaler_;
   optim::FailureGuard guard_;
+  optim::SpikeWatch spikes_;
   std::int64_t step_ = 0, updates_ = 0;
 };
 

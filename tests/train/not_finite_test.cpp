@@ -21,7 +21,7 @@ using namespace sharding::tests;
 /// back through it.
 class Spoiled final : public sharding::Unit {
  public:
-  enum class How : std::uint8_t { output, gradient };
+  enum class How : std::uint8_t { output, gradient, leap };
   Spoiled(std::unique_ptr<sharding::Unit> unit, std::uint64_t step, How how)
       : unit_(std::move(unit)), step_(step), how_(how) {}
   const std::string& name() const override { return unit_->name(); }
@@ -30,7 +30,9 @@ class Spoiled final : public sharding::Unit {
                                const sharding::Weights& weights) const override {
     sharding::Activation made = unit_->forward(input, context, weights);
     if (context.step != step_) return made;
-    if (how_ == How::output) {
+    if (how_ == How::leap) {
+      made.hidden = made.hidden * 300.0;
+    } else if (how_ == How::output) {
       made.hidden = made.hidden + std::numeric_limits<double>::quiet_NaN();
     } else {
       // The root has an infinite slope at zero, and a finite value.
@@ -70,7 +72,7 @@ struct Result {
 /// Trains with unit 2 of the last rank spoiled in step 3 (or in each of all steps, where `spoiled_step` says
 /// so).
 Result train(const char* placement, int ranks, const optim::GuardSettings& guard, Spoiled::How how,
-             int micro_batches = 1) {
+             int micro_batches = 1, const optim::SpikeSettings& spikes = {}) {
   ToyJob job;
   job.placement = sharding::preset(placement, sharding::Codec::fp32);
   job.ranks = ranks, job.settings.steps = 6, job.micro_batches = micro_batches;
@@ -89,6 +91,7 @@ Result train(const char* placement, int ranks, const optim::GuardSettings& guard
     settings.rate.peak = job.settings.learning_rate;
     settings.max_norm = 1.0;
     settings.guard = guard;
+    settings.spikes = spikes;
     Trainer trainer(engine, batches, shape, settings);
     Result& mine = results[static_cast<std::size_t>(world.rank())];
     try {
@@ -107,6 +110,7 @@ Result train(const char* placement, int ranks, const optim::GuardSettings& guard
     EXPECT_EQ(other.steps.size(), results[0].steps.size());
     EXPECT_EQ(other.state.updates, results[0].state.updates);
     EXPECT_EQ(other.state.guard.rate_factor, results[0].state.guard.rate_factor);
+    EXPECT_EQ(other.state.spikes.mean, results[0].state.spikes.mean);
     for (std::size_t i = 0; i < std::min(other.steps.size(), results[0].steps.size()); ++i) {
       EXPECT_EQ(other.steps[i].trouble, results[0].steps[i].trouble);
       EXPECT_EQ(other.steps[i].learning_rate, results[0].steps[i].learning_rate);
@@ -167,6 +171,41 @@ TEST(NotFinite, TheParametersAreThoseOfTheStepBefore) {
     EXPECT_TRUE(step.step == 3 || std::isfinite(step.loss)) << step.step;
   }
   EXPECT_LT(spoiled.steps.back().loss, spoiled.steps.front().loss);
+}
+
+optim::SpikeSettings spikes_with(optim::OnFailure policy) {
+  return {.factor = 2.0, .warm_up = 2, .guard = {.policy = policy}};
+}
+
+TEST(Spike, IsTrainedOnWhereItIsIgnored) {
+  const Result result = train("zero3", 2, {}, Spoiled::How::leap);
+  EXPECT_EQ(result.failure, "");
+  EXPECT_EQ(result.state.updates, 6);
+  EXPECT_GT(result.steps[2].loss, 2 * result.steps[1].loss);
+}
+
+TEST(Spike, IsSkippedAndLeavesTheParametersAsTheyWere) {
+  const Result calm = train("zero3", 2, {.policy = optim::OnFailure::skip}, Spoiled::How::output);
+  const Result result = train("zero3", 2, {}, Spoiled::How::leap, 1, spikes_with(optim::OnFailure::skip));
+  ASSERT_EQ(result.steps.size(), 6u);
+  EXPECT_EQ(result.state.updates, 5);
+  EXPECT_EQ(result.state.spikes.guard.failed, 1);
+  EXPECT_EQ(result.state.guard.failed, 0);
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(result.steps[i].trouble.empty(), i != 2);
+    if (i != 2) EXPECT_EQ(result.steps[i].loss, calm.steps[i].loss) << "as when the step is lost otherwise";
+  }
+  EXPECT_THAT(result.steps[2].trouble, HasSubstr("times the mean of the steps before"));
+}
+
+TEST(Spike, StopsTheRunOrHalvesTheRate) {
+  const Result stopped = train("ddp", 2, {}, Spoiled::How::leap, 1, spikes_with(optim::OnFailure::stop));
+  EXPECT_EQ(stopped.steps.size(), 2u);
+  EXPECT_THAT(stopped.failure, HasSubstr("step 3: loss "));
+  EXPECT_THAT(stopped.failure, HasSubstr("on_loss_spike"));
+  const Result slower = train("ddp", 2, {}, Spoiled::How::leap, 1, spikes_with(optim::OnFailure::back_off));
+  ASSERT_EQ(slower.steps.size(), 6u);
+  EXPECT_DOUBLE_EQ(slower.steps[3].learning_rate, slower.steps[1].learning_rate / 2);
 }
 
 }  // namespace
