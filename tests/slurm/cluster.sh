@@ -48,7 +48,15 @@ stop() {
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# Below the range from which the system gives ports to connections, so that none takes it before the daemon does.
+free_port() {
+  python3 -c '
+import random, socket
+def free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+print(next(port for port in random.sample(range(10000, 32000), 1000) if free(port)))'
+}
 
 mkdir -p "$dir"/{munge,state,log}
 chmod 700 "$dir/munge"
