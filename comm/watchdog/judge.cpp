@@ -20,7 +20,7 @@ void name_unfinished(Verdict& verdict, const RankView& culprit, std::span<const 
   const WaitGraph graph(ranks);
   const auto wait = graph.oldest_wait_for(culprit);
   for (const CallView& call : culprit.calls)
-    if (call.state.active && !(wait && is_later(*wait->call, call)))
+    if (call.state.active && !(wait && (culprit.presence == Presence::lost || is_later(*wait->call, call))))
       return name_operation(verdict, graph.wait_of(culprit, call));
   if (wait) return name_operation(verdict, *wait);
   const auto latest = std::max_element(
