@@ -25,11 +25,11 @@ struct StepInput {
   double learning_rate = 0;
   /// Losses were multiplied by it; it is taken out of losses, norm and gradients.
   double loss_scale = 1;
-  std::optional<double> max_norm;
-  /// A loss above it updates nothing.
-  std::optional<double> most_loss;
+  std::optional<double> max_norm{};
   /// The step's number for the optimizer, from 1.
   std::int64_t step = 1;
+  /// A loss above it updates nothing.
+  std::optional<double> most_loss{};
   /// What units make is looked at for what is not finite, and nothing is updated.
   bool inspect = false;
 };
