@@ -33,6 +33,7 @@ struct ScheduleChoice {
   std::string order = "micro_batch_major";
   std::int64_t prefetch_depth = 1;
   std::int64_t reduce_depth = 1;
+  std::int64_t input_depth = 1;
   bool operator==(const ScheduleChoice&) const = default;
 };
 

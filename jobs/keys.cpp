@@ -173,6 +173,9 @@ std::vector<Key> schedule_keys() {
        "How many units ahead parameters are gathered", 0, 1000},
       {"schedule.reduce_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.reduce_depth; },
        "How many units' gradients may wait for their reduction", 0, 1000},
+      {"schedule.input_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.input_depth; },
+       "How many units ahead of its backward an input comes back from the host (placement.activation_tier)",
+       0, 1000},
   };
 }
 

@@ -7,8 +7,8 @@
 namespace trireme::sharding {
 namespace {
 
-constexpr std::array kind_names{"fetch", "gather", "forward",  "backward", "drop", "reduce",
-                                "stash", "norm",   "snapshot", "update",   "spill"};
+constexpr std::array kind_names{"fetch", "gather",   "forward", "backward", "drop", "reduce", "stash",
+                                "norm",  "snapshot", "update",  "spill",    "park", "recall"};
 constexpr std::array lane_names{"compute",        "gather", "reduce",    "host_to_device",
                                 "device_to_host", "nvme",   "cpu_update"};
 constexpr std::array route_names{"none", "primary", "secondary", "refresh", "span", "rest", "replicas"};
@@ -29,6 +29,11 @@ class Hash {
 };
 
 }  // namespace
+
+bool is_of_unit(const Op& op) {
+  return op.kind == OpKind::forward || op.kind == OpKind::backward || op.kind == OpKind::park ||
+         op.kind == OpKind::recall;
+}
 
 std::string_view name_of(OpKind kind) {
   return kind_names[static_cast<std::size_t>(kind)];
@@ -65,7 +70,7 @@ std::uint64_t hash_of(const Schedule& schedule) {
 
 std::string describe(const Schedule& schedule, int index) {
   const Op& op = schedule.ops[static_cast<std::size_t>(index)];
-  const bool of_unit = op.kind == OpKind::forward || op.kind == OpKind::backward;
+  const bool of_unit = is_of_unit(op);
   std::string text = fmt::format("{} {}", index, name_of(op.kind));
   if (op.target >= 0) {
     const auto target = static_cast<std::size_t>(op.target);

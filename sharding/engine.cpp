@@ -107,6 +107,8 @@ Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) cons
   options.reduce_depth = options_.reduce_depth;
   options.unit_major = options_.unit_major;
   options.activations = placement_.activations;
+  options.input_tier = placement_.activation_tier;
+  options.input_depth = options_.input_depth;
   options.update_when_reduced = options_.update_when_reduced;
   options.keeps_gradients = options_.keeps_gradients;
   options.parts_in_memory = options_.tiers.parts_in_memory;

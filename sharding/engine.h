@@ -22,6 +22,8 @@ struct EngineOptions {
   /// Gradients stay in memory though they could vanish: for steps of several micro-batches that are not
   /// unit-major.
   bool keeps_gradients = true;
+  /// How many units ahead of its backward an input comes back from the host.
+  int input_depth = 1;
   TierOptions tiers{};
 };
 

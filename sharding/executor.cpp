@@ -40,6 +40,7 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   require(!schedule.options.update_when_reduced || (!input.max_norm && !input.most_loss),
           "clipping and spikes need the norm of all gradients and the loss before the first update");
   place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
+  if (InputStore* inputs = place_.tiers.inputs()) inputs->open(schedule.host_inputs);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
   for (int i = 0; i < static_cast<int>(schedule.ops.size()); ++i) {
@@ -124,6 +125,10 @@ void Executor::carry_out(Run& run, int index) {
     case OpKind::snapshot:
       if (copied_) copied_(op.target);
       return;
+    case OpKind::park:
+      return place_.tiers.inputs()->park(op.part, place_.units.kept_input(op.target, op.micro_batch));
+    case OpKind::recall:
+      return place_.tiers.inputs()->recall(op.part, place_.units.kept_input(op.target, op.micro_batch));
   }
 }
 

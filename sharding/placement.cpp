@@ -155,6 +155,9 @@ class Checker {
           "a secondary copy on NVMe would be slower than the gather that it saves");
     if (placement_.activation_tier == Tier::nvme)
       add("placement.activation_tier=host", "activations are not kept on NVMe");
+    if (placement_.activation_tier == Tier::host && placement_.activations == Activations::kept)
+      add("placement.activations=recomputed",
+          "inputs of units that are computed again can lie on the host, and no unit is computed again");
   }
 
   const Placement& placement_;

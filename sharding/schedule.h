@@ -20,7 +20,9 @@ enum class OpKind : std::uint8_t {
   norm,
   snapshot,
   update,
-  spill
+  spill,
+  park,   ///< a unit's input goes to the host until its backward
+  recall  ///< and comes back
 };
 enum class OpLane : std::uint8_t {
   compute,
@@ -58,7 +60,7 @@ struct Circle {
 
 struct Op {
   OpKind kind = OpKind::forward;
-  /// forward, backward: a unit; norm: -1; otherwise a group.
+  /// forward, backward, park, recall: a unit; norm: -1; otherwise a group.
   int target = -1;
   int micro_batch = -1;
   OpLane lane = OpLane::compute;
@@ -71,7 +73,8 @@ struct Op {
   /// slice.
   std::uint32_t overwrite = 0;
   /// fetch, update, spill: which part of the group's update, and the buffer of the ring that it goes through;
-  /// -1: the state is in memory.
+  /// -1: the state is in memory. park, recall: which place on the host, and which of the few on the device;
+  /// forward, backward: that place on the device, -1 where the input stays.
   int part = 0, staging = -1;
   /// forward: what autograd keeps stays until the backward, which else computes the unit again.
   bool keep = false;
@@ -122,6 +125,10 @@ struct ScheduleOptions {
   /// All micro-batches pass a unit before the next unit, instead of the reverse.
   bool unit_major = false;
   Activations activations = Activations::kept;
+  /// Where the inputs of units that are computed again wait for backward, and how many units ahead of it one
+  /// that is not on the device comes back; the device has places for one more.
+  Tier input_tier = Tier::device;
+  int input_depth = 1;
   /// Each group is updated as soon as its gradient is reduced, while backward goes on for others: without a
   /// norm that could change the update, and with no overflow to skip.
   bool update_when_reduced = false;
@@ -151,6 +158,8 @@ struct Schedule {
   SlotTable gradient_slots;
   /// Where gradients vanish: of a rank's own slice, and of the optimizer's behind it.
   SlotTable slice_slots;
+  /// Places on the host for units' inputs.
+  int host_inputs = 0;
   std::vector<Circle> circles;
   std::vector<Op> ops;
 };
@@ -162,6 +171,9 @@ void validate(const Schedule& schedule);
 
 /// Equal on all ranks whose collectives fit together.
 std::uint64_t hash_of(const Schedule& schedule);
+
+/// Whether its target is a unit.
+bool is_of_unit(const Op& op);
 
 std::string_view name_of(OpKind kind);
 std::string_view name_of(OpLane lane);

@@ -4,12 +4,16 @@
 #include <string>
 #include <vector>
 
+#include "core/device.h"
+
 namespace trireme::sharding {
 
 /// How tiers other than the device are made; which state lies where is the placement's.
 struct TierOptions {
   /// Host memory is locked where the limits allow it.
   bool pin = true;
+  /// Whose memory the device's is; null: the device is the host.
+  Device* device = nullptr;
   /// NUMA node of the rank's cores or GPU; -1: not bound.
   int numa_node = -1;
   /// One folder on each drive.

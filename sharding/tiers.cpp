@@ -27,6 +27,16 @@ std::int64_t part_elements_of(const Optimizer& optimizer, const TierOptions& opt
   return options.part_elements;
 }
 
+std::unique_ptr<offload::PinnedSource> source_of(const TierOptions& options, bool of_inputs) {
+  if (options.device) return std::make_unique<offload::DevicePages>(*options.device);
+  offload::HostMemoryOptions memory;
+  memory.locking = options.pin ? offload::HostMemoryOptions::Locking::if_allowed
+                               : offload::HostMemoryOptions::Locking::none;
+  memory.numa_node = options.numa_node;
+  memory.purpose = of_inputs ? "unit inputs on the host" : "optimizer state on the host";
+  return std::make_unique<offload::LockedPages>(memory);
+}
+
 std::size_t parameter_bytes(const Blueprint& blueprint, std::size_t group) {
   const GroupFacts& facts = blueprint.facts.groups[group];
   return static_cast<std::size_t>(blueprint.layouts[group].slice_elements(facts.parameters)) *
@@ -65,13 +75,10 @@ Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Place
     if (placement.of_parameters(trainable_.back()).tier == Tier::nvme)
       nvme_bytes += parameters[group] = parameter_bytes(blueprint, group);
   }
-  if (host_bytes == 0 && nvme_bytes == 0) return;
-  offload::HostMemoryOptions memory;
-  memory.locking = options.pin ? offload::HostMemoryOptions::Locking::if_allowed
-                               : offload::HostMemoryOptions::Locking::none;
-  memory.numa_node = options.numa_node;
-  memory.purpose = "optimizer state on the host";
-  pool_ = std::make_unique<offload::Pool>(std::make_unique<offload::LockedPages>(memory));
+  const bool inputs = placement.activation_tier == Tier::host;
+  if (host_bytes == 0 && nvme_bytes == 0 && !inputs) return;
+  pool_ = std::make_unique<offload::Pool>(source_of(options, host_bytes == 0 && nvme_bytes == 0));
+  if (inputs) inputs_ = std::make_unique<InputStore>(*pool_, options.device);
   if (nvme_bytes == 0) return;
   TierOptions cut = options;
   cut.part_elements = part_elements_;
@@ -101,6 +108,7 @@ TierUse Tiers::use() const {
     use.locked = pool_->kind() != "pageable";
   }
   if (pipe_) use.nvme = pipe_->bytes();
+  if (inputs_) use.inputs = inputs_->bytes();
   return use;
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "offload/optimizer/team.h"
+#include "sharding/input_store.h"
 #include "sharding/placement.h"
 #include "sharding/state_pipe.h"
 
@@ -14,6 +15,7 @@ struct TierUse {
   std::size_t host_most = 0;  ///< the most that was in use at once
   std::size_t nvme = 0;
   bool locked = false;
+  std::size_t inputs = 0;  ///< of the host's, for units' inputs
 };
 
 /// Cuts the updates of state on NVMe into parts.
@@ -35,6 +37,8 @@ class Tiers {
   const StateArrays& arrays(int group) const { return arrays_[static_cast<std::size_t>(group)]; }
   /// Null where nothing lies on NVMe.
   StatePipe* pipe() { return pipe_.get(); }
+  /// Null where units' inputs stay on the device.
+  InputStore* inputs() { return inputs_.get(); }
   offload::Team& team() { return team_; }
   std::int64_t part_elements() const { return part_elements_; }
   TierUse use() const;
@@ -47,6 +51,7 @@ class Tiers {
   offload::Team team_;
   std::unique_ptr<offload::Pool> pool_;
   std::unique_ptr<StatePipe> pipe_;
+  std::unique_ptr<InputStore> inputs_;
 };
 
 }  // namespace trireme::sharding

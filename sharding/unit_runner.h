@@ -37,6 +37,8 @@ class UnitRunner {
   double loss() const;
   /// What the inspected step found.
   const std::optional<NotFinite>& not_finite() const { return not_finite_; }
+  /// What is kept of a unit's input between forward and backward.
+  Activation& kept_input(int unit, int micro_batch) { return saved(unit, micro_batch).input; }
   /// What the last unit handed on for a micro-batch.
   const Activation& output(int micro_batch) const { return flow_[static_cast<std::size_t>(micro_batch)]; }
 

@@ -13,7 +13,9 @@ class Validator {
       : schedule_(schedule),
         slots_(schedule.parameter_slots.bytes.size(), -1),
         gradients_(schedule.facts.groups.size()),
-        forward_(schedule.facts.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0) {}
+        forward_(schedule.facts.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0),
+        device_inputs_(static_cast<std::size_t>(schedule.options.input_depth) + 1, nobody),
+        host_inputs_(static_cast<std::size_t>(schedule.host_inputs), nobody) {}
 
   void run() {
     for (int i = 0; i < static_cast<int>(schedule_.ops.size()); ++i) {
@@ -85,6 +87,18 @@ class Validator {
         expect(gradient(op.target).parts == 0, "what is copied was not updated yet");
         gradient(op.target).copied = true;
         return;
+      case OpKind::park:
+        expect(input_at(device_inputs_, op.staging) == key_of(op), "an input is parked after its forward");
+        expect(input_at(host_inputs_, op.part) == nobody, "what was parked there is back");
+        device_inputs_[static_cast<std::size_t>(op.staging)] = nobody;
+        host_inputs_[static_cast<std::size_t>(op.part)] = key_of(op);
+        return;
+      case OpKind::recall:
+        expect(input_at(host_inputs_, op.part) == key_of(op), "what is recalled was parked");
+        expect(input_at(device_inputs_, op.staging) == nobody, "there is room for what is recalled");
+        host_inputs_[static_cast<std::size_t>(op.part)] = nobody;
+        device_inputs_[static_cast<std::size_t>(op.staging)] = key_of(op);
+        return;
     }
   }
 
@@ -119,12 +133,26 @@ class Validator {
     expect(done == (forward ? 0 : computed_forward),
            "each unit goes forward and then back once for each micro-batch");
     done |= forward ? computed_forward : computed_backward;
+    if (op.staging >= 0) {
+      auto& place = input_at(device_inputs_, op.staging);
+      expect(place == (forward ? nobody : key_of(op)),
+             "a recalled input is there, and a parked one has room");
+      place = forward ? key_of(op) : nobody;
+    }
     for (std::size_t i = 0; i < unit.groups.size(); ++i) {
       const int group = unit.groups[i];
       if (facts(group).parameters > 1)
         expect(slot_of(group) == group, "parameters are gathered when they are computed with");
       if (!forward && facts(group).trainable) accumulate(group, (op.overwrite >> i & 1) != 0);
     }
+  }
+  /// A unit and a micro-batch.
+  using Key = std::pair<int, int>;
+  static constexpr Key nobody{-1, -1};
+  static Key key_of(const Op& op) { return {op.target, op.micro_batch}; }
+  Key& input_at(std::vector<Key>& places, int place) const {
+    expect(place >= 0 && place < static_cast<int>(places.size()), "its place exists");
+    return places[static_cast<std::size_t>(place)];
   }
   void accumulate(int group, bool overwrite) {
     Gradient& state = gradient(group);
@@ -241,6 +269,8 @@ class Validator {
     for (const auto done : forward_)
       expect(done == (trains() ? 3 : 1), "every unit has computed every micro-batch");
     for (const Staged& staged : staging_) expect(staged.group < 0, "every buffer was spilled");
+    for (const auto* places : {&device_inputs_, &host_inputs_})
+      for (const Key& key : *places) expect(key == nobody, "every parked input is back and used");
     if (!trains()) return;
     expect(normed_, "a step has a norm");
     for (int group = 0; group < static_cast<int>(gradients_.size()); ++group) {
@@ -287,6 +317,7 @@ class Validator {
   std::vector<Gradient> gradients_;
   std::vector<std::uint8_t> forward_;
   std::vector<Staged> staging_;
+  std::vector<Key> device_inputs_, host_inputs_;
   std::set<int> stashed_;
   std::set<int> refreshed_;
   bool normed_ = false;

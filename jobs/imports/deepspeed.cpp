@@ -190,6 +190,7 @@ void compose_sums(ForeignReader& file) {
     if (file.on(name)) {
       file.take(name, "placement.activation_tier", "host",
                 "inputs of recomputed blocks are kept on the host");
+      file.take(name, "placement.activations", "recomputed", "which blocks must be for that");
     } else {
       file.note(name, "inputs of recomputed blocks stay on the device");
     }

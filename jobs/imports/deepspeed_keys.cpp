@@ -156,6 +156,11 @@ Keys optimizer_keys() {
 Keys other_keys() {
   return {
       {"activation_checkpointing.cpu_checkpointing", composed},
+      {"activation_checkpointing.partition_activations", noted, "",
+       "it splits inputs of blocks over tensor-parallel ranks, and there are none; each rank's rows are its "
+       "own"},
+      {"activation_checkpointing.contiguous_memory_optimization", noted, "",
+       "places on the host are fixed anyway, and tensors' memory is kept from step to step"},
       {"activation_checkpointing.*", noted, "",
        "gradient_checkpointing of the job file says whether blocks are recomputed"},
       {"flops_profiler.*", noted, "", not_for_training},

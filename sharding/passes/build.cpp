@@ -31,9 +31,10 @@ void assemble(Draft& draft) {
 }  // namespace passes
 
 Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& options) {
-  require(options.micro_batches >= 1 && options.prefetch_depth >= 0 && options.reduce_depth >= 0,
-          "a schedule of {} micro-batches with depths {} and {}", options.micro_batches,
-          options.prefetch_depth, options.reduce_depth);
+  require(options.micro_batches >= 1 && options.prefetch_depth >= 0 && options.reduce_depth >= 0 &&
+              options.input_depth >= 0,
+          "a schedule of {} micro-batches with depths {}, {} and {}", options.micro_batches,
+          options.prefetch_depth, options.reduce_depth, options.input_depth);
   for (const UnitFacts& unit : facts.units)
     require(unit.groups.size() <= 32, "unit {} has {} groups; 32 is the most", unit.name, unit.groups.size());
   passes::Draft draft;
@@ -43,6 +44,7 @@ Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& optio
   passes::assign_gradient_slots(draft.schedule);
   passes::assign_slice_slots(draft.schedule);
   passes::order_computation(draft);
+  passes::move_inputs(draft);
   passes::reduce_gradients(draft);
   passes::gather_parameters(draft);
   passes::finish_step(draft);

@@ -39,6 +39,8 @@ void assign_slice_slots(Schedule& schedule);
 
 /// Which units compute in which order, and which keep what autograd saved.
 void order_computation(Draft& draft);
+/// Takes what units that are computed again were given to the host, and back before their backward.
+void move_inputs(Draft& draft);
 /// Gathers each group into its slot before it is computed with, unless it is still there, and drops what was
 /// there.
 void gather_parameters(Draft& draft);
@@ -62,7 +64,9 @@ struct Resource {
     gradient,
     optimizer,
     scalars,
-    staging
+    staging,
+    device_input,
+    host_input
   };
   Kind kind = Kind::scalars;
   int index = 0;

@@ -40,6 +40,8 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
         if (op.kind == OpKind::backward && schedule.facts.groups[static_cast<std::size_t>(group)].trainable)
           writes.push_back(gradient(group));
       }
+      if (op.staging >= 0)
+        (op.kind == OpKind::forward ? writes : reads).push_back({Kind::device_input, op.staging});
       break;
     case OpKind::gather:
       if (op.route == Route::refresh) {
@@ -83,6 +85,12 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
     case OpKind::snapshot:
       reads = {{Kind::optimizer, op.target}};
       break;
+    case OpKind::park:
+      reads = {{Kind::device_input, op.staging}}, writes = {{Kind::host_input, op.part}};
+      break;
+    case OpKind::recall:
+      reads = {{Kind::host_input, op.part}}, writes = {{Kind::device_input, op.staging}};
+      break;
   }
   return accesses;
 }
@@ -112,12 +120,17 @@ int index_of(const Schedule& schedule, const Resource& resource) {
       return before_groups + 4 * groups;
     case Kind::staging:
       return before_groups + 4 * groups + 1 + resource.index;
+    case Kind::device_input:
+      return before_groups + 4 * groups + 1 + schedule.options.parts_in_memory + resource.index;
+    case Kind::host_input:
+      return before_groups + 4 * groups + 2 + schedule.options.parts_in_memory +
+             schedule.options.input_depth + resource.index;
   }
   return 0;
 }
 
 int resource_count(const Schedule& schedule) {
-  return index_of(schedule, {Kind::staging, schedule.options.parts_in_memory});
+  return index_of(schedule, {Kind::host_input, schedule.host_inputs});
 }
 
 void derive_waits(Schedule& schedule) {

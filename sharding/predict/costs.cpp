@@ -161,6 +161,9 @@ class Costs {
         return {0, static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
       case OpKind::spill:
         return {0, static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
+      case OpKind::park:
+      case OpKind::recall:
+        return moved_input(op);
       case OpKind::drop:
       case OpKind::snapshot:
         break;
@@ -206,6 +209,12 @@ class Costs {
     const double rate = machine_.norm_bytes_per_s > 0 ? machine_.norm_bytes_per_s : update_rate();
     cost.delay_s += machine_.step_s + bytes / rate;
     return cost;
+  }
+
+  OpCost moved_input(const Op& op) const {
+    const auto bytes = static_cast<double>(work_.units[target(op)].input_bytes);
+    if (machine_.device_is_host) return {0, elementwise_seconds(2 * bytes, machine_)};
+    return {0, bytes / machine_.host_link_bytes_per_s, Carrier::host_link};
   }
 
   double update_rate() const {

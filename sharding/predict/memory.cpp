@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace trireme::sharding {
 namespace {
@@ -109,12 +110,14 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("landing", placement.gradients.tier, landing);
 
   if (work.units.empty()) return forecast;
+  stands("parked unit inputs", Tier::host, host_input_bytes(schedule, work));
   const ActivationPeak peak = activation_peak(schedule, work);
   forecast.peak_op = peak.op;
   const auto passes = [&](const char* what, Tier tier, std::uint64_t bytes) {
     if (bytes > 0) forecast.passing.push_back({what, tier, bytes});
   };
-  passes("unit inputs", placement.activation_tier, peak.boundaries);
+  passes("unit inputs", Tier::device, peak.boundaries);
+  passes("inputs on their way", Tier::device, peak.moving);
   passes("kept activations", Tier::device, peak.kept);
   passes("working memory", Tier::device, peak.working);
   return forecast;
@@ -127,6 +130,16 @@ std::uint64_t copy_to_save(const Blueprint& blueprint, const std::vector<StateKi
   return bytes;
 }
 
+std::uint64_t host_input_bytes(const Schedule& schedule, const ModelWork& work) {
+  std::vector<std::uint64_t> places(static_cast<std::size_t>(schedule.host_inputs), 0);
+  for (const Op& op : schedule.ops) {
+    if (op.kind != OpKind::park) continue;
+    auto& place = places[static_cast<std::size_t>(op.part)];
+    place = std::max(place, work.units[static_cast<std::size_t>(op.target)].input_bytes);
+  }
+  return sum(places);
+}
+
 ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) {
   const bool train = schedule.options.purpose == ScheduleOptions::Purpose::train;
   const bool keeps_attention =
@@ -134,14 +147,24 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
   const std::size_t micro_batches = static_cast<std::size_t>(schedule.options.micro_batches);
   std::vector<char> has_graph(work.units.size() * micro_batches, 0);
   ActivationPeak now, most;
+  std::vector<std::uint64_t> places(static_cast<std::size_t>(schedule.options.input_depth) + 1, 0);
+  const auto hold = [&](const Op& op, std::uint64_t bytes) {
+    auto& place = places[static_cast<std::size_t>(op.staging)];
+    now.moving += bytes - std::exchange(place, bytes);
+  };
   const auto look = [&](int op, std::uint64_t boundaries, std::uint64_t kept, std::uint64_t working) {
-    const ActivationPeak here{now.boundaries + boundaries, now.kept + kept, working, op};
+    const ActivationPeak here{now.boundaries + boundaries, now.moving, now.kept + kept, working, op};
     if (here.bytes() > most.bytes()) most = here;
   };
   for (int index = 0; index < static_cast<int>(schedule.ops.size()); ++index) {
     const Op& op = schedule.ops[static_cast<std::size_t>(index)];
-    if (op.kind != OpKind::forward && op.kind != OpKind::backward) continue;
+    if (!is_of_unit(op) || op.kind == OpKind::park) continue;
     const UnitWork& unit = work.units[static_cast<std::size_t>(op.target)];
+    if (op.kind == OpKind::recall) {
+      hold(op, unit.input_bytes);
+      continue;
+    }
+    const bool moves = op.staging >= 0;
     char& graph = has_graph[static_cast<std::size_t>(op.target) * micro_batches +
                             static_cast<std::size_t>(op.micro_batch)];
     const std::uint64_t kept = graph || op.keep  ? unit.kept_bytes
@@ -149,6 +172,8 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
                                                  : 0;
     if (op.kind == OpKind::forward) {
       graph = op.keep;
+      // A place counts as taken until another input takes it: when it is free is the lanes' affair.
+      if (moves) hold(op, unit.input_bytes), now.boundaries -= unit.input_bytes;
       look(index, unit.output_bytes, kept, unit.forward_bytes);
       now.boundaries += unit.output_bytes;
       now.kept += kept;
@@ -159,6 +184,8 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
       look(index, unit.output_bytes + unit.input_bytes + (again ? unit.output_bytes : 0),
            again ? unit.kept_bytes - kept : 0, unit.backward_bytes);
       now.boundaries -= unit.output_bytes;
+      // The gradient of the input stays, the input goes.
+      if (moves) hold(op, 0), now.boundaries += unit.input_bytes;
       now.kept -= kept;
       graph = 0;
     }

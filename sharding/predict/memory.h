@@ -45,11 +45,14 @@ std::uint64_t copy_to_save(const Blueprint& blueprint, const std::vector<StateKi
 /// What flows between units and what autograd keeps, walked through the compute lane: the peak and its op.
 struct ActivationPeak {
   std::uint64_t boundaries = 0;  ///< inputs and outputs of units
+  std::uint64_t moving = 0;      ///< inputs on their way to the host and back
   std::uint64_t kept = 0;        ///< what autograd keeps for backward
   std::uint64_t working = 0;     ///< inside the unit that computes
   int op = -1;
-  std::uint64_t bytes() const { return boundaries + kept + working; }
+  std::uint64_t bytes() const { return boundaries + moving + kept + working; }
 };
+/// What the places on the host hold for units' inputs.
+std::uint64_t host_input_bytes(const Schedule& schedule, const ModelWork& work);
 ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work);
 
 }  // namespace trireme::sharding

@@ -15,7 +15,7 @@ constexpr int picture_width = 1200, label_width = 130, row_height = 22, gap = 6;
 std::string title(const Schedule& schedule, const Op& op) {
   std::string text(name_of(op.kind));
   if (op.target < 0) return text;
-  const bool of_unit = op.kind == OpKind::forward || op.kind == OpKind::backward;
+  const bool of_unit = is_of_unit(op);
   const auto target = static_cast<std::size_t>(op.target);
   return fmt::format("{} {}", text,
                      of_unit ? schedule.facts.units[target].name : schedule.facts.groups[target].name);
@@ -43,9 +43,11 @@ std::string_view colour(OpKind kind) {
       return "#f28e2b";
     case OpKind::gather:
     case OpKind::fetch:
+    case OpKind::recall:
       return "#59a14f";
     case OpKind::reduce:
     case OpKind::spill:
+    case OpKind::park:
       return "#e15759";
     default:
       return "#b07aa1";

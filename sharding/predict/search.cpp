@@ -43,6 +43,7 @@ void try_placement(Best& best, const Subject& subject, const Machine& machine, c
   for (const std::int64_t rows : divisors(choices.rows_per_step)) {
     Setting setting{placement, extent, choices.others, rows};
     setting.options.micro_batches = static_cast<int>(choices.rows_per_step / rows);
+    setting.options.input_tier = placement.activation_tier;
     for (const Activations activations : choices.activations) {
       setting.placement.activations = setting.options.activations = activations;
       for (const bool unit_major : {false, true}) {

@@ -74,7 +74,8 @@ class Simulation {
   bool wants_cores(const Active& active) const {
     if (!sharing_.lanes_share_cores || carrier_of(active) == Carrier::across_nodes) return false;
     const OpLane lane = op_of(active).lane;
-    return lane == OpLane::compute || lane == OpLane::cpu_update || is_communication(op_of(active));
+    return lane == OpLane::compute || lane == OpLane::cpu_update || lane == OpLane::host_to_device ||
+           lane == OpLane::device_to_host || is_communication(op_of(active));
   }
   bool computes() const {
     return std::any_of(active_.begin(), active_.end(), [&](const Active& other) {

@@ -53,6 +53,7 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::Wor
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  options.input_depth = static_cast<int>(job.schedule.input_depth);
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();
   options.update_when_reduced = updates_when_reduced(job);

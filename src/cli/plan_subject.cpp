@@ -80,6 +80,7 @@ sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) 
   choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
   choices.compute = compute;
   choices.others.update_when_reduced = updates_when_reduced(job);
+  choices.others.input_depth = static_cast<int>(job.schedule.input_depth);
   choices.others.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
   for (const std::string_view preset : sharding::preset_names())
     if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
@@ -96,6 +97,8 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   setting.options.micro_batches = static_cast<int>(job.gradient_accumulation_steps);
   setting.options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   setting.options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  setting.options.input_tier = setting.placement.activation_tier;
+  setting.options.input_depth = static_cast<int>(job.schedule.input_depth);
   setting.options.unit_major = job.schedule.order == "unit_major";
   setting.options.activations = setting.placement.activations;
   setting.options.update_when_reduced = updates_when_reduced(job);

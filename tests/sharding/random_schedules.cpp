@@ -60,6 +60,8 @@ RandomCase random_case(std::mt19937& random) {
   made.options.keeps_gradients = random() % 2;
   made.options.parts_in_memory = 1 + static_cast<int>(random() % 4);
   made.options.activations = static_cast<Activations>(random() % 3);
+  made.options.input_tier = random() % 2 ? Tier::host : Tier::device;
+  made.options.input_depth = static_cast<int>(random() % 5);
   return made;
 }
 

@@ -2,6 +2,7 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -118,7 +119,14 @@ std::uint64_t counted_peak(const Schedule& schedule, const std::vector<UnitWork>
   const bool train = schedule.options.purpose == ScheduleOptions::Purpose::train;
   std::vector<const Op*> order;
   std::map<std::pair<int, int>, std::size_t> forward_at, backward_at;
+  // When each of the device's places for inputs that move is given to another input.
+  std::map<int, std::map<std::size_t, std::uint64_t>> given;
+  std::set<std::pair<int, int>> parked;
   for (const Op& op : schedule.ops) {
+    const bool moves = op.kind == OpKind::recall || (op.kind == OpKind::forward && op.staging >= 0);
+    if (moves) given[op.staging][order.size()] = work[index_of(op.target)].input_bytes;
+    if (op.kind == OpKind::backward && op.staging >= 0) given[op.staging][order.size() + 1] = 0;
+    if (op.kind == OpKind::park) parked.insert({op.target, op.micro_batch});
     if (op.kind != OpKind::forward && op.kind != OpKind::backward) continue;
     (op.kind == OpKind::forward ? forward_at : backward_at)[{op.target, op.micro_batch}] = order.size();
     order.push_back(&op);
@@ -134,7 +142,13 @@ std::uint64_t counted_peak(const Schedule& schedule, const std::vector<UnitWork>
     const std::size_t needed = train                      ? backward_at.at(key)
                                : next != forward_at.end() ? next->second
                                                           : order.size() - 1;
-    count(made, needed, works.output_bytes);
+    if (parked.contains({unit + 1, micro_batch})) {
+      // Its gradient is there once the unit that it is given to has gone back.
+      count(made, next->second - 1, works.output_bytes);
+      count(backward_at.at(next->first) + 1, needed, works.output_bytes);
+    } else {
+      count(made, needed, works.output_bytes);
+    }
     count(made, made, works.forward_bytes);
     if (!train) continue;
     const bool keep = order[made]->keep;
@@ -148,6 +162,11 @@ std::uint64_t counted_peak(const Schedule& schedule, const std::vector<UnitWork>
     count(needed, needed,
           works.backward_bytes + works.input_bytes + works.output_bytes + (keep ? 0 : works.output_bytes));
   }
+  for (const auto& [place, moments] : given)
+    for (auto moment = moments.begin(); moment != moments.end(); ++moment) {
+      const auto until = std::next(moment) == moments.end() ? order.size() : std::next(moment)->first;
+      if (moment->first < until) count(moment->first, until - 1, moment->second);
+    }
   return there.empty() ? 0 : *std::max_element(there.begin(), there.end());
 }
 
