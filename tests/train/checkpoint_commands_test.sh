@@ -1,17 +1,8 @@
 #!/usr/bin/env bash
 # checkpoint_commands_test.sh TRIREME GOLDEN: each of `trireme checkpoint list|show|verify|diff|convert|prune` on checkpoints that training made.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 output_dir: $dir/none
-sequence_len: 64
 max_steps: 6
 learning_rate: 0.0003
 bf16: false
@@ -19,13 +10,7 @@ save_steps: 2
 save_total_limit: 9
 placement: zero3
 YAML
-fail() { echo "$1"; tail -n 15 "$dir"/*.log; exit 1; }
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --time-limit 60s --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "micro_batch_size=$((4 / ranks))" "$@" >>"$dir/$run.log" 2>&1 ||
-    fail "$run could not be trained"
-}
+rows=4
 checkpoint() { "$trireme" checkpoint "$@" >"$dir/out.log" 2>&1; }
 ends_with() {  # code, words…
   local wanted=$1 status=0

@@ -1,20 +1,10 @@
 #!/usr/bin/env bash
 # eval_test.sh TRIREME GOLDEN: `eval` gives the loss that PyTorch recorded, on any number of ranks, and a trained checkpoint
 # the loss of the model that is exported from it.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 5 "$dir"/*.log; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 shuffle_merged_datasets: false
 output_dir: $dir/run
-sequence_len: 64
 micro_batch_size: 2
 max_steps: 5
 learning_rate: 0.001

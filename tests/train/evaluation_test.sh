@@ -1,12 +1,7 @@
 #!/usr/bin/env bash
 # evaluation_test.sh TRIREME GOLDEN: several named sets with curves of their own, generated answers, the best checkpoint, early stopping,
 # decay by group, momentum, TensorBoard's files.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 8 "$dir"/*.log; exit 1; }
+. "${0%/*}/runs.sh"
 # The last letter of what is asked tells the first of the answer, so two layers learn it at once.
 big=(A B C D E F G H I J) small=(a b c d e f g h i j)
 for i in $(seq 60); do echo "{\"instruction\": \"Say ${big[i % 10]}\", \"output\": \"${small[i % 10]} it is\"}"; done >"$dir/rows.jsonl"
@@ -35,14 +30,9 @@ learning_rate: 0.01
 bf16: false
 use_tensorboard: true
 YAML
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1
-}
-train two 2 placement=zero3 || fail "two ranks failed"
+try_train two 2 placement=zero3 || fail "two ranks failed"
 # Few steps, since roundings grow at this rate.
-train few 2 placement=zero3 max_steps=12 eval_steps=3 && train one 1 max_steps=12 eval_steps=3 || fail "one rank failed"
+try_train few 2 placement=zero3 max_steps=12 eval_steps=3 && try_train one 1 max_steps=12 eval_steps=3 || fail "one rank failed"
 python3 - "$dir" <<'PYTHON' || fail "the evaluations are not as they should be"
 import json, math, sys
 def evaluations(run):
@@ -81,7 +71,7 @@ PYTHON
 # Songs get worse while the rest is learnt: the best checkpoint is an early one, and patience runs out.
 songs="metric_for_best_model=songs/loss eval_steps=3 eval_generate_rows=0 checkpoint.keep_best=true save_total_limit=1 max_steps=400 use_tensorboard=false"
 # shellcheck disable=SC2086
-train early 2 $songs early_stopping_patience=2 || fail "early stopping failed"
+try_train early 2 $songs early_stopping_patience=2 || fail "early stopping failed"
 python3 - "$dir/early" <<'PYTHON' || fail "early stopping or the best checkpoint is wrong"
 import json, os, sys
 run = sys.argv[1]
@@ -100,12 +90,12 @@ grep -q "$best is the best of 2 by evaluation: songs/loss" "$dir/export.log" || 
 ! cmp -s "$dir/best/model.safetensors" "$dir/newest/model.safetensors" || fail "best and newest are the same"
 # A run that goes on goes on counting.
 # shellcheck disable=SC2086
-train resumed 2 $songs early_stopping_patience=1 && train resumed 2 $songs early_stopping_patience=2 || fail "early stopping with a resume failed"
+try_train resumed 2 $songs early_stopping_patience=1 && try_train resumed 2 $songs early_stopping_patience=2 || fail "early stopping with a resume failed"
 told() { sed 's/, "tokens_per_s.*//' "$dir/$1/metrics.jsonl"; }
 cmp <(told early) <(told resumed) || fail "a resume changes when the run ends"
 
 # So often in each of two epochs.
-train epochs 1 max_steps=0 num_epochs=2 eval_steps=0 evals_per_epoch=2 saves_per_epoch=1 save_total_limit=9 eval_generate_rows=0 use_tensorboard=false || fail "evals_per_epoch failed"
+try_train epochs 1 max_steps=0 num_epochs=2 eval_steps=0 evals_per_epoch=2 saves_per_epoch=1 save_total_limit=9 eval_generate_rows=0 use_tensorboard=false || fail "evals_per_epoch failed"
 python3 - "$dir/epochs" <<'PYTHON' || fail "evaluations or saves do not follow epochs"
 import json, os, sys
 rows = [json.loads(line) for line in open(f"{sys.argv[1]}/metrics.jsonl")]
@@ -128,18 +118,18 @@ PYTHON
 }
 quick="max_steps=5 val_set_size=0 test_datasets=[] eval_steps=0 eval_generate_rows=0 use_tensorboard=false learning_rate=0.01 weight_decay=5 lr_scheduler=constant"
 # shellcheck disable=SC2086
-train decayed 1 $quick && train spared 1 $quick 'weight_decay_groups=[{match: "norm|bias", weight_decay: 0}]' || fail "decay by group failed"
+try_train decayed 1 $quick && try_train spared 1 $quick 'weight_decay_groups=[{match: "norm|bias", weight_decay: 0}]' || fail "decay by group failed"
 awk -v decayed="$(ones "$dir/decayed")" -v spared="$(ones "$dir/spared")" 'BEGIN { print decayed, spared; exit !(decayed < 0.85 && spared > 0.93) }' || fail "norms decay as they should not"
 
 # Momentum begins with the second update, which the third loss shows.
 # shellcheck disable=SC2086
-for momentum in 0 0.9; do train "sgd$momentum" 1 $quick weight_decay=0 optimizer=sgd "sgd_momentum=$momentum" || fail "sgd failed"; done
+for momentum in 0 0.9; do try_train "sgd$momentum" 1 $quick weight_decay=0 optimizer=sgd "sgd_momentum=$momentum" || fail "sgd failed"; done
 cmp -s <(told sgd0 | head -n 2) <(told sgd0.9 | head -n 2) && ! cmp -s <(told sgd0 | sed -n 3p) <(told sgd0.9 | sed -n 3p) || fail "momentum does not act as it should"
 
 refused() {  # words, overrides…
   local words=$1 code=0
   shift
-  train refused 1 "$@" || code=$?
+  try_train refused 1 "$@" || code=$?
   [ "$code" = 78 ] && grep -q "$words" "$dir/refused.log" || { cat "$dir/refused.log"; fail "code $code"; }
 }
 refused 'names the set nothing, but there are held_out, seen, songs' metric_for_best_model=nothing/loss

@@ -1,20 +1,11 @@
 #!/usr/bin/env bash
 # failed_save_test.sh TRIREME GOLDEN: saves fail while the run goes on, then succeed; and a second job on the run folder is refused.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "${0%/*}/runs.sh"
 run=$dir/run
 mkdir "$run"
 ln -s "$dir/disk/that-is-away" "$run/checkpoints"
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+reference_job <<YAML
 output_dir: $run
-sequence_len: 64
 micro_batch_size: 2
 max_steps: 1000000
 learning_rate: 0.0003
@@ -23,7 +14,6 @@ save_steps: 50
 placement: zero3
 YAML
 train() { "$trireme" launch -n "$1" --time-limit 60s --run-folder "$2" -- train "$dir/job.yaml" "${@:3}"; }
-fail() { echo "$1"; tail -n 15 "$dir"/*.log; exit 1; }
 fact() { sed 's/.*"'"$1"'": *\([^,}]*\).*/\1/' "$run/status.json"; }
 
 train 2 "$run" >"$dir/run.log" 2>&1 & launcher=$!

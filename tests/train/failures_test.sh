@@ -1,19 +1,9 @@
 #!/usr/bin/env bash
 # failures_test.sh TRIREME GOLDEN: what becomes of numbers that are not finite: fp16's scale falls at overflows and training goes on, and the
 # policies of on_non_finite hold for weights of which one is spoiled.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 8 "$dir"/*.log; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 shuffle_merged_datasets: false
-sequence_len: 64
 micro_batch_size: 2
 max_steps: 12
 learning_rate: 0.001
@@ -22,15 +12,10 @@ max_grad_norm: 0
 bf16: false
 placement: zero3
 YAML
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1
-}
 field() { sed -n "s/.*\"$2\": *\([-0-9.a-z+]*\).*/\1/p" "$dir/$1/metrics.jsonl" | paste -sd ' '; }
 
 # The scale of the first steps is far too large: two overflows use up the hysteresis, then each halves it.
-train half 2 fp16=true loss_scale.initial_power=30 loss_scale.hysteresis=3 loss_scale.window=4 max_steps=30 || fail "fp16 failed"
+try_train half 2 fp16=true loss_scale.initial_power=30 loss_scale.hysteresis=3 loss_scale.window=4 max_steps=30 || fail "fp16 failed"
 read -ra scales <<<"$(field half loss_scale)"
 [ "${scales[0]}" = 1073741824 ] && [ "${scales[1]}" = 1073741824 ] && [ "${scales[2]}" = 1073741824 ] && [ "${scales[3]}" = 536870912 ] ||
   fail "hysteresis: ${scales[*]}"
@@ -39,13 +24,13 @@ skipped=$(grep -c '"skipped": true' "$dir/half/metrics.jsonl")
 awk -v scales="${scales[*]}" 'BEGIN { n = split(scales, s, " "); for (i = 2; i <= n; ++i) { if (s[i] > s[i-1]) ++up; if (s[i] < s[i-1]) ++down }; exit !(down > 1 && up > 0) }' ||
   fail "the scale must fall and then try to rise: ${scales[*]}"
 # Steps that were not skipped are those of fp32, as near as fp16 can be.
-train whole 2 max_steps=30 || fail "fp32 failed"
+try_train whole 2 max_steps=30 || fail "fp32 failed"
 awk -v skipped="$skipped" 'FNR == 1 { ++file } { match($0, /"loss": *[-0-9.e+]+/); loss = substr($0, RSTART, RLENGTH); sub(/.*: */, "", loss) }
   file == 1 { whole[FNR] = loss } file == 2 { half[FNR] = loss }
   END { d = half[1] / whole[1] - 1; if (d < 0) d = -d; e = half[30] / whole[30 - skipped] - 1; if (e < 0) e = -e; exit !(d < 2e-3 && e < 0.2 && half[30] < half[1]) }' \
   "$dir/whole/metrics.jsonl" "$dir/half/metrics.jsonl" || fail "fp16 is far from fp32"
 code=0
-train least 2 fp16=true loss_scale.initial_power=30 loss_scale.minimum=536870912 loss_scale.hysteresis=1 || code=$?
+try_train least 2 fp16=true loss_scale.initial_power=30 loss_scale.minimum=536870912 loss_scale.hysteresis=1 || code=$?
 [ "$code" = 76 ] && grep -q 'overflow at the least loss scale' "$dir/least.log" || fail "the least scale: code $code"
 
 # One weight of the second block is no number.
@@ -62,7 +47,7 @@ open(path, "wb").write(data)
 PYTHON
 for policy in stop skip; do
   code=0
-  train $policy 2 "base_model=$dir/spoiled" on_non_finite=$policy non_finite_limit=4 || code=$?
+  try_train $policy 2 "base_model=$dir/spoiled" on_non_finite=$policy non_finite_limit=4 || code=$?
   [ "$code" = 76 ] || fail "$policy: code $code"
   grep -q 'it began on rank 0 with its output of layers.1 in micro-batch 1, and on 1 more ranks' "$dir/$policy.log" || fail "$policy does not say where"
 done
@@ -70,7 +55,7 @@ grep -q '4 such steps in a row end the run' "$dir/skip.log" || fail "skip must g
 [ "$(grep -c '"event":"not finite"' "$dir/skip/events.jsonl")" = 3 ] || fail "the events do not tell"
 
 # Two runs of the same job are equal to the bit.
-for run in a b; do train $run 2 deterministic=true adapter=lora lora_dropout=0.1 lora_target_linear=true max_steps=6 || fail "deterministic failed"; done
+for run in a b; do try_train $run 2 deterministic=true adapter=lora lora_dropout=0.1 lora_target_linear=true max_steps=6 || fail "deterministic failed"; done
 cmp <(sed 's/"tokens_per_s.*"learning_rate/"learning_rate/; s/, "time.*/}/' "$dir/a/metrics.jsonl") <(sed 's/"tokens_per_s.*"learning_rate/"learning_rate/; s/, "time.*/}/' "$dir/b/metrics.jsonl") || fail "two runs differ"
 for run in a b; do "$trireme" export "$dir/$run" --to peft >>"$dir/export.log" 2>&1; done
 cmp "$dir/a/export-peft/adapter_model.safetensors" "$dir/b/export-peft/adapter_model.safetensors" || fail "two adapters differ"

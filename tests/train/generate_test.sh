@@ -1,19 +1,9 @@
 #!/usr/bin/env bash
 # generate_test.sh TRIREME GOLDEN: the texts that transformers generated greedily from the same model, on one rank and on two that split it; a
 # seed draws the same text twice, another seed another; what was trained is what generates.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 5 "$dir"/*.log; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 output_dir: $dir/run
-sequence_len: 64
 max_steps: 4
 learning_rate: 0.01
 bf16: false

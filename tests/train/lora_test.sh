@@ -1,20 +1,10 @@
 #!/usr/bin/env bash
 # lora_test.sh TRIREME GOLDEN: an adapter that peft made trains as peft and PyTorch trained it, on any number of ranks under any placement;
 # it resumes; what is exported gives the same loss as an adapter and merged into its base.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 5 "$dir"/*.log; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 shuffle_merged_datasets: false
 output_dir: $dir/none
-sequence_len: 64
 micro_batch_size: 4
 max_steps: 10
 learning_rate: 0.002
@@ -29,12 +19,6 @@ lora_model_dir: $golden/lora
 YAML
 grep -v lora_model_dir "$dir/job.yaml" >"$dir/fresh.yaml"
 grep -v lora "$dir/job.yaml" >"$dir/whole.yaml"
-job=job
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/$job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1
-}
 losses() { sed 's/.*"loss": *\([-0-9.e+]*\).*/\1/' "$dir/$1/metrics.jsonl"; }
 expected() { tr -d ' \n' <"$golden/lora/expected.json" | sed 's/.*"loss":\[\([^]]*\)\].*/\1/' | tr ',' '\n'; echo; }
 compare() {  # name, two lists of numbers
@@ -44,25 +28,25 @@ compare() {  # name, two lists of numbers
 expected >"$dir/expected"
 [ "$(wc -l <"$dir/expected")" = 10 ] || fail "expected.json was not understood"
 
-train one 1 || fail "one rank failed"
-train zero3 2 micro_batch_size=2 placement=zero3 || fail "zero3 on two ranks failed"
-train zero1 3 micro_batch_size=2 placement=zero1 gradient_checkpointing=true || fail "zero1 on three ranks failed"
-train killed 2 micro_batch_size=2 placement=zero3 max_steps=4 save_steps=4 && train killed 1 placement=ddp || fail "going on after 4 steps failed"
+try_train one 1 || fail "one rank failed"
+try_train zero3 2 micro_batch_size=2 placement=zero3 || fail "zero3 on two ranks failed"
+try_train zero1 3 micro_batch_size=2 placement=zero1 gradient_checkpointing=true || fail "zero1 on three ranks failed"
+try_train killed 2 micro_batch_size=2 placement=zero3 max_steps=4 save_steps=4 && try_train killed 1 placement=ddp || fail "going on after 4 steps failed"
 for run in one zero3 killed; do compare $run <(losses $run) "$dir/expected"; done
 # Three ranks share a batch of four rows with two that are not scored: 6 rows a step are others than peft's, but the first is the same rate.
 [ "$(losses zero1 | wc -l)" = 10 ] || fail "three ranks did not finish"
 
 "$trireme" export "$dir/one" --to peft >>"$dir/export.log" 2>&1 || fail "the adapter could not be exported"
 "$trireme" export "$dir/one" --to hf --dtype fp32 >>"$dir/export.log" 2>&1 || fail "the merged model could not be exported"
-train again 1 "lora_model_dir=$dir/one/export-peft" max_steps=1 || fail "our own adapter cannot be read"
-job=whole train merged 1 "base_model=$dir/one/export-hf" max_steps=1 || fail "the merged model cannot be read"
+try_train again 1 "lora_model_dir=$dir/one/export-peft" max_steps=1 || fail "our own adapter cannot be read"
+job=whole try_train merged 1 "base_model=$dir/one/export-hf" max_steps=1 || fail "the merged model cannot be read"
 compare "adapter against merged" <(losses again) <(losses merged)
 [ "$(losses again)" != "$(head -n 1 "$dir/expected")" ] || fail "the exported adapter is the one that training began with"
 
 refused() {  # wanted words, overrides…
   local words=$1 code=0
   shift
-  train refused 1 "$@" || code=$?
+  try_train refused 1 "$@" || code=$?
   [ "$code" = 78 ] && grep -q "$words" "$dir/refused.log" || { cat "$dir/refused.log"; fail "code $code"; }
 }
 refused 'has r = 4, lora_alpha = 8' lora_alpha=16
@@ -70,6 +54,6 @@ job=fresh refused 'has no linear layer q_projj' lora_target_linear=false 'lora_t
 refused 'are the target modules the same' lora_target_linear=false 'lora_target_modules=[q_proj]'
 
 # Dropout draws by sample, so it is the same on one rank and on two, recomputed or not.
-train drop1 1 lora_dropout=0.3 || fail "dropout on one rank failed"
-train drop2 2 lora_dropout=0.3 micro_batch_size=2 placement=zero3 gradient_checkpointing=true || fail "dropout on two ranks failed"
+try_train drop1 1 lora_dropout=0.3 || fail "dropout on one rank failed"
+try_train drop2 2 lora_dropout=0.3 micro_batch_size=2 placement=zero3 gradient_checkpointing=true || fail "dropout on two ranks failed"
 compare "dropout on one rank and two" <(losses drop1) <(losses drop2)

@@ -1,18 +1,8 @@
 #!/usr/bin/env bash
 # qlora_test.sh TRIREME GOLDEN: adapters beside a base of 4 bits: the same losses on one rank and on two whose base is split, in byte states too,
 # near those beside the base itself, and an export that says what it loses.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() { echo "$1"; tail -n 5 "$dir"/*.log; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
-sequence_len: 64
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 micro_batch_size: 2
 max_steps: 6
 learning_rate: 0.003
@@ -21,12 +11,6 @@ lora_r: 4
 lora_target_linear: true
 bf16: false
 YAML
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1 ||
-    fail "$run failed"
-}
 losses() { sed 's/.*"loss": \([0-9.]*\).*/\1/' "$dir/$1/metrics.jsonl"; }
 near() {  # run, run, relative tolerance
   paste <(losses "$1") <(losses "$2") | awk -v limit="$3" '{ d = ($1 - $2) / $2; if (d < 0) d = -d; if (d > worst) worst = d }

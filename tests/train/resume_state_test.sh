@@ -1,31 +1,15 @@
 #!/usr/bin/env bash
 # resume_state_test.sh TRIREME GOLDEN: what a resumed run goes on with beside weights: optimizer state in bytes, the loss scale, the data cursor;
 # at the same ranks letter for letter, at others within 1e-5. And what it says where an adapter was added or taken away in between.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 output_dir: $dir/none
-sequence_len: 64
 max_steps: 8
 lr_scheduler: constant
 learning_rate: 0.0003
 bf16: false
 YAML
-fail() { echo "$1"; tail -n 8 "$dir"/*.log; exit 1; }
-try_train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --time-limit 60s --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "micro_batch_size=$((4 / ranks))" "$@" >>"$dir/$run.log" 2>&1
-}
-train() { try_train "$@" || fail "$1 could not be trained"; }
-curve() { sed 's/.*"step": *\([0-9]*\).*"loss": *\([-0-9.e+]*\).*/\1 \2/' "$dir/$1/metrics.jsonl"; }
+rows=4
 same() { [ "$(curve "$1" | wc -l)" = 8 ] && diff <(curve "$1") <(curve "$2") >/dev/null || fail "$1 and $2 have other losses"; }
 near() {
   paste <(curve "$1") <(curve "$2") | awk -v limit="$3" '$1 != $3 { exit 1 } { d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > worst) worst = d } END { exit worst > limit || NR != 8 }' ||

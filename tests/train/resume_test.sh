@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # resume_test.sh TRIREME GOLDEN: kills a run again and again and resumes it; the curve must be that of an uninterrupted run, letter for
 # letter at the same number of ranks, and within 1e-5 after a change of ranks and placement.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+. "${0%/*}/runs.sh"
+reference_job <<YAML
 output_dir: $dir/none
-sequence_len: 64
 micro_batch_size: 2
 max_steps: 120
 optimizer: adamw_torch
@@ -21,39 +12,32 @@ bf16: false
 save_steps: 7
 placement: zero3
 YAML
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --time-limit 30s --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >>"$dir/$run.log" 2>&1
-}
-fail() { echo "$1"; tail -n 15 "$dir"/*.log; exit 1; }
-curve() { sed 's/.*"step": *\([0-9]*\).*"loss": *\([-0-9.e+]*\).*/\1 \2/' "$dir/$1/metrics.jsonl"; }
 
-train whole 2 || fail "the uninterrupted run failed"
+try_train whole 2 || fail "the uninterrupted run failed"
 [ "$(curve whole | wc -l)" = 120 ] || fail "the uninterrupted run has no 120 steps"
 
 kills=0
 for delay in 0.5 0.7 0.6 0.9 0.8 1.0; do
-  train killed 2 & launcher=$!
+  try_train killed 2 & launcher=$!
   sleep "$delay"
   victim=$(pgrep -f "train $dir/job.yaml output_dir=$dir/killed" | tail -n 1 || true)
   if [ -n "$victim" ] && kill -9 "$victim" 2>/dev/null; then kills=$((kills + 1)); fi
   wait "$launcher" || true
 done
-train killed 2 || fail "the killed run could not be finished"
+try_train killed 2 || fail "the killed run could not be finished"
 [ "$kills" -ge 3 ] || fail "only $kills kills met a running job"
 diff <(curve whole) <(curve killed) >"$dir/diff" || { head -n 5 "$dir/diff"; fail "the killed run has another curve"; }
 
-train asked 2 & launcher=$!
+try_train asked 2 & launcher=$!
 for _ in $(seq 100); do [ "$(wc -l 2>/dev/null <"$dir/asked/metrics.jsonl" || echo 0)" -ge 10 ] && break; sleep 0.05; done
 pkill -USR1 -f "train $dir/job.yaml output_dir=$dir/asked" || fail "there was no rank to signal"
 status=0; wait "$launcher" || status=$?
 [ "$status" = 75 ] || fail "a run that was asked to stop ended with $status instead of 75"
-train asked 1 micro_batch_size=4 placement=ddp || fail "one rank could not go on where two stopped"
+try_train asked 1 micro_batch_size=4 placement=ddp || fail "one rank could not go on where two stopped"
 paste <(curve whole) <(curve asked) | awk '$1 != $3 { exit 1 } { d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > worst) worst = d } END { print "worst relative difference after resharding", worst; exit worst > 1e-5 || NR != 120 }' ||
   fail "the resharded run has another curve"
 
 printf 'x' | dd of="$dir/killed/checkpoints/$(cat "$dir/killed/checkpoints/latest")/shard-00000.h5" bs=1 seek=5000 conv=notrunc status=none
-train killed 2 max_steps=125 || fail "a damaged checkpoint stopped the run though an older one is sound"
+try_train killed 2 max_steps=125 || fail "a damaged checkpoint stopped the run though an older one is sound"
 grep -q 'shard-00000.h5' "$dir/killed.log" || fail "the damaged file was not named"
 echo "$kills kills, one stop on request, one change of ranks and placement, one damaged checkpoint"

@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # tells_test.sh TRIREME GOLDEN: what a run that was stopped and went on tells of itself: status, logs, watch, and a report that XML parsers read.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "${0%/*}/runs.sh"
 fail() { echo "$1"; tail -n 5 "$dir"/out* "$dir"/run.log || true; exit 1; }
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+reference_job <<YAML
 output_dir: $dir/run
-sequence_len: 64
 max_steps: 300
 learning_rate: 0.0003
 bf16: false

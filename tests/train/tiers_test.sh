@@ -1,19 +1,11 @@
 #!/usr/bin/env bash
 # tiers_test.sh TRIREME GOLDEN: runs with state on the host or on NVMe have the curve of runs without, letter for letter, on one and two
 # ranks, with accumulation, clipping, LoRA and 8-bit state; a killed run leaves nothing that the next one keeps; what cannot fit is refused.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
+. "${0%/*}/runs.sh"
 mounted=
 trap '[ -z "$mounted" ] || umount "$mounted"; rm -rf "$dir"' EXIT
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+reference_job <<YAML
 output_dir: $dir/none
-sequence_len: 64
 micro_batch_size: 1
 gradient_accumulation_steps: 2
 max_steps: 8
@@ -24,57 +16,51 @@ offload:
   nvme_paths: $dir/drive-a,$dir/drive-b
   part_elements: 4096
 YAML
-train() {  # run, ranks, overrides…
-  local run=$1 ranks=$2
-  shift 2
-  "$trireme" launch -n "$ranks" --time-limit 30s --run-folder "$dir/$run" -- train "$dir/job.yaml" "output_dir=$dir/$run" "$@" >>"$dir/$run.log" 2>&1
-}
-fail() { echo "$1"; tail -n 15 "$dir"/*.log; exit 1; }
 curve() { sed 's/.*"step": *\([0-9]*\).*"loss": *\([-0-9.e+]*\).*"grad_norm": *\([-0-9.e+]*\).*/\1 \2 \3/' "$dir/$1/metrics.jsonl"; }
 same() { [ "$(curve "$1" | wc -l)" = 8 ] || fail "$1 has no 8 steps"; diff <(curve "$1") <(curve "$2") >/dev/null || fail "$1 and $2 have different curves"; }
 
 for ranks in 1 2; do
-  train "base-$ranks" "$ranks" placement=zero2 || fail "without tiers, $ranks ranks"
+  try_train "base-$ranks" "$ranks" placement=zero2 || fail "without tiers, $ranks ranks"
   for placement in zero_offload zero_infinity; do
-    train "$placement-$ranks" "$ranks" "placement=$placement" || fail "$placement, $ranks ranks"
+    try_train "$placement-$ranks" "$ranks" "placement=$placement" || fail "$placement, $ranks ranks"
     same "base-$ranks" "$placement-$ranks"
   done
   grep -q 'beyond the device, on each rank' "$dir/zero_infinity-$ranks.log" || fail "the tiers' memory was not shown"
 done
-train threads 2 placement=zero3 placement.optimizer.tier=nvme offload.nvme_backend=threads || fail "threads as the backend"
+try_train threads 2 placement=zero3 placement.optimizer.tier=nvme offload.nvme_backend=threads || fail "threads as the backend"
 same base-2 threads
-train open 2 placement=zero2 max_grad_norm=0 || fail "without clipping"
-train eager 2 placement=zero_offload max_grad_norm=0 || fail "updates during backward"
+try_train open 2 placement=zero2 max_grad_norm=0 || fail "without clipping"
+try_train eager 2 placement=zero_offload max_grad_norm=0 || fail "updates during backward"
 same open eager
-train lora 2 placement=zero2 adapter=lora lora_target_linear=true || fail "LoRA"
-train lora-nvme 2 placement=zero_infinity adapter=lora lora_target_linear=true || fail "LoRA on NVMe"
+try_train lora 2 placement=zero2 adapter=lora lora_target_linear=true || fail "LoRA"
+try_train lora-nvme 2 placement=zero_infinity adapter=lora lora_target_linear=true || fail "LoRA on NVMe"
 same lora lora-nvme
-train small 2 placement=zero2 optimizer=adamw_bnb_8bit || fail "8-bit state"
-train small-nvme 2 placement=zero2 optimizer=adamw_bnb_8bit placement.optimizer.tier=nvme || fail "8-bit state on NVMe"
+try_train small 2 placement=zero2 optimizer=adamw_bnb_8bit || fail "8-bit state"
+try_train small-nvme 2 placement=zero2 optimizer=adamw_bnb_8bit placement.optimizer.tier=nvme || fail "8-bit state on NVMe"
 same small small-nvme
 [ -z "$(find "$dir"/drive-* -type f)" ] || fail "a clean end left files on the drives"
 
-train resumed 2 placement=zero_infinity max_steps=5 lr_scheduler=constant || fail "the first part"
-train resumed 2 placement=zero_offload max_steps=8 lr_scheduler=constant || fail "the second part, on another tier"
-train whole 2 placement=zero2 lr_scheduler=constant || fail "the whole"
+try_train resumed 2 placement=zero_infinity max_steps=5 lr_scheduler=constant || fail "the first part"
+try_train resumed 2 placement=zero_offload max_steps=8 lr_scheduler=constant || fail "the second part, on another tier"
+try_train whole 2 placement=zero2 lr_scheduler=constant || fail "the whole"
 same whole resumed
 
-train killed 1 placement=zero_infinity max_steps=100000 & launcher=$!
+try_train killed 1 placement=zero_infinity max_steps=100000 & launcher=$!
 for _ in $(seq 200); do [ -s "$dir/killed/metrics.jsonl" ] && break; sleep 0.05; done
 [ -n "$(find "$dir"/drive-* -type f)" ] || fail "a run with state on NVMe has no files there"
 pkill -9 -f "train $dir/job.yaml output_dir=$dir/killed" || fail "there was no rank to kill"
 wait "$launcher" || true
 [ -n "$(find "$dir"/drive-* -type f)" ] || fail "a killed run removed its files itself"
-train after 1 placement=zero_infinity || fail "the run after a killed one"
+try_train after 1 placement=zero_infinity || fail "the run after a killed one"
 same base-1 after
 [ -z "$(find "$dir"/drive-* -type f)" ] || fail "what the killed run left is still there"
 
-status=0; train nowhere 1 placement=zero_infinity offload.nvme_paths= || status=$?
+status=0; try_train nowhere 1 placement=zero_infinity offload.nvme_paths= || status=$?
 [ "$status" = 78 ] && grep -q 'set offload.nvme_paths' "$dir/nowhere.log" || fail "no folder for NVMe: ended with $status"
 mkdir "$dir/tight"
 if mount -t tmpfs -o size=256k none "$dir/tight" 2>/dev/null; then
   mounted=$dir/tight
-  status=0; train full 1 placement=zero_infinity "offload.nvme_paths=$dir/tight" || status=$?
+  status=0; try_train full 1 placement=zero_infinity "offload.nvme_paths=$dir/tight" || status=$?
   [ "$status" = 78 ] && grep -q 'are free; free some space' "$dir/full.log" || fail "a full drive: ended with $status"
   [ -z "$(ls "$dir/tight")" ] || fail "a refused run left a file"
 fi

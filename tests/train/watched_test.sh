@@ -1,18 +1,10 @@
 #!/usr/bin/env bash
 # watched_test.sh TRIREME GOLDEN: of two ranks that train one is killed, or stopped; the run ends in time, status.json names the culprit
 # and what it was in, the exit code says what to do, and no process is left.
-set -euo pipefail
-trireme=$1 golden=$2
-export OMP_NUM_THREADS=1
-dir=$(mktemp -d)
+. "${0%/*}/runs.sh"
 trap 'pkill -KILL -f "$dir/job.yaml" || true; rm -rf "$dir"' EXIT
-cat >"$dir/job.yaml" <<YAML
-base_model: $golden/reference
-datasets:
-  - path: $golden/reference/tokens.npy
-    type: tokens
+reference_job <<YAML
 output_dir: $dir/none
-sequence_len: 64
 max_steps: 100000
 learning_rate: 0.0003
 bf16: false
