@@ -34,6 +34,7 @@ struct ScheduleChoice {
   std::int64_t prefetch_depth = 1;
   std::int64_t reduce_depth = 1;
   std::int64_t input_depth = 1;
+  std::int64_t vocabulary_chunk = 0;  ///< rows; 0: as many as fit a block's slot, where that saves memory
   bool operator==(const ScheduleChoice&) const = default;
 };
 

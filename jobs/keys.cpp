@@ -176,6 +176,8 @@ std::vector<Key> schedule_keys() {
       {"schedule.input_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.input_depth; },
        "How many units ahead of its backward an input comes back from the host (placement.activation_tier)",
        0, 1000},
+      {"schedule.vocabulary_chunk", +[](JobSpec& j) -> std::int64_t& { return j.schedule.vocabulary_chunk; },
+       "Rows of the embedding and of the head that are gathered at a time; 0: what saves memory", 0, many},
   };
 }
 

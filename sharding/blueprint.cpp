@@ -23,6 +23,7 @@ GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const E
   GroupFacts facts;
   facts.name = group.name;
   facts.trainable = group.trainable;
+  for (const Parameter& parameter : group.parameters) facts.cut |= parameter.part_of != nullptr;
   const bool persistent = total_elements(group) < placement.persist_below;
   const State& parameters = placement.of_parameters(group.trainable);
   if (!persistent) facts.parameters = parameters.span.ranks(extent);
@@ -56,7 +57,7 @@ Blueprint draw(const Model& model, const Placement& placement, const Extent& ext
   }
   std::vector<char> used(model.groups.size(), 0);
   for (const auto& unit : model.units) {
-    blueprint.facts.units.push_back({unit->name(), unit->groups()});
+    blueprint.facts.units.push_back({unit->name(), unit->groups(), unit->keeps_little()});
     for (const int group : unit->groups()) {
       require(group >= 0 && group < static_cast<int>(model.groups.size()), "unit {} names group {} of {}",
               unit->name(), group, model.groups.size());

@@ -200,8 +200,9 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
     const ParamGroup& group = model_.groups[i];
     GroupState& state = states_[i];
     for (const Piece& piece : group.trainable ? state.optimizer_pieces() : state.parameter_pieces()) {
-      StateSlice slice{&group.parameters[static_cast<std::size_t>(piece.parameter)], "parameter", piece.begin,
-                       piece.count};
+      const Parameter& parameter = group.parameters[static_cast<std::size_t>(piece.parameter)];
+      StateSlice slice{parameter.part_of ? parameter.part_of.get() : &parameter, "parameter",
+                       parameter.first + piece.begin, piece.count};
       const GroupFacts& facts = blueprint_.group(static_cast<int>(i));
       slice.replica = group.trainable ? state.optimizer_replica() : state.parameter_replica();
       slice.replicas = blueprint_.facts.world / (group.trainable ? facts.optimizer : facts.parameters);
@@ -215,7 +216,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
         StateSlice kept = slice;
         kept.state = kinds[k].name, kept.dtype = kinds[k].dtype;
         kept.elements_each = kinds[k].elements_each;
-        kept.begin = piece.begin / kinds[k].elements_each;
+        kept.begin = slice.begin / kinds[k].elements_each;
         kept.count = (piece.count + kinds[k].elements_each - 1) / kinds[k].elements_each;
         kept.data = offset_by(state.state(k), piece.at / kinds[k].elements_each, kinds[k].dtype);
         visit(kept);

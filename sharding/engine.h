@@ -60,7 +60,7 @@ class Engine {
   Engine(Model model, const Placement& placement, std::unique_ptr<const Optimizer> optimizer,
          comm::World& world, EngineOptions options = {});
 
-  void load(const ReadFloats& read);
+  void load(const ReadFloats& read_tensor);
   /// One optimizer step over the micro-batches of all ranks; each rank gives equally many.
   StepResult train(const StepInput& input);
   /// Computes a step again, updates nothing, and tells what is not finite first on this rank; empty: all is.

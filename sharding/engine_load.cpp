@@ -98,8 +98,12 @@ void load_in_turn(const ParamGroup& group, GroupState& state, const ReadFloats& 
 
 }  // namespace
 
-void Engine::load(const ReadFloats& read) {
+void Engine::load(const ReadFloats& read_tensor) {
   Attempt attempt;
+  const ReadFloats read = [&](const Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    if (!parameter.part_of) return read_tensor(parameter, begin, into);
+    read_tensor(*parameter.part_of, parameter.first + begin, into);
+  };
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const ParamGroup& group = model_.groups[i];
     GroupState& state = states_[i];

@@ -91,6 +91,8 @@ struct GroupFacts {
   int parameters = 1, gradients = 1, optimizer = 1;  ///< spans in ranks
   int secondary = 0;                                 ///< 0: none
   Wire parameter_wire = Wire::raw, gradient_wire = Wire::raw;
+  /// Holds a part of a tensor that was cut so as not to set the size of a slot.
+  bool cut = false;
   /// Into how many parts the update of state on NVMe is cut; 0: the state is in memory. What a rank reads and
   /// writes for it.
   int update_parts = 0;
@@ -106,6 +108,7 @@ struct GroupFacts {
 struct UnitFacts {
   std::string name;
   std::vector<int> groups;
+  bool keeps_little = false;
 };
 
 struct ScheduleFacts {

@@ -17,6 +17,10 @@ namespace trireme::sharding {
 struct Parameter {
   std::string name;
   std::vector<std::int64_t> shape;
+  /// Where it is a part of a larger tensor: that tensor, and the element of it that it begins with. Outside
+  /// of the engine only whole tensors are known.
+  std::shared_ptr<const Parameter> part_of = nullptr;
+  std::int64_t first = 0;
 };
 
 /// What is stored and moved as one: parameters of one dtype that are trainable or frozen together.
@@ -98,6 +102,8 @@ class Unit {
   virtual const std::string& name() const = 0;
   /// Indices into the model's groups, in the order of `Weights`.
   virtual const std::vector<int>& groups() const = 0;
+  /// What autograd keeps of its forward pass is next to nothing, so that it is kept whatever the policy says.
+  virtual bool keeps_little() const { return false; }
   virtual Activation forward(const Activation& input, const Context& context,
                              const Weights& weights) const = 0;
 };

@@ -42,7 +42,8 @@ void order_computation(Draft& draft) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (!train || order[i].kind != OpKind::forward) continue;
     const bool backward_is_next = i + 1 < order.size() && order[i + 1].kind == OpKind::backward;
-    order[i].keep = draft.options().activations == Activations::kept || backward_is_next;
+    order[i].keep = draft.options().activations == Activations::kept || backward_is_next ||
+                    draft.unit(order[i]).keeps_little;
   }
   draft.before.resize(order.size() + 1);
 }

@@ -22,11 +22,13 @@ struct Draft {
 };
 
 /// A group that wants a slot. One that stays there has it alone; the others share rings of `depth` + 1 units'
-/// worth of each size class.
+/// worth of each size class. One that rides takes its turns in the ring of a larger class, where there is
+/// one.
 struct SlotWish {
   int group = 0;
   std::uint64_t bytes = 0;
   bool stays = false;
+  bool rides = false;
 };
 /// Whether what a slot holds is worth keeping for a later use, or is done with once.
 enum class SlotUse : std::uint8_t { kept, passed };

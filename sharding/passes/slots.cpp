@@ -22,6 +22,14 @@ std::vector<int> users(const ScheduleFacts& facts) {
   return count;
 }
 
+/// Whether no user of a group computes with another beside it.
+bool used_alone(const ScheduleFacts& facts, int group) {
+  return std::none_of(facts.units.begin(), facts.units.end(), [group](const UnitFacts& unit) {
+    return unit.groups.size() > 1 &&
+           std::find(unit.groups.begin(), unit.groups.end(), group) != unit.groups.end();
+  });
+}
+
 template <typename Wants>
 std::vector<SlotWish> wishes_in_order(const ScheduleFacts& facts, const Wants& wants) {
   const auto user_count = users(facts);
@@ -31,7 +39,10 @@ std::vector<SlotWish> wishes_in_order(const ScheduleFacts& facts, const Wants& w
     for (const int index : unit.groups) {
       const auto i = static_cast<std::size_t>(index);
       if (std::exchange(seen[i], 1)) continue;
-      SlotWish wish{index, 0, user_count[i] > 1};
+      // A cut tensor that stayed would take the room that cutting it saves; what a later user has beside it
+      // might have the same slot.
+      const bool cut = facts.groups[i].cut;
+      SlotWish wish{index, 0, user_count[i] > 1 && !(cut && used_alone(facts, index)), cut};
       if (wants(facts.groups[i], wish)) wishes.push_back(wish);
     }
   }
@@ -84,12 +95,16 @@ SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<
   SlotTable table;
   table.of_group.assign(facts.groups.size(), -1);
   std::map<std::uint64_t, std::vector<SlotWish>> rings;
+  for (const SlotWish& wish : wishes)
+    if (!wish.stays && !wish.rides) rings[size_class(wish.bytes)];
   for (const SlotWish& wish : wishes) {
     if (wish.stays) {
       table.of_group[static_cast<std::size_t>(wish.group)] = static_cast<int>(table.bytes.size());
       table.bytes.push_back(wish.bytes);
     } else {
-      rings[size_class(wish.bytes)].push_back(wish);
+      const std::uint64_t own = size_class(wish.bytes);
+      const auto larger = wish.rides ? rings.lower_bound(own) : rings.end();
+      (larger == rings.end() ? rings[own] : larger->second).push_back(wish);
     }
   }
   for (const auto& [size, members] : rings) {
@@ -119,8 +134,12 @@ void assign_parameter_slots(Schedule& schedule) {
 }
 
 void assign_gradient_slots(Schedule& schedule) {
-  const auto wants = [](const GroupFacts& group, SlotWish& wish) {
+  const std::vector<int> user_count = users(schedule.facts);
+  const bool vanish = schedule.options.gradients_vanish();
+  const auto wants = [&](const GroupFacts& group, SlotWish& wish) {
     wish.bytes = group.elements * sizeof(float);
+    // What is applied at once must be whole when it is reduced.
+    wish.stays |= vanish && user_count[static_cast<std::size_t>(wish.group)] > 1;
     return group.trainable && group.gradients > 1;
   };
   schedule.gradient_slots = assign_slots(schedule.facts, schedule.options.reduce_depth,
@@ -128,8 +147,10 @@ void assign_gradient_slots(Schedule& schedule) {
 }
 
 void assign_slice_slots(Schedule& schedule) {
+  const std::vector<int> user_count = users(schedule.facts);
   const bool vanish = schedule.options.gradients_vanish();
-  const auto wants = [vanish](const GroupFacts& group, SlotWish& wish) {
+  const auto wants = [&](const GroupFacts& group, SlotWish& wish) {
+    wish.stays |= user_count[static_cast<std::size_t>(wish.group)] > 1;
     wish.bytes = group.trainable ? group.gradient_bytes() + group.reduced_bytes() : 0;
     return vanish && group.trainable;
   };

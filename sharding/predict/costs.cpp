@@ -54,7 +54,8 @@ double forward_seconds(const UnitWork& work, const Machine& machine, bool fp32) 
 
 double backward_seconds(const UnitWork& work, const Machine& machine, bool fp32) {
   if (!work.input_gradient && !work.weights_trained && work.adapter_products.empty()) return 0;
-  const double passes = (work.input_gradient ? 1 : 0) + (work.weights_trained ? 1 : 0);
+  const double passes =
+      (work.input_gradient ? 1 : 0) + (work.weights_trained ? 1 : 0) + (work.makes_again ? 1 : 0);
   return machine.backward_factor *
          (passes * products_seconds(work.products, machine, fp32) +
           2 * products_seconds(work.adapter_products, machine, fp32) +

@@ -20,6 +20,13 @@ const Model& model_of(const Subject& subject, const Placement& placement) {
   return quantised && subject.quantised ? *subject.quantised : *subject.model;
 }
 
+const Subject& as_run(const Subject& subject, const Setting& setting) {
+  const bool trainable = subject.model->groups.front().trainable;
+  return subject.when_split && splits_vocabulary(setting.placement, setting.extent, trainable)
+             ? *subject.when_split
+             : subject;
+}
+
 /// What a subject says of its optimizer, which never updates anything.
 class DescribedOptimizer final : public Optimizer {
  public:
@@ -152,7 +159,12 @@ void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork
 
 }  // namespace
 
-Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting,
+bool splits_vocabulary(const Placement& placement, const Extent& extent, bool trainable) {
+  return placement.of_parameters(trainable).span.ranks(extent) > 1 ||
+         (trainable && placement.gradients.span.ranks(extent) > 1);
+}
+
+Forecast forecast(const Subject& given, const Machine& machine, const Setting& setting,
                   const ForecastOptions& options) {
   Forecast result;
   result.setting = setting;
@@ -162,6 +174,7 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
     result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);
     return result;
   }
+  const Subject& subject = as_run(given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   const ModelWork work = subject.work(setting.rows);
   ScheduleOptions walked = setting.options;
@@ -184,7 +197,8 @@ Forecast forecast(const Subject& subject, const Machine& machine, const Setting&
   return result;
 }
 
-Preview preview(const Subject& subject, const Machine& machine, const Setting& setting) {
+Preview preview(const Subject& given, const Machine& machine, const Setting& setting) {
+  const Subject& subject = as_run(given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   Preview view;
   view.schedule = build_schedule(blueprint.facts, setting.options);

@@ -22,7 +22,12 @@ struct Subject {
   std::int64_t part_elements = std::int64_t{4} << 20;
   /// Checkpoints are saved while it trains, from a copy of the state.
   bool saves_while_training = false;
+  /// The same with embedding and head in chunks, where a placement splits them.
+  const Subject* when_split = nullptr;
 };
+
+/// Whether a placement gathers a model's embedding and head, or keeps their gradients whole for a while only.
+bool splits_vocabulary(const Placement& placement, const Extent& extent, bool trainable);
 
 /// One way to run it.
 struct Setting {
@@ -63,8 +68,8 @@ struct ForecastOptions {
   /// Count what each rank sends; takes a while on many thousands of ranks.
   bool traffic = true;
 };
-Forecast forecast(const Subject& subject, const Machine& machine, const Setting& setting,
+Forecast forecast(const Subject& given, const Machine& machine, const Setting& setting,
                   const ForecastOptions& options = {});
-Preview preview(const Subject& subject, const Machine& machine, const Setting& setting);
+Preview preview(const Subject& given, const Machine& machine, const Setting& setting);
 
 }  // namespace trireme::sharding

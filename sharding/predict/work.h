@@ -24,6 +24,8 @@ struct UnitWork {
   double attention_flops = 0;
   /// Bytes that memory-bound operations read and write in forward; backward moves twice as many.
   double elementwise_bytes = 0;
+  /// Backward makes the products of forward once more although its graph is kept.
+  bool makes_again = false;
   /// Of weights' gradients that no product makes, as a table's rows.
   double gradient_bytes = 0;
   /// Operations that are issued one by one in forward.

@@ -12,6 +12,7 @@
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/step_report.h"
+#include "cli/vocabulary.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -50,8 +51,9 @@ class Replay {
   Replay(const Words& words, const jobs::JobSpec& job, comm::World& world)
       : words_(words),
         codec_(job.bf16 == "true" ? sharding::Codec::bf16 : sharding::Codec::fp32),
-        spec_(spec_of(job.base_model, job.sequence_len)),
         setting_(setting_of(job, extent_of(world), codec_)),
+        spec_(
+            with_chunks(spec_of(job.base_model, job.sequence_len), job, setting_.placement, setting_.extent)),
         engine_(scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
                                           lora_of(job)),
                        setting_.placement, words.scale),
@@ -133,8 +135,8 @@ class Replay {
 
   const Words& words_;
   sharding::Codec codec_;
-  model::ModelSpec spec_;
   sharding::Setting setting_;
+  model::ModelSpec spec_;
   sharding::Engine engine_;
   std::vector<sharding::OpCost> costs_;
   StepReport report_;

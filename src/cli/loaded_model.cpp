@@ -16,6 +16,8 @@
 #include "cli/engine_options.h"
 #include "cli/load_progress.h"
 #include "cli/lora.h"
+#include "cli/step_report.h"
+#include "cli/vocabulary.h"
 #include "core/log.h"
 #include "model/build.h"
 #include "model/nf4.h"
@@ -117,7 +119,8 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
       pretrained_((watch.slow_phase("open the model"), job.base_model), fresh_seed_of(job),
                   at::get_num_threads()),
       adapter_(adapter_of(job, pretrained_.spec())),
-      engine_(model::build_model(pretrained_.spec(), scalar_type(compute_), lora_of(job)),
+      spec_(with_chunks(pretrained_.spec(), job, jobs::placement_of(job, compute_), extent_of(world))),
+      engine_(model::build_model(spec_, scalar_type(compute_), lora_of(job)),
               jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job, world)) {
   watch.slow_phase("load");
   train::Nf4Source in_four_bits(pretrained_);

@@ -22,13 +22,15 @@ class LoadedModel {
  public:
   LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch);
   sharding::Engine& engine() { return engine_; }
-  const model::ModelSpec& spec() const { return pretrained_.spec(); }
+  /// With its vocabulary in chunks where the engine has it so.
+  const model::ModelSpec& spec() const { return spec_; }
   sharding::Codec compute() const { return compute_; }
 
  private:
   sharding::Codec compute_;
   train::Pretrained pretrained_;
   std::optional<train::AdapterFolder> adapter_;
+  model::ModelSpec spec_;
   sharding::Engine engine_;
 };
 

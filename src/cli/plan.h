@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,8 +29,10 @@ class Planned {
   const sharding::Subject& subject() const { return subject_; }
 
  private:
+  model::ModelSpec spec_;
   sharding::Model model_, quantised_;
   sharding::Subject subject_;
+  std::unique_ptr<Planned> when_split_;
 };
 /// What the job's optimizer keeps.
 std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job);

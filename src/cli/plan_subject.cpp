@@ -7,6 +7,7 @@
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/train_settings.h"
+#include "cli/vocabulary.h"
 #include "core/error.h"
 #include "model/build.h"
 #include "model/config.h"
@@ -34,7 +35,9 @@ bool has_byte_states(const jobs::JobSpec& job) {
 }  // namespace
 
 Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute, bool on_cpu)
-    : model_(build(job, spec, compute)), quantised_(build(job, spec, compute)) {
+    : spec_(with_named_chunks(spec, job)),
+      model_(build(job, spec_, compute)),
+      quantised_(build(job, spec_, compute)) {
   model::shrink_to_nf4(quantised_);
   subject_.model = &model_;
   subject_.quantised = &quantised_;
@@ -43,11 +46,16 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
   subject_.saves_while_training = saves_while_training(job);
   if (has_byte_states(job)) subject_.granule = optim::AdamW8({}).granule();
   const DType dtype = sharding::dtype_of(compute);
-  subject_.work = [spec, dtype, lora = lora_of(job), sequence = job.sequence_len, on_cpu](std::int64_t rows) {
+  subject_.work = [spec = spec_, dtype, lora = lora_of(job), sequence = job.sequence_len,
+                   on_cpu](std::int64_t rows) {
     const model::WorkShape shape =
         on_cpu ? model::shape_here(spec, rows, sequence, dtype) : model::WorkShape{rows, sequence, dtype};
     return model::work_of(spec, shape, lora);
   };
+  const model::ModelSpec split = with_fitting_chunks(spec_, job);
+  if (split.vocabulary_chunk == spec_.vocabulary_chunk) return;
+  when_split_ = std::make_unique<Planned>(job, split, compute, on_cpu);
+  subject_.when_split = &when_split_->subject();
 }
 
 std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {

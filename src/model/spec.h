@@ -73,6 +73,8 @@ struct ModelSpec {
   bool fused_by_head = false;
   bool tied = false;
   double initializer_range = 0.02;
+  /// Rows of the embedding, and of the head, that are a unit of their own (`vocabulary.h`); 0: all are one.
+  std::int64_t vocabulary_chunk = 0;
 
   /// Things in the configuration that training does not do, one sentence each, for the log.
   std::vector<std::string> notes;

@@ -4,6 +4,7 @@
 
 #include "model/kernels/attention_tiles.h"
 #include "model/layout.h"
+#include "model/vocabulary.h"
 #include "sharding/layout.h"
 
 namespace trireme::model {
@@ -104,6 +105,57 @@ class Worker {
     return work;
   }
 
+  /// Adds its rows to what the chunks before it gave.
+  UnitWork embedding_chunk(const VocabularyChunk& chunk) const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.input_gradient = false;
+    work.elementwise_bytes = 4 * tokens_ * hidden_ * element_;
+    work.kernels = 8;
+    if (chunk.first == 0) work.output_bytes = bytes(tokens_ * hidden_);
+    work.kept_bytes = static_cast<std::uint64_t>(8 * tokens_);
+    work.forward_bytes = bytes(tokens_ * hidden_);
+    if (lora_) return work;
+    const double elements = static_cast<double>(chunk.rows) * hidden_;
+    work.backward_bytes = bytes(2 * tokens_ * hidden_) + (shape_.in_place ? 0 : bytes(elements));
+    work.gradient_bytes = elements * sizeof(float);
+    return work;
+  }
+
+  UnitWork head_norm() const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.elementwise_bytes = tokens_ * hidden_ * (3 * element_ + 4);
+    work.kernels = 4;
+    work.input_bytes = bytes(tokens_ * hidden_);
+    // What the chunks pass on is wide.
+    work.output_bytes = static_cast<std::uint64_t>(4 * tokens_ * (hidden_ + 1));
+    work.kept_bytes = static_cast<std::uint64_t>(4 * tokens_);
+    work.forward_bytes = work.backward_bytes = bytes(tokens_ * hidden_);
+    return work;
+  }
+
+  /// Logits are made for the sum of their exponentials, and once more for their gradients.
+  UnitWork head_chunk(const VocabularyChunk& chunk) const {
+    UnitWork work;
+    work.weights_trained = !lora_;
+    work.makes_again = true;
+    const auto columns = static_cast<double>(chunk.rows);
+    work.products = {{tokens_, columns, hidden_}};
+    const double rows =
+        std::min(tokens_, static_cast<double>(std::max(least_rows_at_once, logits_at_once / chunk.rows)));
+    work.elementwise_bytes = tokens_ * hidden_ * (4 + element_) + tokens_ * columns * (4 * 4 + element_);
+    work.kernels = static_cast<int>(12 * std::max(1.0, tokens_ / rows));
+    work.output_bytes = static_cast<std::uint64_t>(8 * tokens_);
+    work.kept_bytes = static_cast<std::uint64_t>(8 * tokens_);
+    work.forward_bytes = static_cast<std::uint64_t>(rows * columns * (2 * 4 + element_));
+    const double matrix = lora_ || shape_.in_place ? 0 : columns * hidden_;
+    work.backward_bytes = work.forward_bytes +
+                          static_cast<std::uint64_t>(4 * tokens_ * hidden_ + 4 * matrix) +
+                          bytes(rows * hidden_ + matrix);
+    return work;
+  }
+
   /// As attention.cpp keeps its results by themselves.
   bool can_keep_attention(std::int64_t window) const {
     const bool narrow = window > 0 && window < shape_.sequence;
@@ -188,9 +240,15 @@ sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,
   sharding::ModelWork work;
   work.tokens = shape.rows * shape.sequence;
   work.model_flops_per_token = worker.flops_per_token();
-  work.units.push_back(worker.embedding());
+  const std::vector<VocabularyChunk> chunks = vocabulary_chunks(spec);
+  const bool whole = chunks.size() == 1;
+  if (whole) work.units.push_back(worker.embedding());
+  if (!whole)
+    for (const VocabularyChunk& chunk : chunks) work.units.push_back(worker.embedding_chunk(chunk));
   for (std::int64_t layer = 0; layer < spec.layers; ++layer) work.units.push_back(worker.block(layer));
-  work.units.push_back(worker.head());
+  work.units.push_back(whole ? worker.head() : worker.head_norm());
+  if (!whole)
+    for (const VocabularyChunk& chunk : chunks) work.units.push_back(worker.head_chunk(chunk));
   return work;
 }
 

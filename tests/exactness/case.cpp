@@ -44,9 +44,10 @@ bool same_placement_as_an_earlier_preset(const std::string& preset) {
 }  // namespace
 
 std::string name_of(const Case& one) {
-  return fmt::format("{} on {} ranks, {}, {} micro-batches, {}, {}", one.preset, one.ranks,
+  return fmt::format("{} on {} ranks, {}, {} micro-batches, {}, {}{}", one.preset, one.ranks,
                      sharding::name_of(one.compute), one.micro_batches, sharding::name_of(one.activations),
-                     tuning_names[static_cast<std::size_t>(one.tuning)]);
+                     tuning_names[static_cast<std::size_t>(one.tuning)],
+                     one.vocabulary_chunk > 0 ? fmt::format(", chunks of {}", one.vocabulary_chunk) : "");
 }
 
 sharding::Placement placement_of(const Case& one) {

@@ -17,6 +17,8 @@ struct Case {
   int micro_batches = 1;
   sharding::Activations activations = sharding::Activations::kept;
   Tuning tuning = Tuning::full;
+  /// Rows of the vocabulary that are a unit; 0: all.
+  std::int64_t vocabulary_chunk = 0;
   friend bool operator==(const Case&, const Case&) = default;
 };
 

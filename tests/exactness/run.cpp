@@ -93,7 +93,7 @@ class Rig {
  public:
   Rig(const Case& one, const fs::path& model_folder, const fs::path& drive, comm::World& world)
       : pretrained_(model_folder),
-        engine_(model::build_model(pretrained_.spec(),
+        engine_(model::build_model(spec_of(pretrained_.spec(), one),
                                    one.compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
                                    adapters_of(one)),
                 placement_of(one), std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
@@ -120,6 +120,10 @@ class Rig {
   }
 
  private:
+  static model::ModelSpec spec_of(model::ModelSpec spec, const Case& one) {
+    spec.vocabulary_chunk = one.vocabulary_chunk;
+    return spec;
+  }
   static sharding::EngineOptions options_with(const fs::path& drive) {
     sharding::EngineOptions options;
     options.tiers.nvme_paths = {drive};

@@ -8,6 +8,7 @@
 #include "model/build.h"
 #include "model/known_models.h"
 #include "model/quantised_groups.h"
+#include "model/vocabulary.h"
 #include "model/work.h"
 #include "optim/adamw.h"
 #include "sharding/predict/search.h"
@@ -23,7 +24,9 @@ constexpr double gibi = 1024.0 * 1024 * 1024;
 /// A known model as something to plan.
 struct Planning {
   explicit Planning(const char* name, std::int64_t sequence, std::optional<LoraSettings> lora = {})
-      : spec(*known_model(name, sequence)),
+      : Planning(*known_model(name, sequence), sequence, lora) {}
+  Planning(ModelSpec form, std::int64_t sequence, std::optional<LoraSettings> lora)
+      : spec(std::move(form)),
         plain(build_model(spec, at::kBFloat16, lora)),
         small(build_model(spec, at::kBFloat16, lora)) {
     shrink_to_nf4(small);
@@ -90,6 +93,44 @@ TEST(Forecast, SeventyBillionParametersFitTwoDevicesOf24GiBWithQLoRA) {
   const Forecast whole = sharding::forecast(planning.subject, machine, setting);
   EXPECT_FALSE(whole.fits);
   EXPECT_THAT(whole.reason, testing::AllOf(testing::HasSubstr("24 GiB"), testing::HasSubstr("frozen")));
+}
+
+/// The whole vocabulary and its chunks.
+std::pair<Forecast, Forecast> without_and_with_chunks(const Setting& setting,
+                                                      const std::optional<LoraSettings>& lora,
+                                                      const Machine& machine) {
+  ModelSpec cut = *known_model("llama-3-70b", 512);
+  const Planning whole(cut, 512, lora);
+  cut.vocabulary_chunk = fitting_chunk_rows(cut, lora);
+  const Planning chunked(cut, 512, lora);
+  return {sharding::forecast(whole.subject, machine, setting, {.always_time = true}),
+          sharding::forecast(chunked.subject, machine, setting, {.always_time = true})};
+}
+
+TEST(Forecast, ChunksOfTheVocabularyTakeTheSlotsOfBlocks) {
+  const auto [whole, chunked] =
+      without_and_with_chunks(setting_of("zero3", {64, 8}), {}, known_machine("h100-80g"));
+  constexpr double block = 855.65e6, vocabulary = 128256.0 * 8192;
+  const auto gib = [](const Forecast& of, const char* what) {
+    return static_cast<double>(of.memory.of(what)) / gibi;
+  };
+  // Two of each size, in bf16 and, for gradients, in fp32; norms are less than a mebibyte.
+  EXPECT_NEAR(gib(whole, "parameter slots"), 2 * 2 * (block + vocabulary) / gibi, 0.01);
+  EXPECT_NEAR(gib(whole, "gradient slots"), 2 * 4 * block / gibi + 4 * vocabulary / gibi, 0.01);
+  EXPECT_NEAR(gib(chunked, "parameter slots"), 2 * 2 * block / gibi, 0.01);
+  EXPECT_NEAR(gib(chunked, "gradient slots"), 2 * 4 * block / gibi, 0.01);
+  // The head's products are made once more.
+  EXPECT_GT(chunked.step_s, whole.step_s);
+  EXPECT_LT(chunked.step_s, whole.step_s * 1.02);
+}
+
+TEST(Forecast, ChunksOfTheVocabularyLeaveRoomBesideFourBitBlocks) {
+  LoraSettings lora;
+  lora.four_bit_base = true;
+  const auto [whole, chunked] =
+      without_and_with_chunks(setting_of("qlora_fsdp", {2, 2}), lora, known_machine("rtx4090"));
+  EXPECT_LT(chunked.memory.of("parameter slots") * 4, whole.memory.of("parameter slots"));
+  EXPECT_LT(device_bytes(chunked) + static_cast<std::uint64_t>(3 * gibi), device_bytes(whole));
 }
 
 TEST(Forecast, StateFallsWithTheNumberOfRanksAsThePlacementSays) {

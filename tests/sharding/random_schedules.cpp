@@ -26,6 +26,7 @@ RandomCase random_case(std::mt19937& random) {
     group.elements = 64 * static_cast<std::uint64_t>(made.facts.world) * (1 + random() % 4);
     group.element_bytes = random() % 2 ? 4 : 2;
     group.trainable = random() % 4 != 0;
+    group.cut = random() % 4 == 0;
     if (group.trainable) {
       group.optimizer = random_divisor(random, made.facts.world);
       group.gradients = random_divisor(random, group.optimizer);
