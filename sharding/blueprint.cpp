@@ -19,6 +19,13 @@ DType stored_type(const ParamGroup& group, const Placement& placement) {
   return size_of(dtype) > 1 ? dtype : dtype_of(placement.parameters.codec);
 }
 
+/// An update reads both halves, so they lie on one tier, where it can write them at any time.
+bool splits_master(const ParamGroup& group, DType stored, const Placement& placement) {
+  const Tier tier = placement.optimizer.tier;
+  return group.trainable && stored == DType::bf16 && tier == placement.of_parameters(true).tier &&
+         tier != Tier::nvme;
+}
+
 GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const Extent& extent) {
   GroupFacts facts;
   facts.name = group.name;
@@ -49,6 +56,7 @@ Blueprint draw(const Model& model, const Placement& placement, const Extent& ext
     blueprint.layouts.emplace_back(group.parameters, std::lcm(parts, facts.gradients),
                                    group.trainable ? granule : Granule::element());
     blueprint.stored.push_back(stored_type(group, placement));
+    blueprint.splits_master.push_back(splits_master(group, blueprint.stored.back(), placement));
     blueprint.partitions.emplace_back(extent.world,
                                       std::vector{facts.parameters, facts.gradients, facts.optimizer});
     facts.elements = static_cast<std::uint64_t>(blueprint.layouts.back().elements());

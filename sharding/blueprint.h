@@ -16,6 +16,8 @@ struct Blueprint {
   ScheduleFacts facts;
   std::vector<Layout> layouts;
   std::vector<DType> stored;
+  /// Groups whose fp32 masters are kept as the bf16 parameters and the bits that those lack.
+  std::vector<char> splits_master;
   std::vector<Partition> partitions;
 
   const GroupFacts& group(int index) const { return facts.groups[static_cast<std::size_t>(index)]; }

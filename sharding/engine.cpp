@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 
 #include "core/error.h"
 #include "sharding/arrays.h"
 #include "sharding/failures.h"
 #include "sharding/room.h"
+#include "sharding/state_memory.h"
 #include "sharding/support.h"
 
 namespace trireme::sharding {
@@ -35,8 +37,13 @@ std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standi
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
                                     Tiers& tiers, const Allocate& allocate, const Slots& slices) {
   std::vector<GroupState> states;
+  std::optional<StateMemory> memory;
+  const Allocate on_device = [&](std::size_t bytes) {
+    if (!memory) memory.emplace(blueprint, optimizer);
+    return memory->take(bytes);
+  };
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
-    states.emplace_back(blueprint, group, position, optimizer, tiers, allocate,
+    states.emplace_back(blueprint, group, position, optimizer, tiers, allocate, on_device,
                         slices.has(group) ? slices.data(group) : nullptr);
   return states;
 }
@@ -209,11 +216,17 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       slice.trainable = group.trainable;
       slice.group = static_cast<int>(i);
       slice.dtype = group.trainable ? DType::f32 : state.stored();
-      slice.data = group.trainable ? reinterpret_cast<std::byte*>(state.master() + piece.at)
-                                   : offset_by(state.home(), piece.at, state.stored());
+      if (group.trainable) {
+        const MasterValues masters = state.masters().from(piece.at);
+        slice.data = reinterpret_cast<std::byte*>(masters.whole);
+        if (!masters.whole) slice.halves = masters;
+      } else {
+        slice.data = offset_by(state.home(), piece.at, state.stored());
+      }
       visit(slice);
       for (std::size_t k = 0; k < state.state_count(); ++k) {
         StateSlice kept = slice;
+        kept.halves = {};
         kept.state = kinds[k].name, kept.dtype = kinds[k].dtype;
         kept.elements_each = kinds[k].elements_each;
         kept.begin = slice.begin / kinds[k].elements_each;

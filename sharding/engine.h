@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sharding/executor.h"
+#include "sharding/state_slice.h"
 #include "sharding/tiers.h"
 #include "sharding/views.h"
 
@@ -29,23 +30,6 @@ struct EngineOptions {
 
 /// Fills `into` with the elements of a parameter from `begin` on.
 using ReadFloats = std::function<void(const Parameter& parameter, std::int64_t begin, std::span<float> into)>;
-
-/// A run of elements of one parameter's state that this rank holds: "parameter", or the name of an
-/// optimizer's state.
-struct StateSlice {
-  const Parameter* parameter = nullptr;
-  std::string state;
-  std::int64_t begin = 0;
-  std::int64_t count = 0;
-  DType dtype = DType::f32;
-  std::byte* data = nullptr;
-  /// How many of the parameter's elements share one of the state's.
-  std::int64_t elements_each = 1;
-  /// Which of how many ranks that hold the same this one is.
-  int replica = 0, replicas = 1;
-  bool trainable = true;
-  int group = 0;
-};
 
 /// Bytes that this rank keeps, by what they are for.
 struct MemoryUse {

@@ -9,6 +9,9 @@
 namespace trireme::sharding {
 namespace {
 
+/// A buffer of 16 MiB.
+constexpr std::int64_t read_at_once = std::int64_t{1} << 22;
+
 /// Keeps the first failure, so that the others get what they wait for before all are told.
 class Attempt {
  public:
@@ -35,8 +38,28 @@ std::int64_t cut(const Piece& piece, int part, int parts) {
   return piece.count * part / parts;
 }
 
-/// One of the ranks that need it reads each element of what is trained, straight to its place, and the others
-/// get it from there.
+/// Masters that lie in memory as they are read are read straight there, split ones come by a buffer.
+void read_masters(const Parameter& parameter, std::int64_t begin, const MasterValues& into,
+                  std::int64_t count, const ReadFloats& read) {
+  if (into.whole) return read(parameter, begin, {into.whole, static_cast<std::size_t>(count)});
+  std::vector<float> values(static_cast<std::size_t>(std::min(count, read_at_once)));
+  for (std::int64_t at = 0; at < count; at += read_at_once) {
+    const std::int64_t elements = std::min(count - at, read_at_once);
+    read(parameter, begin + at, {values.data(), static_cast<std::size_t>(elements)});
+    into.from(at).write(values.data(), elements);
+  }
+}
+
+/// Hands on what lies in memory, whole or in halves.
+void broadcast(comm::Communicator& ranks, const MasterValues& masters, std::int64_t count, int from) {
+  const auto elements = static_cast<std::size_t>(count);
+  if (masters.whole) return ranks.broadcast(masters.whole, elements, DType::f32, from);
+  ranks.broadcast(masters.nearest, elements, DType::bf16, from);
+  ranks.broadcast(masters.lower, elements, DType::i16, from);
+}
+
+/// One of the ranks that need it reads each element of what is trained to its place, and the others get it
+/// from there.
 void load_trainable(const ParamGroup& group, GroupState& state, const ReadFloats& read,
                     comm::Communicator& replicas, Attempt& attempt) {
   const int parts = replicas.size(), mine = replicas.rank();
@@ -44,17 +67,15 @@ void load_trainable(const ParamGroup& group, GroupState& state, const ReadFloats
     const std::int64_t begin = cut(piece, mine, parts), end = cut(piece, mine + 1, parts);
     if (begin == end) continue;
     attempt([&] {
-      read(group.parameters[static_cast<std::size_t>(piece.parameter)], piece.begin + begin,
-           {state.master() + piece.at + begin, static_cast<std::size_t>(end - begin)});
+      read_masters(group.parameters[static_cast<std::size_t>(piece.parameter)], piece.begin + begin,
+                   state.masters().from(piece.at + begin), end - begin, read);
     });
   }
   if (parts == 1) return;
   for (const Piece& piece : state.optimizer_pieces())
     for (int part = 0; part < parts; ++part) {
       const std::int64_t begin = cut(piece, part, parts), end = cut(piece, part + 1, parts);
-      if (begin < end)
-        replicas.broadcast(state.master() + piece.at + begin, static_cast<std::size_t>(end - begin),
-                           DType::f32, part);
+      if (begin < end) broadcast(replicas, state.masters().from(piece.at + begin), end - begin, part);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "offload/optimizer/halves.h"
 #include "sharding/arrays.h"
 
 namespace trireme::sharding {
@@ -245,9 +246,7 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
   const std::vector<std::byte*>* buffers = staged ? &place_.tiers.pipe()->arrived(op.staging) : nullptr;
   const std::size_t before = arrays.master ? 1 : 0;
   const auto place = [&](std::size_t kind, std::int64_t at) {
-    std::byte* data = buffers         ? (*buffers)[kind]
-                      : kind < before ? reinterpret_cast<std::byte*>(group.master())
-                                      : group.state(kind - before);
+    std::byte* data = buffers ? (*buffers)[kind] : group.state(kind - before);
     return data + arrays.offset(kind, at - (buffers ? first : 0));
   };
   const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
@@ -257,7 +256,9 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
     UpdateRun work;
     work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
     work.begin = piece.begin + from - piece.at, work.count = to - from;
-    work.master = arrays.master ? reinterpret_cast<float*>(place(0, from)) : group.master() + from;
+    const MasterValues masters = group.masters().from(from);
+    work.master = buffers && arrays.master ? reinterpret_cast<float*>(place(0, from)) : masters.whole;
+    work.lower = masters.lower;
     work.gradient = group.reduced() + from;
     work.states = states;
     if (void* copy = group.update_copy())
@@ -277,8 +278,11 @@ void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& ch
   for (const Op& op : schedule.ops) {
     if (op.kind == OpKind::update && op.part == 0) {
       GroupState& group = state(op.target);
-      if (void* copy = group.update_copy())
-        store(group.master(), copy, group.stored(), group.optimizer_elements());
+      const MasterValues masters = group.masters();
+      if (masters.whole && group.stored() == DType::bf16)
+        offload::make_splittable(masters.whole, group.optimizer_elements());
+      if (void* copy = group.update_copy(); copy && masters.whole)
+        store(masters.whole, copy, group.stored(), group.optimizer_elements());
       group.bring_home();
     } else if (op.kind == OpKind::gather && op.route == Route::refresh) {
       gather(run, op);

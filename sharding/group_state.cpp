@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "sharding/arrays.h"
-
 namespace trireme::sharding {
 namespace {
 
@@ -14,10 +12,11 @@ std::size_t bytes_of(std::int64_t elements, DType dtype) {
 }  // namespace
 
 GroupState::GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
-                       Tiers& tiers, const Allocate& allocate, void* lent)
+                       Tiers& tiers, const Allocate& allocate, const Allocate& on_device, void* lent)
     : facts_(&blueprint.group(group)),
       layout_(&blueprint.layouts[static_cast<std::size_t>(group)]),
       stored_(blueprint.stored[static_cast<std::size_t>(group)]),
+      splits_master_(blueprint.splits_master[static_cast<std::size_t>(group)] != 0),
       optimizer_replica_(position / facts_->optimizer),
       parameter_replica_(position / facts_->parameters),
       secondary_slice_(facts_->secondary > 0 ? position % facts_->secondary : 0) {
@@ -52,12 +51,16 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
     const bool is_master = arrays.master && kind == 0;
     comm::Buffer buffer = tiers.state(group, kind);
     if (!buffer.data()) {
-      buffer = is_master ? allocate(arrays.bytes(kind)) : host_buffer(arrays.bytes(kind));
-      std::memset(buffer.data(), 0, buffer.bytes());
-      bytes_ += buffer.bytes();
+      buffer = is_master ? zeroed(arrays.elements, arrays.kinds[kind].dtype) : on_device(arrays.bytes(kind));
+      if (!is_master) bytes_ += buffer.bytes();
     }
     (is_master ? master_ : states_.emplace_back()) = std::move(buffer);
   }
+}
+
+MasterValues GroupState::masters() const {
+  if (splits_master_) return {nullptr, static_cast<BFloat16*>(update_copy()), master_.as<std::uint16_t>()};
+  return {master_.data() ? master_.as<float>() : home_.as<float>(), nullptr, nullptr};
 }
 
 void* GroupState::update_copy() const {

@@ -4,6 +4,7 @@
 
 #include "comm/buffer.h"
 #include "sharding/blueprint.h"
+#include "sharding/master_values.h"
 #include "sharding/tiers.h"
 
 namespace trireme::sharding {
@@ -14,10 +15,11 @@ using Allocate = std::function<comm::Buffer(std::size_t bytes)>;
 /// optimizer's state.
 class GroupState {
  public:
-  /// `position`: this rank among the ranks. `allocate` makes what collectives touch, `tiers` what is not on
-  /// the device. `lent`: memory for the gradient where other groups use it too; null: it has its own.
+  /// `position`: this rank among the ranks. `allocate` makes what collectives touch, `on_device` the
+  /// optimizer's state, `tiers` what is not on the device. `lent`: memory for the gradient where other groups
+  /// use it too; null: it has its own.
   GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer, Tiers& tiers,
-             const Allocate& allocate, void* lent);
+             const Allocate& allocate, const Allocate& on_device, void* lent);
 
   DType stored() const { return stored_; }
   std::int64_t parameter_elements() const { return layout_->slice_elements(facts_->parameters); }
@@ -31,16 +33,16 @@ class GroupState {
   float* gradient() const { return gradient_; }
   /// The complete gradient of the optimizer's slice; part of `gradient` where the spans are equal.
   float* reduced() const { return reduced_; }
-  float* master() const { return master_.data() ? master_.as<float>() : home_.as<float>(); }
+  MasterValues masters() const;
   std::byte* state(std::size_t kind) const { return states_[kind].as<std::byte>(); }
   std::size_t state_count() const { return states_.size(); }
 
-  /// Where an update writes the values as they are stored; null when the master itself is what is stored, and
-  /// is in memory.
+  /// Where an update writes the values as they are stored, and finds the nearest to masters that are split;
+  /// null when the master itself is what is stored, and is in memory.
   void* update_copy() const;
   /// The optimizer's slice as it is stored: what the refresh gathers.
   const void* updated() const {
-    return staging_.data() ? staging_.data() : static_cast<const void*>(master());
+    return staging_.data() ? staging_.data() : master_.data() ? master_.data() : home_.data();
   }
   /// Where the optimizer's slice is the wider one, takes this rank's part of it home.
   void bring_home();
@@ -58,6 +60,7 @@ class GroupState {
   const GroupFacts* facts_;
   const Layout* layout_;
   DType stored_;
+  bool splits_master_;
   std::int64_t home_in_updated_ = 0;
   int optimizer_replica_, parameter_replica_, secondary_slice_;
   std::vector<Piece> optimizer_pieces_, parameter_pieces_;

@@ -32,7 +32,10 @@ struct UpdateRun {
   const Parameter* parameter = nullptr;
   std::int64_t begin = 0;
   std::int64_t count = 0;
+  /// Null where the masters are split.
   float* master = nullptr;
+  /// The lower halves of masters to which `copy` holds the nearest bf16; null where they are whole.
+  std::uint16_t* lower = nullptr;
   const float* gradient = nullptr;
   /// One pointer for each StateKind, at this run's first element.
   std::span<std::byte* const> states;

@@ -26,7 +26,8 @@ StateArrays state_arrays(const Blueprint& blueprint, int group, const Optimizer&
   const auto g = static_cast<std::size_t>(group);
   arrays.elements = blueprint.layouts[g].slice_elements(facts.optimizer);
   arrays.master = blueprint.stored[g] != DType::f32 || facts.optimizer != facts.parameters;
-  if (arrays.master) arrays.kinds.push_back({"master", DType::f32, 1});
+  arrays.splits_master = blueprint.splits_master[g] != 0;
+  if (arrays.master) arrays.kinds.push_back({"master", arrays.splits_master ? DType::i16 : DType::f32, 1});
   for (StateKind& kind : optimizer.states()) arrays.kinds.push_back(std::move(kind));
   return arrays;
 }

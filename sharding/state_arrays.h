@@ -9,9 +9,9 @@
 namespace trireme::sharding {
 
 /// The arrays that a rank keeps of a group for its update: the fp32 master, where it is not the parameters'
-/// own slice, then the optimizer's states.
+/// own slice, or the half of it that is not in the parameters; then the optimizer's states.
 struct StateArrays {
-  bool master = false;
+  bool master = false, splits_master = false;
   /// The master is one of them.
   std::vector<StateKind> kinds;
   /// Of the optimizer's slice.

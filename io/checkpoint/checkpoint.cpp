@@ -101,7 +101,7 @@ std::vector<std::vector<Checkpoint::Use>> Checkpoint::uses_of(std::span<const Wa
     if (found == places_.end())
       fail(ExitCode::configuration, "{}: holds no tensor {}", folder_.string(), one.tensor);
     const std::size_t size = size_of(found->second[0].slice->dtype);
-    const std::uint64_t last = one.first + one.out.size() / size;
+    const std::uint64_t last = one.first + one.size() / size;
     std::uint64_t got = 0;
     for (const Place& place : found->second) {
       const StoredSlice& slice = *place.slice;
@@ -125,8 +125,10 @@ Checkpoint::Part Checkpoint::part_of(const Use& use) {
   const std::uint64_t wanted_begin = use.wanted->first * size, chunk_begin = use.slice->begin * size + at;
   const std::uint64_t bytes = chunk_bytes(*use.slice, use.chunk);
   const std::uint64_t begin = std::max(wanted_begin, chunk_begin);
-  const std::uint64_t end = std::min(wanted_begin + use.wanted->out.size(), chunk_begin + bytes);
-  return {bytes, begin - chunk_begin, end - begin, use.wanted->out.data() + (begin - wanted_begin)};
+  const std::uint64_t end = std::min(wanted_begin + use.wanted->size(), chunk_begin + bytes);
+  const std::uint64_t into = begin - wanted_begin;
+  return {bytes, begin - chunk_begin, end - begin, into,
+          use.wanted->take ? nullptr : use.wanted->out.data() + into};
 }
 
 std::uint64_t Checkpoint::read_file(const StoredFile& file, std::vector<Use>& uses) const {
@@ -157,7 +159,11 @@ std::uint64_t Checkpoint::read_file(const StoredFile& file, std::vector<Use>& us
       }
       const Part part = part_of(uses[i]);
       const auto wanted = chunk.subspan(part.begin, part.bytes);
-      if (wanted.data() != part.into) std::memcpy(part.into, wanted.data(), wanted.size());
+      if (!part.into) {
+        uses[i].wanted->take(part.at, wanted);
+      } else if (wanted.data() != part.into) {
+        std::memcpy(part.into, wanted.data(), wanted.size());
+      }
     }
     requested = ahead.requested();
   });

@@ -1,6 +1,7 @@
 #pragma once
 #include <boost/json/value.hpp>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -19,6 +20,12 @@ struct Wanted {
   std::string_view tensor;
   std::uint64_t first = 0;
   std::span<std::byte> out;  ///< as many elements as fit
+  /// Instead of `out`, where memory holds the values otherwise: takes whole elements, whose bytes are those
+  /// from `at` on, of `taken` in all.
+  std::function<void(std::uint64_t at, std::span<const std::byte> bytes)> take{};
+  std::uint64_t taken = 0;
+
+  std::uint64_t size() const { return take ? taken : out.size(); }
 };
 
 /// What a read asked of the disk.
@@ -62,7 +69,8 @@ class Checkpoint {
   /// Which bytes of the chunk those are, and where they go.
   struct Part {
     std::uint64_t chunk_bytes, begin, bytes;
-    std::byte* into;
+    std::uint64_t at;  ///< of what is wanted
+    std::byte* into;   ///< null where it is taken otherwise
     bool is_whole() const { return bytes == chunk_bytes; }
   };
   static Part part_of(const Use& use);

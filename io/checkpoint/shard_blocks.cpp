@@ -14,18 +14,18 @@ constexpr std::size_t least_in_place = std::size_t{256} << 10;
 
 }  // namespace
 
-std::span<const std::byte> ShardBlocks::rest_of_piece() const {
+void ShardBlocks::copy_of_piece(std::span<std::byte> into) const {
   const FilePiece& here = piece();
-  const auto whole = here.slice == FilePiece::between
-                         ? std::span<const std::byte>(layout_.between).subspan(between_, here.bytes)
-                         : slices_[here.slice].bytes.subspan(here.at, here.bytes);
-  return whole.subspan(used_);
+  if (here.slice != FilePiece::between) return slices_[here.slice].read(here.at + used_, into);
+  std::memcpy(into.data(), layout_.between.data() + between_ + used_, into.size());
 }
 
 /// From the beginning of a piece on, across pieces of its slice, whole pages at page bounds; or nothing.
 std::span<const std::byte> ShardBlocks::taken_in_place() const {
   if (used_ > 0 || piece().slice == FilePiece::between || offset() % direct_alignment != 0) return {};
-  const auto rest = slices_[piece().slice].bytes.subspan(piece().at);
+  const TensorSlice& slice = slices_[piece().slice];
+  if (slice.make) return {};
+  const auto rest = slice.bytes.subspan(piece().at);
   if (reinterpret_cast<std::uintptr_t>(rest.data()) % direct_alignment != 0) return {};
   const std::size_t bytes = std::min<std::size_t>(rest.size(), block_bytes);
   return bytes < least_in_place ? rest.first(0) : rest.first(bytes / direct_alignment * direct_alignment);
@@ -45,7 +45,7 @@ ShardBlocks::Block ShardBlocks::next(Buffer& memory) {
   block.bytes = taken_in_place();
   if (!block.bytes.empty()) {
     for (std::size_t done = 0; done < block.bytes.size();) {
-      const std::size_t count = std::min(block.bytes.size() - done, rest_of_piece().size());
+      const std::size_t count = std::min(block.bytes.size() - done, rest_of_piece());
       done += count;
       pass(count);
     }
@@ -60,9 +60,8 @@ ShardBlocks::Block ShardBlocks::next(Buffer& memory) {
       return !this->done() && offset() == block.offset + done && taken_in_place().empty();
     };
     while (done < room && (done == 0 || goes_on())) {
-      const std::span<const std::byte> source = rest_of_piece();
-      const std::size_t count = std::min(room - done, source.size());
-      std::memcpy(memory.as<std::byte>() + done, source.data(), count);
+      const std::size_t count = std::min(room - done, rest_of_piece());
+      copy_of_piece(std::span(memory.as<std::byte>() + done, count));
       done += count;
       pass(count);
     }

@@ -32,7 +32,8 @@ class ShardBlocks {
  private:
   const FilePiece& piece() const { return layout_.pieces[piece_]; }
   std::uint64_t offset() const { return piece().offset + used_; }
-  std::span<const std::byte> rest_of_piece() const;
+  std::size_t rest_of_piece() const { return piece().bytes - used_; }
+  void copy_of_piece(std::span<std::byte> into) const;
   std::span<const std::byte> taken_in_place() const;
   void pass(std::size_t bytes);
 

@@ -78,17 +78,26 @@ void compare_with_disk(const std::filesystem::path& path, const ShardLayout& lay
   for (const Event& event : compared) event.wait();
 }
 
+std::span<const std::byte> piece_bytes(const FilePiece& piece, const std::vector<TensorSlice>& slices,
+                                       std::vector<std::byte>& made) {
+  const TensorSlice& slice = slices[piece.slice];
+  if (!slice.make) return slice.bytes.subspan(piece.at, piece.bytes);
+  made.resize(piece.bytes);
+  slice.read(piece.at, made);
+  return made;
+}
+
 /// The digests of the pieces that begin in a block and, while they are in the processor's cache, the whole's.
 void take_digests(const ShardBlocks::Block& block, const std::vector<TensorSlice>& slices,
                   ShardLayout& layout, RunningDigest& whole) {
   std::size_t piece = block.first;
+  std::vector<std::byte> made;
   for (std::size_t at = 0; at < block.bytes.size(); at += digest_chunk) {
     const auto part = block.bytes.subspan(at, std::min(digest_chunk, block.bytes.size() - at));
     for (; piece < block.last && layout.pieces[piece].offset < block.offset + at + part.size(); ++piece) {
       const FilePiece& here = layout.pieces[piece];
       if (here.slice != FilePiece::between)
-        layout.slices[here.slice].digests[here.chunk()] =
-            digest_of(slices[here.slice].bytes.subspan(here.at, here.bytes));
+        layout.slices[here.slice].digests[here.chunk()] = digest_of(piece_bytes(here, slices, made));
     }
     whole.add(part);
   }

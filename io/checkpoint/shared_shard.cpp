@@ -47,7 +47,7 @@ ShardLayout part_of(const std::vector<TensorSlice>& slices, const std::vector<st
     const TensorSlice& slice = slices[i];
     part.slices.push_back(planned_slice(slice.name, slice.dtype, slice.shape, slice.begin, slice.count()));
     part.slices.back().offset = offsets[i];
-    const std::uint64_t bytes = slice.bytes.size(), end = offsets[i] + bytes;
+    const std::uint64_t bytes = slice.size(), end = offsets[i] + bytes;
     for (std::uint64_t at = 0; at < bytes; at += digest_chunk)
       part.pieces.push_back({offsets[i] + at, std::min(digest_chunk, bytes - at), i, at});
     if (page_up(end) > end) part.pieces.push_back({end, page_up(end) - end, FilePiece::between, 0});

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,7 +21,16 @@ struct TensorSlice {
   std::vector<std::int64_t> shape;  ///< of the whole tensor
   std::uint64_t begin = 0;
   std::span<const std::byte> bytes;
-  std::uint64_t count() const { return bytes.size() / size_of(dtype); }
+  /// Instead of `bytes`, where memory holds the values otherwise: makes bytes from `at` on, of `made` in all.
+  std::function<void(std::uint64_t at, std::span<std::byte> into)> make{};
+  std::uint64_t made = 0;
+
+  std::uint64_t size() const { return make ? made : bytes.size(); }
+  std::uint64_t count() const { return size() / size_of(dtype); }
+  void read(std::uint64_t at, std::span<std::byte> into) const {
+    if (make) return make(at, into);
+    std::memcpy(into.data(), bytes.data() + at, into.size());
+  }
 };
 
 /// The same slice once it lies in a file.

@@ -38,9 +38,15 @@ struct Memory {
         mean(filled(source, count, 0.0f, 1e-4f)),
         square(filled(source, count, 1e-6f, 1e-6f)),
         half_gradient(source.reserve(static_cast<std::size_t>(count) * sizeof(BFloat16))),
-        copy(source.reserve(static_cast<std::size_t>(count) * sizeof(BFloat16))) {
+        copy(source.reserve(static_cast<std::size_t>(count) * sizeof(BFloat16))),
+        lower(filled(source, count, std::uint16_t{0}, std::uint16_t{257})) {
     for (std::int64_t i = 0; i < count; ++i)
       half_gradient.as<BFloat16>()[i] = BFloat16(gradient.as<float>()[i]);
+  }
+  AdamWRun run_in_halves(std::int64_t begin, std::int64_t end) {
+    AdamWRun made = run(DType::bf16, true, begin, end);
+    made.master = nullptr, made.lower = lower.as<std::uint16_t>() + begin;
+    return made;
   }
   AdamWRun run(DType gradient_type, bool with_copy, std::int64_t begin, std::int64_t end) {
     AdamWRun made;
@@ -68,7 +74,7 @@ struct Memory {
 
   LockedPages source{HostMemoryOptions{}};
   std::int64_t count;
-  Buffer master, gradient, mean, square, half_gradient, copy;
+  Buffer master, gradient, mean, square, half_gradient, copy, lower;
 };
 
 }  // namespace
@@ -127,6 +133,10 @@ std::vector<Record> measure_updates(const MemoryOptions& options) {
           "adamw", copy ? "bf16 to bf16" : "fp32", 28,
           [&](std::int64_t b, std::int64_t e) { adamw(factors(), memory.run(type, copy, b, e)); },
           [&](std::int64_t b, std::int64_t e) { adamw_traffic(memory.run(type, copy, b, e)); });
+    measure(
+        "adamw", "bf16 in halves", 26,
+        [&](std::int64_t b, std::int64_t e) { adamw(factors(), memory.run_in_halves(b, e)); },
+        [&](std::int64_t b, std::int64_t e) { adamw_traffic(memory.run_in_halves(b, e)); });
     // Codes of any value are numbers; scales must not be.
     std::memset(memory.copy.data(), 0, memory.copy.bytes());
     measure(

@@ -15,8 +15,8 @@ struct MemoryOptions {
 
 /// Copies between two locked buffers, on each number of threads; the limit is the best of the run.
 std::vector<Record> measure_copies(const MemoryOptions& options);
-/// The host optimizers: fp32 to fp32, bf16 to bf16 with the scaling of gradients, and 8-bit state; beside the
-/// traffic alone.
+/// The host optimizers: fp32 to fp32, bf16 to bf16 with the scaling of gradients, the same with masters in
+/// halves, and 8-bit state; beside the traffic alone.
 std::vector<Record> measure_updates(const MemoryOptions& options);
 
 }  // namespace trireme::offload::bench

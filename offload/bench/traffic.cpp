@@ -21,6 +21,11 @@ HWY_INLINE void add_to(float* values, std::int64_t i, hn::Vec<F> what) {
   hn::StoreU(hn::Add(hn::LoadU(F(), values + i), what), F(), values + i);
 }
 
+HWY_INLINE void add_one(std::uint16_t* halves) {
+  const hn::Rebind<std::uint16_t, F> tag;
+  hn::StoreU(hn::Add(hn::LoadU(tag, halves), hn::Set(tag, std::uint16_t{1})), tag, halves);
+}
+
 template <typename Gradient>
 void traffic_from(const AdamWRun& run, bool streaming) {
   const lanes::Lanes<Gradient> gradients;
@@ -28,6 +33,10 @@ void traffic_from(const AdamWRun& run, bool streaming) {
   for (std::int64_t i = 0; i + step <= run.count; i += step) {
     const auto gradient = gradients.load(static_cast<const Gradient*>(run.gradient) + i);
     add_to(run.mean, i, gradient), add_to(run.square, i, gradient);
+    if (run.lower) {
+      add_one(static_cast<std::uint16_t*>(run.copy) + i), add_one(run.lower + i);
+      continue;
+    }
     const auto value = hn::Add(hn::LoadU(F(), run.master + i), gradient);
     hn::StoreU(value, F(), run.master + i);
     if (!run.copy) continue;

@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 #include "comm/simd/lanes-inl.h"
 #include "offload/optimizer/update-inl.h"
+#include "offload/optimizer/values-inl.h"
 // clang-format on
 #include <hwy/cache_control.h>
 
@@ -18,35 +19,33 @@ HWY_BEFORE_NAMESPACE();
 namespace trireme::offload::HWY_NAMESPACE {
 namespace lanes = comm::simd::HWY_NAMESPACE;
 
-/// `Copy` void: none is written.
 template <typename Gradient, typename Copy, bool streaming>
 void adamw_as(const AdamWFactors& factors, const AdamWRun& run) {
   const Update::F tag;
   const Update update(factors);
+  const Values<Copy, streaming> values(run);
   const lanes::Lanes<Gradient> gradients;
   const auto* gradient = static_cast<const Gradient*>(run.gradient);
   const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
   std::int64_t i = 0;
   for (; i + step <= run.count; i += step) {
     auto mean = hn::LoadU(tag, run.mean + i), square = hn::LoadU(tag, run.square + i);
-    const auto value = update(hn::LoadU(tag, run.master + i), gradients.load(gradient + i), mean, square);
+    const auto value = update(values.load(i), gradients.load(gradient + i), mean, square);
     hn::StoreU(mean, tag, run.mean + i);
     hn::StoreU(square, tag, run.square + i);
-    hn::StoreU(value, tag, run.master + i);
-    if constexpr (!std::is_void_v<Copy>)
-      lanes::Lanes<Copy>().template store<streaming>(value, static_cast<Copy*>(run.copy) + i);
+    values.store(value, i);
   }
   if constexpr (streaming) hwy::FlushStream();
-  for (; i < run.count; ++i) {
-    const float value = scalar::update(
-        factors, run.master[i], scalar::load(run.gradient, run.gradient_type, i), run.mean[i], run.square[i]);
-    run.master[i] = value;
-    if constexpr (!std::is_void_v<Copy>) scalar::store(run.copy, run.copy_type, i, value);
-  }
+  for (; i < run.count; ++i)
+    scalar::put(run, i,
+                scalar::update(factors, scalar::value(run, i),
+                               scalar::load(run.gradient, run.gradient_type, i), run.mean[i], run.square[i]));
 }
 
 template <typename Gradient>
 void adamw_from(const AdamWFactors& factors, const AdamWRun& run, bool streaming) {
+  // Its lines are in the caches for their values.
+  if (run.lower) return adamw_as<Gradient, Halves, false>(factors, run);
   if (!run.copy) return adamw_as<Gradient, void, false>(factors, run);
   if (run.copy_type == DType::f32) return adamw_as<Gradient, float, false>(factors, run);
   if (run.copy_type == DType::bf16)
@@ -84,7 +83,8 @@ bool is_float(DType type) {
 }  // namespace
 
 void adamw(const AdamWFactors& factors, const AdamWRun& run) {
-  require(is_float(run.gradient_type) && (!run.copy || is_float(run.copy_type)),
+  require(is_float(run.gradient_type) && (!run.copy || is_float(run.copy_type)) &&
+              (!run.lower || (run.copy && run.copy_type == DType::bf16)),
           "an update from {} gradients to {} parameters", name_of(run.gradient_type), name_of(run.copy_type));
   const bool aligned = reinterpret_cast<std::uintptr_t>(run.copy) % vector_alignment == 0;
   HWY_DYNAMIC_DISPATCH(adamw_all)(factors, run, aligned && run.count >= streamed_elements);

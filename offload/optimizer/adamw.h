@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "core/dtype.h"
+#include "offload/optimizer/updated_values.h"
 
 namespace trireme::offload {
 
@@ -24,15 +24,12 @@ struct AdamWFactors {
   float gradient_scale;
 };
 
-/// A run of elements. `copy` is written in `copy_type` in the same pass; null: nowhere.
-struct AdamWRun {
-  float* master = nullptr;
+/// A run of elements.
+struct AdamWRun : UpdatedValues {
   const void* gradient = nullptr;
   DType gradient_type = DType::f32;
   float* mean = nullptr;
   float* square = nullptr;
-  void* copy = nullptr;
-  DType copy_type = DType::f32;
   std::int64_t count = 0;
 };
 

@@ -15,6 +15,7 @@
 #include "comm/simd/lanes-inl.h"
 #include "offload/optimizer/byte_codes-inl.h"
 #include "offload/optimizer/update-inl.h"
+#include "offload/optimizer/values-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();
@@ -134,7 +135,7 @@ template <typename Gradient, typename Copy>
 class Stages {
  public:
   HWY_INLINE Stages(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables)
-      : run_(run), update_(factors), tables_(tables) {}
+      : run_(run), values_(run), update_(factors), tables_(tables) {}
 
   HWY_INLINE void all(std::int64_t blocks) {
     const std::int64_t chunks = blocks * chunks_of_block;
@@ -185,15 +186,14 @@ class Stages {
     const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
     for (std::int64_t i = 0; i < chunk; i += step) {
       const std::int64_t at = number * chunk + i;
-      const V value = update_.value(hn::LoadU(tag, run_.master + at), hn::Load(tag, means_.of(number) + i),
+      const V value = update_.value(values_.load(at), hn::Load(tag, means_.of(number) + i),
                                     hn::Load(tag, squares_.of(number) + i));
-      hn::StoreU(value, tag, run_.master + at);
-      if constexpr (!std::is_void_v<Copy>)
-        lanes::Lanes<Copy>().template store<false>(value, static_cast<Copy*>(run_.copy) + at);
+      values_.store(value, at);
     }
   }
 
   const AdamW8Run& run_;
+  const Values<Copy, false> values_;
   const Update update_;
   const Tables& tables_;
   States<true> means_;
@@ -209,6 +209,7 @@ void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const Table
 template <typename Gradient>
 void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables,
                        std::int64_t blocks) {
+  if (run.lower) return whole_blocks<Gradient, Halves>(factors, run, tables, blocks);
   if (!run.copy) return whole_blocks<Gradient, void>(factors, run, tables, blocks);
   if (run.copy_type == DType::bf16) return whole_blocks<Gradient, BFloat16>(factors, run, tables, blocks);
   if (run.copy_type == DType::f16) return whole_blocks<Gradient, Float16>(factors, run, tables, blocks);
@@ -237,7 +238,9 @@ void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTab
                : data;
   };
   AdamW8Run rest = run;
-  rest.master += done, rest.mean += done, rest.square += done;
+  if (run.master) rest.master += done;
+  if (run.lower) rest.lower += done;
+  rest.mean += done, rest.square += done;
   rest.gradient = after(run.gradient, size_of(run.gradient_type));
   rest.copy = after(run.copy, size_of(run.copy_type));
   rest.mean_scale += blocks, rest.square_scale += blocks;
@@ -261,7 +264,8 @@ bool is_float(DType type) {
 }  // namespace
 
 void adamw8(const AdamWFactors& factors, const AdamW8Run& run) {
-  require(is_float(run.gradient_type) && (!run.copy || is_float(run.copy_type)),
+  require(is_float(run.gradient_type) && (!run.copy || is_float(run.copy_type)) &&
+              (!run.lower || (run.copy && run.copy_type == DType::bf16)),
           "an update from {} gradients to {} parameters", name_of(run.gradient_type), name_of(run.copy_type));
   const CodeTables tables{dynamic_codes(true).data(), dynamic_codes(false).data(),
                           code_finder(true).entries(), code_finder(false).entries()};

@@ -10,16 +10,13 @@ constexpr std::int64_t state_block = 256;
 
 /// A run of elements that starts at a block. Mean (signed codes) and square (unsigned codes) take a byte each
 /// and a scale for each block: the largest magnitude in it, of which the codes are parts.
-struct AdamW8Run {
-  float* master = nullptr;
+struct AdamW8Run : UpdatedValues {
   const void* gradient = nullptr;
   DType gradient_type = DType::f32;
   std::uint8_t* mean = nullptr;
   std::uint8_t* square = nullptr;
   float* mean_scale = nullptr;
   float* square_scale = nullptr;
-  void* copy = nullptr;
-  DType copy_type = DType::f32;
   std::int64_t count = 0;
 };
 

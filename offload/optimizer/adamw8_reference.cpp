@@ -38,8 +38,8 @@ void adamw8(const AdamWFactors& factors, const AdamW8Run& run) {
       const std::int64_t at = first + i;
       const auto within = static_cast<std::size_t>(i);
       const float gradient = scalar::load(run.gradient, run.gradient_type, at);
-      run.master[at] = scalar::update(factors, run.master[at], gradient, mean[within], square[within]);
-      if (run.copy) scalar::store(run.copy, run.copy_type, at, run.master[at]);
+      scalar::put(run, at,
+                  scalar::update(factors, scalar::value(run, at), gradient, mean[within], square[within]));
     }
     run.mean_scale[block] = encode(true, mean, count, run.mean + first);
     run.square_scale[block] = encode(false, square, count, run.square + first);

@@ -22,8 +22,7 @@ namespace reference {
 void adamw(const AdamWFactors& factors, const AdamWRun& run) {
   for (std::int64_t i = 0; i < run.count; ++i) {
     const float gradient = scalar::load(run.gradient, run.gradient_type, i);
-    run.master[i] = scalar::update(factors, run.master[i], gradient, run.mean[i], run.square[i]);
-    if (run.copy) scalar::store(run.copy, run.copy_type, i, run.master[i]);
+    scalar::put(run, i, scalar::update(factors, scalar::value(run, i), gradient, run.mean[i], run.square[i]));
   }
 }
 

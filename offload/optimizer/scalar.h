@@ -5,6 +5,7 @@
 
 #include "core/dtype.h"
 #include "offload/optimizer/adamw.h"
+#include "offload/optimizer/halves.h"
 
 // One element's arithmetic: the meaning that the vector kernels share with the references.
 namespace trireme::offload::scalar {
@@ -31,6 +32,23 @@ inline void store(void* into, DType type, std::int64_t i, float value) {
     default:
       static_cast<float*>(into)[i] = value;
   }
+}
+
+inline float value(const UpdatedValues& values, std::int64_t i) {
+  return values.lower ? joined({static_cast<const BFloat16*>(values.copy)[i], values.lower[i]})
+                      : values.master[i];
+}
+
+inline void put(const UpdatedValues& values, std::int64_t i, float value) {
+  const bool rounds = values.copy && values.copy_type == DType::bf16;
+  const float kept = rounds ? splittable(value) : value;
+  if (values.lower) {
+    const Halves halves = halves_of(kept);
+    static_cast<BFloat16*>(values.copy)[i] = halves.nearest, values.lower[i] = halves.lower;
+    return;
+  }
+  values.master[i] = kept;
+  if (values.copy) store(values.copy, values.copy_type, i, kept);
 }
 
 /// What the values of a block are multiplied by to become parts of `scale`: a division an element would be

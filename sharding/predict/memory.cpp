@@ -16,7 +16,9 @@ class GroupSizes {
       : facts_(blueprint.group(group)),
         layout_(blueprint.layouts[static_cast<std::size_t>(group)]),
         stored_(size_of(blueprint.stored[static_cast<std::size_t>(group)])),
-        plain_(blueprint.stored[static_cast<std::size_t>(group)] == DType::f32) {}
+        plain_(blueprint.stored[static_cast<std::size_t>(group)] == DType::f32),
+        master_bytes_(blueprint.splits_master[static_cast<std::size_t>(group)] ? float_bytes / 2
+                                                                               : float_bytes) {}
 
   std::uint64_t home() const { return slice(facts_.parameters) * stored_; }
   std::uint64_t secondary() const { return facts_.secondary > 1 ? slice(facts_.secondary) * stored_ : 0; }
@@ -25,7 +27,7 @@ class GroupSizes {
     return facts_.optimizer > facts_.gradients ? trained(slice(facts_.optimizer) * float_bytes) : 0;
   }
   std::uint64_t master() const {
-    return !plain_ || moves() ? trained(slice(facts_.optimizer) * float_bytes) : 0;
+    return !plain_ || moves() ? trained(slice(facts_.optimizer) * master_bytes_) : 0;
   }
   std::uint64_t staging() const {
     return !plain_ && moves() ? trained(slice(facts_.optimizer) * stored_) : 0;
@@ -50,6 +52,7 @@ class GroupSizes {
   const Layout& layout_;
   std::uint64_t stored_;
   bool plain_;
+  std::uint64_t master_bytes_;
 };
 
 std::uint64_t sum(const std::vector<std::uint64_t>& bytes) {

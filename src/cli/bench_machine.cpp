@@ -162,9 +162,10 @@ void measure_update(sharding::Machine& machine, const sharding::EngineOptions& o
                     const Stopwatch& watch) {
   constexpr std::int64_t elements = std::int64_t{1} << 24, granule = 16;
   const auto floats = [] { return sharding::host_buffer(elements * sizeof(float)); };
-  const comm::Buffer master = floats(), gradient = floats(), first = floats(), second = floats();
-  const comm::Buffer copy = sharding::host_buffer(elements * sizeof(BFloat16));
-  std::fill_n(master.as<float>(), elements, 0.5f);
+  const comm::Buffer gradient = floats(), first = floats(), second = floats();
+  const auto halves = [] { return sharding::host_buffer(elements * sizeof(BFloat16)); };
+  const comm::Buffer parameters = halves(), lower = halves();
+  std::fill_n(parameters.as<BFloat16>(), elements, BFloat16(0.5f));
   std::fill_n(gradient.as<float>(), elements, 0.1f);
   const optim::AdamW adamw(optim::AdamWSettings{});
   const sharding::Parameter parameter{"measured", {elements}};
@@ -174,8 +175,9 @@ void measure_update(sharding::Machine& machine, const sharding::EngineOptions& o
                                    reinterpret_cast<std::byte*>(second.as<float>() + begin)};
     sharding::UpdateRun run;
     run.parameter = &parameter, run.begin = begin, run.count = end - begin;
-    run.master = master.as<float>() + begin, run.gradient = gradient.as<float>() + begin, run.states = states;
-    run.copy = copy.as<BFloat16>() + begin, run.copy_dtype = DType::bf16;
+    run.gradient = gradient.as<float>() + begin, run.states = states;
+    run.copy = parameters.as<BFloat16>() + begin, run.copy_dtype = DType::bf16;
+    run.lower = lower.as<std::uint16_t>() + begin;
     adamw.update(run, {1e-6, 1.0, 1});
   };
   const double update_s = watch.seconds([&] { team.for_ranges(elements, granule, update); });

@@ -16,6 +16,10 @@ offload::AdamWFactors factors_of(const AdamWSettings& settings, const sharding::
                                 .step = scalars.step});
 }
 
+offload::UpdatedValues values_of(const sharding::UpdateRun& run) {
+  return {run.master, run.copy, run.copy_dtype, run.lower};
+}
+
 }  // namespace
 
 DecayOf decay_all(double weight_decay) {
@@ -30,10 +34,10 @@ DecayOf decay_matrices(double weight_decay) {
 
 void AdamW::update(const sharding::UpdateRun& run, const sharding::UpdateScalars& scalars) const {
   offload::AdamWRun work;
-  work.master = run.master, work.gradient = run.gradient;
+  static_cast<offload::UpdatedValues&>(work) = values_of(run);
+  work.gradient = run.gradient;
   work.mean = reinterpret_cast<float*>(run.states[0]);
   work.square = reinterpret_cast<float*>(run.states[1]);
-  work.copy = run.copy, work.copy_type = run.copy_dtype;
   work.count = run.count;
   offload::adamw(factors_of(settings_, run, scalars), work);
 }
@@ -51,12 +55,12 @@ sharding::Granule AdamW8::granule() const {
 
 void AdamW8::update(const sharding::UpdateRun& run, const sharding::UpdateScalars& scalars) const {
   offload::AdamW8Run work;
-  work.master = run.master, work.gradient = run.gradient;
+  static_cast<offload::UpdatedValues&>(work) = values_of(run);
+  work.gradient = run.gradient;
   work.mean = reinterpret_cast<std::uint8_t*>(run.states[0]);
   work.square = reinterpret_cast<std::uint8_t*>(run.states[1]);
   work.mean_scale = reinterpret_cast<float*>(run.states[2]);
   work.square_scale = reinterpret_cast<float*>(run.states[3]);
-  work.copy = run.copy, work.copy_type = run.copy_dtype;
   work.count = run.count;
   offload::adamw8(factors_of(settings_, run, scalars), work);
 }

@@ -1,6 +1,6 @@
 #include "optim/sgd.h"
 
-#include "optim/write_copy.h"
+#include "optim/updated_values.h"
 
 namespace trireme::optim {
 
@@ -17,23 +17,21 @@ void Sgd::update(const sharding::UpdateRun& run, const sharding::UpdateScalars& 
   // The buffer starts as the first gradient, undampened.
   const float taken = scalars.step == 1 ? 1.0f : static_cast<float>(1.0 - settings_.dampening);
   const bool nesterov = settings_.nesterov;
-  float* __restrict master = run.master;
   const float* __restrict gradients = run.gradient;
-  with_copy(run, [&](const auto& write) {
+  with_values(run, [&](const auto& values) {
     if (run.states.empty()) {
       for (std::int64_t i = 0; i < run.count; ++i) {
-        master[i] -= rate * (gradients[i] * scale + decay * master[i]);
-        write(i, master[i]);
+        const float value = values.get(i);
+        values.put(i, value - rate * (gradients[i] * scale + decay * value));
       }
       return;
     }
     float* __restrict buffer = reinterpret_cast<float*>(run.states[0]);
 #pragma GCC ivdep
     for (std::int64_t i = 0; i < run.count; ++i) {
-      const float gradient = gradients[i] * scale + decay * master[i];
+      const float value = values.get(i), gradient = gradients[i] * scale + decay * value;
       buffer[i] = momentum * buffer[i] + taken * gradient;
-      master[i] -= rate * (nesterov ? gradient + momentum * buffer[i] : buffer[i]);
-      write(i, master[i]);
+      values.put(i, value - rate * (nesterov ? gradient + momentum * buffer[i] : buffer[i]));
     }
   });
 }

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "comm/simd/copy.h"
 #include "core/log.h"
 #include "io/aligned_memory.h"
 #include "io/checkpoint/folder.h"
@@ -25,7 +24,7 @@ namespace {
 
 /// Whole pages, from where direct writes can take them.
 std::size_t room_of(const sharding::StateSlice& slice) {
-  return (bytes_of(slice) + io::direct_alignment - 1) / io::direct_alignment * io::direct_alignment;
+  return (slice.bytes() + io::direct_alignment - 1) / io::direct_alignment * io::direct_alignment;
 }
 
 }  // namespace
@@ -47,7 +46,7 @@ void Checkpoints::save(const TrainerState& state, const SaveFacts& facts) {
   saving_ = state, facts_ = facts;
   std::vector<io::TensorSlice> slices = slices_to_save();
   std::int64_t bytes = 0;
-  for (const io::TensorSlice& slice : slices) bytes += static_cast<std::int64_t>(slice.bytes.size());
+  for (const io::TensorSlice& slice : slices) bytes += static_cast<std::int64_t>(slice.size());
   engine_.control().all_reduce(&bytes, &bytes, 1, DType::i64, comm::Reduction::sum);
   const auto failure = failure_of(engine_.control(), [&] {
     begin(io::checkpoint_name(state.step, facts.epoch, facts.samples), static_cast<std::uint64_t>(bytes));
@@ -84,14 +83,19 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
   to_copy_.assign(engine_.model().groups.size(), {});
   std::byte* next = copy_.as<std::byte>();
   for (const sharding::StateSlice& slice : share()) {
-    const std::byte* data = slice.data;
+    io::TensorSlice& saved = slices.emplace_back();
+    saved.name = tensor_name(slice), saved.dtype = slice.dtype, saved.shape = shape_of(slice);
+    saved.begin = static_cast<std::uint64_t>(slice.begin);
     if (settings_.asynchronous) {
-      to_copy_[static_cast<std::size_t>(slice.group)].push_back({next, slice.data, bytes_of(slice)});
-      data = next;
+      to_copy_[static_cast<std::size_t>(slice.group)].push_back({next, slice});
+      saved.bytes = std::span(next, slice.bytes());
       next += room_of(slice);
+    } else if (slice.data) {
+      saved.bytes = std::span(slice.data, slice.bytes());
+    } else {
+      saved.made = slice.bytes();
+      saved.make = [slice](std::uint64_t at, std::span<std::byte> into) { slice.read(at, into); };
     }
-    slices.push_back({tensor_name(slice), slice.dtype, shape_of(slice),
-                      static_cast<std::uint64_t>(slice.begin), std::span(data, bytes_of(slice))});
   }
   return slices;
 }
@@ -103,7 +107,7 @@ void Checkpoints::copy_while_training() {
     if (op.kind != sharding::OpKind::snapshot) continue;
     const auto group = static_cast<std::size_t>(op.target);
     copied[group] = lane_->post([parts = std::move(to_copy_[group])] {
-      for (const Copy& part : parts) comm::simd::copy_past_caches(part.to, part.from, part.bytes);
+      for (const Copy& part : parts) part.from.read_past_caches(part.to);
     });
   }
   engine_.executor().before_updates(

@@ -73,8 +73,7 @@ class Checkpoints {
   enum class Stage : std::uint8_t { idle, writing, sealing, committing };
   struct Copy {
     std::byte* to;
-    const std::byte* from;
-    std::size_t bytes;
+    sharding::StateSlice from;
   };
 
   std::vector<sharding::StateSlice> share();

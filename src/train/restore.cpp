@@ -72,6 +72,18 @@ void require_alike(const io::Checkpoint& checkpoint, const sharding::StateSlice&
          where, name);
 }
 
+/// `slice` outlives what is returned.
+io::Wanted wanted_of(const sharding::StateSlice& slice, std::string_view name) {
+  io::Wanted wanted{name, static_cast<std::uint64_t>(slice.begin), {}};
+  if (slice.data) {
+    wanted.out = std::span(slice.data, slice.bytes());
+  } else {
+    wanted.taken = slice.bytes();
+    wanted.take = [&slice](std::uint64_t at, std::span<const std::byte> bytes) { slice.write(at, bytes); };
+  }
+  return wanted;
+}
+
 }  // namespace
 
 std::optional<TrainerState> Checkpoints::load() {
@@ -88,7 +100,8 @@ std::optional<TrainerState> Checkpoints::load() {
     const auto shares = shares_of(trained_slices(engine_), engine_.replicas().size());
     for (std::size_t replica = 0; replica < shares.size(); ++replica)
       for (const sharding::StateSlice& slice : shares[replica])
-        engine_.replicas().broadcast(slice.data, bytes_of(slice), DType::u8, static_cast<int>(replica));
+        for (const std::span<std::byte> memory : slice.memory())
+          engine_.replicas().broadcast(memory.data(), memory.size(), DType::u8, static_cast<int>(replica));
     engine_.publish();
     saved_step_ = state.step;
     return state;
@@ -110,9 +123,7 @@ TrainerState Checkpoints::read(const fs::path& folder) {
   std::vector<std::string> names;
   for (const sharding::StateSlice& slice : share) names.push_back(tensor_name(slice));
   std::vector<io::Wanted> wanted;
-  for (std::size_t i = 0; i < share.size(); ++i)
-    wanted.push_back(
-        {names[i], static_cast<std::uint64_t>(share[i].begin), std::span(share[i].data, bytes_of(share[i]))});
+  for (std::size_t i = 0; i < share.size(); ++i) wanted.push_back(wanted_of(share[i], names[i]));
   bytes_read_ += checkpoint.read(wanted).bytes;
   try {
     return state_from_json(checkpoint.state());

@@ -28,15 +28,11 @@ std::vector<std::int64_t> shape_of(const StateSlice& slice) {
   return {(sharding::element_count(*slice.parameter) + slice.elements_each - 1) / slice.elements_each};
 }
 
-std::uint64_t bytes_of(const StateSlice& slice) {
-  return static_cast<std::uint64_t>(slice.count) * size_of(slice.dtype);
-}
-
 std::vector<std::vector<StateSlice>> shares_of(const std::vector<StateSlice>& slices, int replicas) {
   // A cut inside a slice is at a multiple of this, so that parts stay at page bounds.
   constexpr std::int64_t cut_elements = 4096;
   std::uint64_t total = 0;
-  for (const StateSlice& slice : slices) total += bytes_of(slice);
+  for (const StateSlice& slice : slices) total += slice.bytes();
   std::vector<std::vector<StateSlice>> shares(static_cast<std::size_t>(replicas));
   std::uint64_t before = 0;
   for (const StateSlice& slice : slices) {
@@ -50,12 +46,10 @@ std::vector<std::vector<StateSlice>> shares_of(const std::vector<StateSlice>& sl
       std::int64_t end = (static_cast<std::int64_t>(reach - before) + size - 1) / size;
       end = std::min(slice.count, std::max(at + 1, end + cut_elements - 1) / cut_elements * cut_elements);
       if (end <= at) end = std::min(slice.count, at + cut_elements);
-      StateSlice part = slice;
-      part.begin += at, part.count = end - at, part.data += at * size;
-      shares[share].push_back(part);
+      shares[share].push_back(slice.part(at, end - at));
       at = end;
     }
-    before += bytes_of(slice);
+    before += slice.bytes();
   }
   return shares;
 }

@@ -15,7 +15,6 @@ std::string tensor_name(const sharding::StateSlice& slice);
 std::vector<sharding::StateSlice> trained_slices(sharding::Engine& engine);
 /// Of the whole tensor that the slice is of.
 std::vector<std::int64_t> shape_of(const sharding::StateSlice& slice);
-std::uint64_t bytes_of(const sharding::StateSlice& slice);
 
 /// Deals slices that `replicas` ranks hold alike to them, about equally many bytes each: every byte to one.
 std::vector<std::vector<sharding::StateSlice>> shares_of(const std::vector<sharding::StateSlice>& slices,

@@ -115,7 +115,8 @@ class Rig {
       if (slice.state != "parameter") continue;
       auto& values = into[slice.parameter->name];
       values.resize(static_cast<std::size_t>(sharding::element_count(*slice.parameter)));
-      std::copy_n(reinterpret_cast<const float*>(slice.data), slice.count, values.begin() + slice.begin);
+      slice.read(0, std::as_writable_bytes(
+                        std::span(values.data() + slice.begin, static_cast<std::size_t>(slice.count))));
     }
   }
 

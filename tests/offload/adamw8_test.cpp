@@ -130,6 +130,43 @@ TEST(HostAdamW8, EveryInstructionSetGivesTheReferencesBits) {
   });
 }
 
+TEST(HostAdamW8, MastersInHalvesHaveTheBitsOfWholeOnes) {
+  tests::on_every_target([](const std::string& target) {
+    for (const std::size_t count : {1u, 256u, 700u, 5000u}) {
+      State8 whole(count, DType::f32, DType::bf16);
+      for (std::size_t i = 0; i < count; i += 3)
+        whole.master[i] =
+            std::bit_cast<float>((std::bit_cast<std::uint32_t>(whole.master[i]) & ~0xffffu) | 0x8000u);
+      const auto elements = static_cast<std::int64_t>(count);
+      make_splittable(whole.master.data(), elements);
+      std::vector<std::uint16_t> lower(count);
+      const auto nearest = [](State8& state) { return reinterpret_cast<BFloat16*>(state.copy.data()); };
+      split(whole.master.data(), nearest(whole), lower.data(), elements);
+      State8 halves = whole, plain = whole;
+      std::vector<std::uint16_t> plain_lower = lower;
+      const auto in_halves = [](State8& state, std::vector<std::uint16_t>& beside) {
+        AdamW8Run run = state.run();
+        run.master = nullptr, run.lower = beside.data();
+        return run;
+      };
+      std::vector<float> joined(count);
+      for (int step = 1; step <= 4; ++step) {
+        const AdamWFactors factors(
+            {.learning_rate = step == 1 ? 0 : 1e-2, .weight_decay = 0.1, .step = step});
+        for (State8* state : {&whole, &halves, &plain}) state->new_gradient(static_cast<unsigned>(step));
+        adamw8(factors, whole.run()), adamw8(factors, in_halves(halves, lower));
+        reference::adamw8(factors, in_halves(plain, plain_lower));
+        join(nearest(halves), lower.data(), joined.data(), elements);
+        ASSERT_EQ(joined, whole.master) << target << count;
+        ASSERT_EQ(halves.copy, whole.copy) << target << count;
+        ASSERT_EQ(halves.mean, whole.mean) << target << count;
+        ASSERT_EQ(plain.copy, whole.copy) << target << count;
+        ASSERT_EQ(plain_lower, lower) << target << count;
+      }
+    }
+  });
+}
+
 /// A step whose new state is the gradient and its square, in blocks that begin with 1: so codes are those of
 /// the numbers themselves.
 void expect_nearest_codes(const std::vector<float>& numbers, const std::string& target) {

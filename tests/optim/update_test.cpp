@@ -1,8 +1,10 @@
+#include <bit>
 #include <cmath>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "offload/optimizer/halves.h"
 #include "optim/adamw.h"
 #include "optim/loss_scaler.h"
 #include "optim/sgd.h"
@@ -113,6 +115,56 @@ TEST(Sgd, IsLibTorchsFusedOne) {
       EXPECT_TRUE(at::equal(bench.copy, bench.ours.to(at::kBFloat16)));
     }
   }
+}
+
+/// The same values and gradients with whole masters and with split ones, at ties too.
+void expect_equal_however_masters_lie(const sharding::Optimizer& rule) {
+  constexpr std::int64_t count = 1003;
+  const sharding::Parameter parameter{"weight", {count}};
+  at::manual_seed(11);
+  std::vector<float> whole(count), joined(count);
+  const at::Tensor first = at::randn({count});
+  std::copy_n(first.data_ptr<float>(), count, whole.begin());
+  for (std::size_t i = 0; i < whole.size(); i += 2)
+    whole[i] = std::bit_cast<float>((std::bit_cast<std::uint32_t>(whole[i]) & 0xffff0000u) | 0x8000u);
+  offload::make_splittable(whole.data(), count);
+  std::vector<BFloat16> copy(count), nearest(count);
+  std::vector<std::uint16_t> lower(count);
+  offload::split(whole.data(), nearest.data(), lower.data(), count);
+  const auto kinds = rule.states();
+  std::vector<std::vector<std::byte>> states_of_whole, states_of_split;
+  for (const auto& kind : kinds) states_of_whole.emplace_back(count * size_of(kind.dtype));
+  states_of_split = states_of_whole;
+  for (std::int64_t step = 1; step <= 5; ++step) {
+    const at::Tensor gradient = at::randn({count});
+    for (const bool split : {false, true}) {
+      std::vector<std::byte*> pointers;
+      for (auto& state : split ? states_of_split : states_of_whole) pointers.push_back(state.data());
+      sharding::UpdateRun run;
+      run.parameter = &parameter, run.count = count, run.gradient = gradient.data_ptr<float>();
+      run.states = pointers;
+      run.master = split ? nullptr : whole.data(), run.lower = split ? lower.data() : nullptr;
+      run.copy = split ? nearest.data() : copy.data(), run.copy_dtype = DType::bf16;
+      rule.update(run, {step == 1 ? 0 : 1e-2, 0.5, step});
+    }
+    offload::join(nearest.data(), lower.data(), joined.data(), count);
+    ASSERT_EQ(joined, whole) << rule.name() << step;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      ASSERT_EQ(copy[i].bits, nearest[i].bits) << rule.name();
+      ASSERT_EQ(copy[i].bits, BFloat16(whole[i]).bits) << rule.name();
+    }
+    ASSERT_EQ(states_of_whole, states_of_split) << rule.name();
+  }
+}
+
+TEST(SplitMasters, AreUpdatedToTheBitsOfWholeOnes) {
+  AdamWSettings settings;
+  settings.weight_decay = decay_all(0.1);
+  expect_equal_however_masters_lie(AdamW(settings));
+  expect_equal_however_masters_lie(AdamW8(settings));
+  expect_equal_however_masters_lie(Sgd({}));
+  for (const bool nesterov : {false, true})
+    expect_equal_however_masters_lie(Sgd({0.9, 0.0, nesterov, decay_all(0.03)}));
 }
 
 TEST(AdamW, SparesVectorsFromDecayWhenTold) {

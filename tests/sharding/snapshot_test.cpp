@@ -18,9 +18,9 @@ using trireme::testing::Scratch;
 std::vector<std::byte> state_of(Engine& engine, int group) {
   std::vector<std::byte> bytes;
   engine.for_each_slice([&](const StateSlice& slice) {
-    if (slice.trainable && slice.group == group)
-      bytes.insert(bytes.end(), slice.data,
-                   slice.data + static_cast<std::size_t>(slice.count) * size_of(slice.dtype));
+    if (!slice.trainable || slice.group != group) return;
+    bytes.resize(bytes.size() + slice.bytes());
+    slice.read(0, std::span(bytes).last(slice.bytes()));
   });
   return bytes;
 }

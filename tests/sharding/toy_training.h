@@ -42,7 +42,8 @@ inline void collect(Engine& engine, std::map<std::string, std::vector<float>>& i
     if (slice.state != "parameter" || slice.dtype != DType::f32) return;
     auto& values = into[slice.parameter->name];
     values.resize(static_cast<std::size_t>(element_count(*slice.parameter)));
-    std::copy_n(reinterpret_cast<const float*>(slice.data), slice.count, values.begin() + slice.begin);
+    slice.read(0, std::as_writable_bytes(
+                      std::span(values.data() + slice.begin, static_cast<std::size_t>(slice.count))));
   });
 }
 

@@ -1,0 +1,21 @@
+#pragma once
+#include <cstdint>
+
+#include "core/dtype.h"
+
+namespace trireme::sharding {
+
+/// A run of fp32 masters as they lie in memory: whole, or each as the bf16 parameter, which is the nearest to
+/// it, and its own lower half.
+struct MasterValues {
+  float* whole = nullptr;
+  BFloat16* nearest = nullptr;
+  std::uint16_t* lower = nullptr;
+
+  MasterValues from(std::int64_t at) const;
+  void read(float* into, std::int64_t count) const;
+  /// Masters in halves are made splittable on the way.
+  void write(const float* values, std::int64_t count) const;
+};
+
+}  // namespace trireme::sharding

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "sharding/master_values.h"
+#include "sharding/unit.h"
+
+namespace trireme::sharding {
+
+/// A run of elements of one parameter's state that this rank holds: "parameter", or the name of an
+/// optimizer's state. Its values are of `dtype` for all who read and write them, however they are kept.
+struct StateSlice {
+  const Parameter* parameter = nullptr;
+  std::string state;
+  std::int64_t begin = 0;
+  std::int64_t count = 0;
+  DType dtype = DType::f32;
+  /// Null where the values are kept in `halves`.
+  std::byte* data = nullptr;
+  MasterValues halves{};
+  /// How many of the parameter's elements share one of the state's.
+  std::int64_t elements_each = 1;
+  /// Which of how many ranks that hold the same this one is.
+  int replica = 0, replicas = 1;
+  bool trainable = true;
+  int group = 0;
+
+  /// Of its values.
+  std::size_t bytes() const { return static_cast<std::size_t>(count) * size_of(dtype); }
+  StateSlice part(std::int64_t at, std::int64_t elements) const;
+  /// Bytes of its values from byte `at` on.
+  void read(std::size_t at, std::span<std::byte> into) const;
+  /// All of it, to where it is not wanted in the caches.
+  void read_past_caches(std::byte* into) const;
+  /// Whole values from byte `at` on.
+  void write(std::size_t at, std::span<const std::byte> from) const;
+  /// What it lies in, for handing it on as it is.
+  std::vector<std::span<std::byte>> memory() const;
+};
+
+}  // namespace trireme::sharding
