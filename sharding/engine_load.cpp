@@ -40,13 +40,13 @@ std::int64_t cut(const Piece& piece, int part, int parts) {
 
 /// Masters that lie in memory as they are read are read straight there, split ones come by a buffer.
 void read_masters(const Parameter& parameter, std::int64_t begin, const MasterValues& into,
-                  std::int64_t count, const ReadFloats& read) {
+                  std::int64_t count, const ReadFloats& read, std::vector<float>& buffer) {
   if (into.whole) return read(parameter, begin, {into.whole, static_cast<std::size_t>(count)});
-  std::vector<float> values(static_cast<std::size_t>(std::min(count, read_at_once)));
+  buffer.resize(std::max(buffer.size(), static_cast<std::size_t>(std::min(count, read_at_once))));
   for (std::int64_t at = 0; at < count; at += read_at_once) {
     const std::int64_t elements = std::min(count - at, read_at_once);
-    read(parameter, begin + at, {values.data(), static_cast<std::size_t>(elements)});
-    into.from(at).write(values.data(), elements);
+    read(parameter, begin + at, {buffer.data(), static_cast<std::size_t>(elements)});
+    into.from(at).write(buffer.data(), elements);
   }
 }
 
@@ -61,14 +61,14 @@ void broadcast(comm::Communicator& ranks, const MasterValues& masters, std::int6
 /// One of the ranks that need it reads each element of what is trained to its place, and the others get it
 /// from there.
 void load_trainable(const ParamGroup& group, GroupState& state, const ReadFloats& read,
-                    comm::Communicator& replicas, Attempt& attempt) {
+                    comm::Communicator& replicas, Attempt& attempt, std::vector<float>& buffer) {
   const int parts = replicas.size(), mine = replicas.rank();
   for (const Piece& piece : state.optimizer_pieces()) {
     const std::int64_t begin = cut(piece, mine, parts), end = cut(piece, mine + 1, parts);
     if (begin == end) continue;
     attempt([&] {
       read_masters(group.parameters[static_cast<std::size_t>(piece.parameter)], piece.begin + begin,
-                   state.masters().from(piece.at + begin), end - begin, read);
+                   state.masters().from(piece.at + begin), end - begin, read, buffer);
     });
   }
   if (parts == 1) return;
@@ -125,13 +125,14 @@ void Engine::load(const ReadFloats& read_tensor) {
     if (!parameter.part_of) return read_tensor(parameter, begin, into);
     read_tensor(*parameter.part_of, parameter.first + begin, into);
   };
+  std::vector<float> buffer;
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const ParamGroup& group = model_.groups[i];
     GroupState& state = states_[i];
     const bool needs_whole =
         state.stored() == DType::u8 || blueprint_.group(static_cast<int>(i)).parameters == 1;
     if (group.trainable) {
-      load_trainable(group, state, read, *replicas_, attempt);
+      load_trainable(group, state, read, *replicas_, attempt, buffer);
     } else if (control_->size() > 1 && needs_whole) {
       load_in_turn(group, state, read, *control_, attempt);
     } else {

@@ -134,7 +134,7 @@ std::vector<Record> measure_updates(const MemoryOptions& options) {
           [&](std::int64_t b, std::int64_t e) { adamw(factors(), memory.run(type, copy, b, e)); },
           [&](std::int64_t b, std::int64_t e) { adamw_traffic(memory.run(type, copy, b, e)); });
     measure(
-        "adamw", "bf16 in halves", 26,
+        "adamw_split", "bf16 to halves", 26,
         [&](std::int64_t b, std::int64_t e) { adamw(factors(), memory.run_in_halves(b, e)); },
         [&](std::int64_t b, std::int64_t e) { adamw_traffic(memory.run_in_halves(b, e)); });
     // Codes of any value are numbers; scales must not be.

@@ -219,26 +219,23 @@ TEST(Checkpoints, MastersAreSavedAndLoadedAlikeWholeOrSplit) {
     return job;
   };
   for (const char* placement : {"ddp", "zero1", "zero3"})
-    for (const int ranks : {1, 2, 3})
-      for (const bool asynchronous : {true, false}) {
-        const ToyJob split = job_on(sharding::Tier::device, placement, ranks),
-                     whole = job_on(sharding::Tier::host, placement, ranks);
-        Scratch from_split, from_whole;
-        const Curve uninterrupted = run(split, from_split.path(), 0, 1, true, asynchronous);
-        EXPECT_EQ(run(whole, from_whole.path(), 0, 1, true, asynchronous).losses, uninterrupted.losses);
-        const std::string name = io::checkpoint_names(from_split.path()).at(0);
-        const io::Checkpoint one(from_split / name), other(from_whole / name);
-        one.verify(), other.verify();
-        EXPECT_TRUE(io::compare(one, other).differences.empty()) << placement << ranks;
-        EXPECT_EQ(one.tensors().begin()->second.dtype, DType::f32);
-        for (const ToyJob* job : {&split, &whole})
-          for (const Scratch* folder : {&from_split, &from_whole}) {
-            const Curve resumed = run(*job, folder->path(), 1, 3, false);
-            EXPECT_EQ(resumed.losses,
-                      std::vector<double>(uninterrupted.losses.begin() + 1, uninterrupted.losses.end()))
-                << placement << ranks << asynchronous;
-          }
-      }
+    for (const int ranks : {1, 2, 3}) {
+      const bool asynchronous = ranks != 2;
+      const ToyJob split = job_on(sharding::Tier::device, placement, ranks),
+                   whole = job_on(sharding::Tier::host, placement, ranks);
+      Scratch from_split, from_whole;
+      const Curve uninterrupted = run(split, from_split.path(), 0, 1, true, asynchronous);
+      EXPECT_EQ(run(whole, from_whole.path(), 0, 1, true, asynchronous).losses, uninterrupted.losses);
+      const std::string name = io::checkpoint_names(from_split.path()).at(0);
+      const io::Checkpoint one(from_split / name), other(from_whole / name);
+      one.verify(), other.verify();
+      EXPECT_TRUE(io::compare(one, other).differences.empty()) << placement << ranks;
+      EXPECT_EQ(one.tensors().begin()->second.dtype, DType::f32);
+      const std::vector<double> after(uninterrupted.losses.begin() + 1, uninterrupted.losses.end());
+      EXPECT_EQ(run(split, from_whole.path(), 1, 3, false).losses, after) << placement << ranks;
+      EXPECT_EQ(run(whole, from_split.path(), 1, 3, false).losses, after) << placement << ranks;
+      EXPECT_EQ(run(split, from_split.path(), 1, 3, false).losses, after) << placement << ranks;
+    }
 }
 
 TEST(Checkpoints, EachByteIsWrittenAndReadByOneRank) {
