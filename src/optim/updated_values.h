@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <type_traits>
 
 #include "core/error.h"
 #include "offload/optimizer/halves.h"
