@@ -2,6 +2,7 @@
 #include <cstring>
 #include <exception>
 
+#include "offload/host/pinned_source.h"
 #include "sharding/arrays.h"
 #include "sharding/engine.h"
 #include "sharding/failures.h"
@@ -9,8 +10,15 @@
 namespace trireme::sharding {
 namespace {
 
-/// A buffer of 16 MiB.
 constexpr std::int64_t read_at_once = std::int64_t{1} << 22;
+
+/// Pages of its own, which go when it does: the heap would keep them.
+Buffer load_buffer() {
+  offload::HostMemoryOptions options;
+  options.locking = offload::HostMemoryOptions::Locking::none;
+  options.purpose = "a buffer to load by";
+  return offload::LockedPages(options).reserve(static_cast<std::size_t>(read_at_once) * sizeof(float));
+}
 
 /// Keeps the first failure, so that the others get what they wait for before all are told.
 class Attempt {
@@ -40,13 +48,14 @@ std::int64_t cut(const Piece& piece, int part, int parts) {
 
 /// Masters that lie in memory as they are read are read straight there, split ones come by a buffer.
 void read_masters(const Parameter& parameter, std::int64_t begin, const MasterValues& into,
-                  std::int64_t count, const ReadFloats& read, std::vector<float>& buffer) {
+                  std::int64_t count, const ReadFloats& read, Buffer& buffer) {
   if (into.whole) return read(parameter, begin, {into.whole, static_cast<std::size_t>(count)});
-  buffer.resize(std::max(buffer.size(), static_cast<std::size_t>(std::min(count, read_at_once))));
+  if (!buffer.data()) buffer = load_buffer();
+  auto* values = buffer.as<float>();
   for (std::int64_t at = 0; at < count; at += read_at_once) {
     const std::int64_t elements = std::min(count - at, read_at_once);
-    read(parameter, begin + at, {buffer.data(), static_cast<std::size_t>(elements)});
-    into.from(at).write(buffer.data(), elements);
+    read(parameter, begin + at, {values, static_cast<std::size_t>(elements)});
+    into.from(at).write(values, elements);
   }
 }
 
@@ -61,7 +70,7 @@ void broadcast(comm::Communicator& ranks, const MasterValues& masters, std::int6
 /// One of the ranks that need it reads each element of what is trained to its place, and the others get it
 /// from there.
 void load_trainable(const ParamGroup& group, GroupState& state, const ReadFloats& read,
-                    comm::Communicator& replicas, Attempt& attempt, std::vector<float>& buffer) {
+                    comm::Communicator& replicas, Attempt& attempt, Buffer& buffer) {
   const int parts = replicas.size(), mine = replicas.rank();
   for (const Piece& piece : state.optimizer_pieces()) {
     const std::int64_t begin = cut(piece, mine, parts), end = cut(piece, mine + 1, parts);
@@ -125,7 +134,7 @@ void Engine::load(const ReadFloats& read_tensor) {
     if (!parameter.part_of) return read_tensor(parameter, begin, into);
     read_tensor(*parameter.part_of, parameter.first + begin, into);
   };
-  std::vector<float> buffer;
+  Buffer buffer;
   for (std::size_t i = 0; i < states_.size(); ++i) {
     const ParamGroup& group = model_.groups[i];
     GroupState& state = states_[i];
