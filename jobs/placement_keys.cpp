@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/bytes.h"
 #include "core/error.h"
 #include "sharding/presets.h"
 
@@ -31,6 +32,15 @@ bool store(const std::optional<Value>& value, Value& place) {
   return value.has_value();
 }
 
+bool say_bytes(std::string_view value, std::optional<std::uint64_t>& bytes) {
+  try {
+    bytes = value == "auto" ? sharding::whatever_fits : parse_bytes(value);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 /// False: `value` is not one that `name` can have.
 bool say(Placement& placement, std::string_view name, std::string_view value) {
   if (name == "activations") return store(sharding::activations_from_name(value), placement.activations);
@@ -40,6 +50,7 @@ bool say(Placement& placement, std::string_view name, std::string_view value) {
         std::from_chars(value.data(), value.data() + value.size(), placement.persist_below);
     return status == std::errc() && end == value.data() + value.size() && placement.persist_below >= 0;
   }
+  if (name == "optimizer.device_bytes") return say_bytes(value, placement.device_state_bytes);
   const std::size_t dot = name.find('.');
   State& state = state_of(placement, name.substr(0, dot));
   const std::string_view aspect = name.substr(dot + 1);
@@ -54,7 +65,7 @@ bool say(Placement& placement, std::string_view name, std::string_view value) {
 const std::vector<std::string>& placement_key_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all{"placement.preset", "placement.activations", "placement.activation_tier",
-                                 "placement.persist_below"};
+                                 "placement.persist_below", "placement.optimizer.device_bytes"};
     for (const char* state : classes)
       for (const char* aspect : aspects) all.push_back(std::string("placement.") + state + "." + aspect);
     return all;
@@ -93,6 +104,12 @@ Placement placement_of(const JobSpec& job, sharding::Codec compute) {
   for (const auto& [name, value] : job.placement.said)
     require(say(placement, name, value), "placement.{} is \"{}\"", name, value);
   if (!job.placement.said.empty()) placement.name += " with changes";
+  // What bitsandbytes pages by faults is placed before the first step.
+  if (job.optimizer.starts_with("paged_") && placement.optimizer.tier == sharding::Tier::device &&
+      !job.placement.said.contains("optimizer.tier")) {
+    placement.optimizer.tier = sharding::Tier::host;
+    if (!placement.device_state_bytes) placement.device_state_bytes = sharding::whatever_fits;
+  }
   if (job.gradient_checkpointing && !job.placement.said.contains("activations"))
     placement.activations = sharding::Activations::recomputed;
   return placement;

@@ -36,7 +36,7 @@ const std::vector<MappedKey>& mapped_keys() {
 
 const std::vector<RefusedValue>& refused_values() {
   static const std::vector<RefusedValue> table{
-      {"optimizer", "paged_adamw_8bit", "states are not paged; use adamw_8bit"},
+      {"optimizer", "paged_lion_8bit", "there is no Lion; use paged_adamw_8bit"},
       {"optimizer", "adafactor", "it is not there; use adamw_torch"},
       {"optimizer", "muon", "it is not there yet; use adamw_torch"},
       {"lr_scheduler", "cosine_with_restarts", "it is not there; use cosine"},

@@ -40,6 +40,7 @@ GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const E
     facts.gradients = placement.gradients.span.ranks(extent);
     facts.gradient_wire = persistent ? Wire::raw : placement.gradients.wire;
     facts.optimizer = placement.optimizer.span.ranks(extent);
+    facts.state_tier = placement.optimizer.tier;
   }
   return facts;
 }

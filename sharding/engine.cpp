@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "sharding/arrays.h"
 #include "sharding/failures.h"
+#include "sharding/paging.h"
 #include "sharding/room.h"
 #include "sharding/state_memory.h"
 #include "sharding/support.h"
@@ -51,6 +52,7 @@ std::vector<GroupState> make_states(const Blueprint& blueprint, int position, co
 Blueprint draw_with_tiers(const Model& model, const Placement& placement, const Extent& extent,
                           const Optimizer& optimizer, const TierOptions& options) {
   Blueprint blueprint = draw(model, placement, extent, optimizer.granule());
+  page_states(blueprint, optimizer.states(), placement);
   cut_updates(blueprint, optimizer, placement, options);
   return blueprint;
 }

@@ -153,6 +153,11 @@ class Checker {
     if (placement_.secondary && placement_.secondary->tier == Tier::nvme)
       add("placement.secondary.tier=host",
           "a secondary copy on NVMe would be slower than the gather that it saves");
+    if (placement_.device_state_bytes && placement_.optimizer.tier != Tier::host)
+      add("placement.optimizer.tier=host",
+          "a part of the optimizer's state is to stay on the device, and the rest of it is on {}, not on the "
+          "host",
+          name_of(placement_.optimizer.tier));
     if (placement_.activation_tier == Tier::nvme)
       add("placement.activation_tier=host", "activations are not kept on NVMe");
     if (placement_.activation_tier == Tier::host && placement_.activations == Activations::kept)

@@ -65,6 +65,9 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
+/// In place of a number of bytes: what all else leaves.
+constexpr std::uint64_t whatever_fits = ~std::uint64_t{0};
+
 /// The table behind every sharding system: each class of state has a span, a tier, a codec and a wire of its
 /// own.
 struct Placement {
@@ -77,6 +80,8 @@ struct Placement {
   std::optional<State> secondary;
   State gradients;
   State optimizer;
+  /// Of optimizer state whose tier is the host, the bytes of a rank that stay on the device; whole groups do.
+  std::optional<std::uint64_t> device_state_bytes;
   Activations activations = Activations::kept;
   Tier activation_tier = Tier::device;
   /// Groups with fewer elements are not split over ranks at all.

@@ -97,6 +97,8 @@ struct GroupFacts {
   /// writes for it.
   int update_parts = 0;
   std::uint64_t state_bytes = 0;
+  /// Where a rank's optimizer state lies.
+  Tier state_tier = Tier::device;
   std::uint64_t bytes() const { return elements * element_bytes; }
   /// Of a rank's slice of the fp32 gradient, and of the optimizer's where that is a smaller one.
   std::uint64_t gradient_bytes() const { return elements / static_cast<std::uint64_t>(gradients) * 4; }

@@ -20,6 +20,10 @@ std::size_t StateArrays::total_bytes() const {
 }
 
 StateArrays state_arrays(const Blueprint& blueprint, int group, const Optimizer& optimizer) {
+  return state_arrays(blueprint, group, optimizer.states());
+}
+
+StateArrays state_arrays(const Blueprint& blueprint, int group, const std::vector<StateKind>& states) {
   const GroupFacts& facts = blueprint.group(group);
   StateArrays arrays;
   if (!facts.trainable) return arrays;
@@ -28,7 +32,7 @@ StateArrays state_arrays(const Blueprint& blueprint, int group, const Optimizer&
   arrays.master = blueprint.stored[g] != DType::f32 || facts.optimizer != facts.parameters;
   arrays.splits_master = blueprint.splits_master[g] != 0;
   if (arrays.master) arrays.kinds.push_back({"master", arrays.splits_master ? DType::i16 : DType::f32, 1});
-  for (StateKind& kind : optimizer.states()) arrays.kinds.push_back(std::move(kind));
+  arrays.kinds.insert(arrays.kinds.end(), states.begin(), states.end());
   return arrays;
 }
 

@@ -25,5 +25,6 @@ struct StateArrays {
 
 /// Empty for a group that is not trained.
 StateArrays state_arrays(const Blueprint& blueprint, int group, const Optimizer& optimizer);
+StateArrays state_arrays(const Blueprint& blueprint, int group, const std::vector<StateKind>& states);
 
 }  // namespace trireme::sharding

@@ -16,6 +16,7 @@ std::size_t whole_lines(std::size_t bytes) {
 StateMemory::StateMemory(const Blueprint& blueprint, const Optimizer& optimizer) {
   std::size_t bytes = 0;
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
+    if (blueprint.group(group).state_tier != Tier::device) continue;
     const StateArrays arrays = state_arrays(blueprint, group, optimizer);
     for (std::size_t kind = arrays.master ? 1 : 0; kind < arrays.kinds.size(); ++kind)
       bytes += whole_lines(arrays.bytes(kind));

@@ -64,13 +64,13 @@ Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Place
       arrays_(all_arrays(blueprint, optimizer)),
       part_elements_(part_elements_of(optimizer, options)),
       team_(options.update_cores) {
-  const bool on_host = placement.optimizer.tier == Tier::host,
-             on_nvme = placement.optimizer.tier == Tier::nvme;
+  const bool on_nvme = placement.optimizer.tier == Tier::nvme;
   std::vector<std::size_t> parameters(arrays_.size(), 0);
   std::size_t host_bytes = 0, nvme_bytes = 0;
   for (std::size_t group = 0; group < arrays_.size(); ++group) {
     trainable_.push_back(blueprint.facts.groups[group].trainable);
-    if (on_host) host_bytes += arrays_[group].total_bytes();
+    state_tiers_.push_back(blueprint.facts.groups[group].state_tier);
+    if (state_tiers_.back() == Tier::host) host_bytes += arrays_[group].total_bytes();
     if (on_nvme) nvme_bytes += arrays_[group].total_bytes();
     if (placement.of_parameters(trainable_.back()).tier == Tier::nvme)
       nvme_bytes += parameters[group] = parameter_bytes(blueprint, group);
@@ -87,8 +87,9 @@ Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Place
 }
 
 Buffer Tiers::state(int group, std::size_t kind) {
-  if (placement_.optimizer.tier == Tier::device) return {};
-  if (placement_.optimizer.tier == Tier::nvme) return pipe_->array(group, kind);
+  const Tier tier = state_tiers_[static_cast<std::size_t>(group)];
+  if (tier == Tier::device) return {};
+  if (tier == Tier::nvme) return pipe_->array(group, kind);
   Buffer buffer = pool_->allocate(arrays_[static_cast<std::size_t>(group)].bytes(kind));
   std::memset(buffer.data(), 0, buffer.bytes());
   return buffer;
@@ -106,6 +107,7 @@ TierUse Tiers::use() const {
   if (pool_) {
     use.host = pool_->use().reserved.now, use.host_most = pool_->use().given.most;
     use.locked = pool_->kind() != "pageable";
+    use.pool = pool_->use();
   }
   if (pipe_) use.nvme = pipe_->bytes();
   if (inputs_) use.inputs = inputs_->bytes();

@@ -16,6 +16,7 @@ struct TierUse {
   std::size_t nvme = 0;
   bool locked = false;
   std::size_t inputs = 0;  ///< of the host's, for units' inputs
+  offload::PoolUse pool;
 };
 
 /// Cuts the updates of state on NVMe into parts.
@@ -47,6 +48,7 @@ class Tiers {
   const Placement placement_;
   std::vector<StateArrays> arrays_;
   std::vector<char> trainable_;
+  std::vector<Tier> state_tiers_;
   std::int64_t part_elements_;
   offload::Team team_;
   std::unique_ptr<offload::Pool> pool_;

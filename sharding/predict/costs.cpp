@@ -207,7 +207,8 @@ class Costs {
     double bytes = 0;
     for (const GroupFacts& facts : schedule_.facts.groups)
       if (facts.trainable) bytes += sizeof(float) * static_cast<double>(facts.elements) / facts.optimizer;
-    const double rate = machine_.norm_bytes_per_s > 0 ? machine_.norm_bytes_per_s : update_rate();
+    const double rate =
+        machine_.norm_bytes_per_s > 0 ? machine_.norm_bytes_per_s : update_rate(placement_.optimizer.tier);
     cost.delay_s += machine_.step_s + bytes / rate;
     return cost;
   }
@@ -218,18 +219,18 @@ class Costs {
     return {0, bytes / machine_.host_link_bytes_per_s, Carrier::host_link};
   }
 
-  double update_rate() const {
-    if (placement_.optimizer.tier != Tier::device) return machine_.host_update_bytes_per_s / extent_.node;
+  double update_rate(Tier tier) const {
+    if (tier != Tier::device) return machine_.host_update_bytes_per_s / extent_.node;
     if (machine_.update_bytes_per_s > 0) return machine_.update_bytes_per_s;
     return machine_.memory_bytes_per_s * machine_.memory_share;
   }
   double update_seconds(const Op& op) const {
     const double elements = static_cast<double>(op.bytes) / sizeof(float);
-    double seconds = elements * update_bytes_per_element / update_rate();
-    // The gradient comes from the device, and the value as it is stored goes back.
-    if (placement_.optimizer.tier != Tier::device && !machine_.device_is_host)
-      seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;
     const GroupFacts& facts = group(op.target);
+    double seconds = elements * update_bytes_per_element / update_rate(facts.state_tier);
+    // The gradient comes from the device, and the value as it is stored goes back.
+    if (facts.state_tier != Tier::device && !machine_.device_is_host)
+      seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;
     // New values are written to pages that are read first, and these go to the drive.
     if (placement_.of_parameters(facts.trainable).tier == Tier::nvme && facts.optimizer <= facts.parameters)
       seconds += from_drive_ * elements * static_cast<double>(facts.element_bytes) *

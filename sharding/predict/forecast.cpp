@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
+#include "sharding/paging.h"
 #include "sharding/support.h"
 #include "sharding/tiers.h"
 
@@ -45,6 +46,7 @@ class DescribedOptimizer final : public Optimizer {
 Blueprint blueprint_of(const Subject& subject, const Setting& setting) {
   Blueprint blueprint =
       draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
+  page_states(blueprint, subject.states, setting.placement);
   TierOptions tiers;
   tiers.part_elements = subject.part_elements;
   cut_updates(blueprint, DescribedOptimizer(subject), setting.placement, tiers);
@@ -164,10 +166,23 @@ bool splits_vocabulary(const Placement& placement, const Extent& extent, bool tr
          (trainable && placement.gradients.span.ranks(extent) > 1);
 }
 
-Forecast forecast(const Subject& given, const Machine& machine, const Setting& setting,
+std::uint64_t room_for_state(const Subject& subject, const Machine& machine, Setting setting) {
+  // The device's memory is the host's: what stays there takes nothing that the other tier would not.
+  if (machine.device_is_host) return whatever_fits - 1;
+  setting.placement.device_state_bytes = 0;
+  const Forecast without = forecast(subject, machine, setting, {.always_time = false, .traffic = false});
+  const double left = machine.memory_bytes - machine.reserved_bytes -
+                      static_cast<double>(without.memory.totals()[static_cast<std::size_t>(Tier::device)]);
+  return left > 0 ? static_cast<std::uint64_t>(left) : 0;
+}
+
+Forecast forecast(const Subject& given, const Machine& machine, const Setting& wanted,
                   const ForecastOptions& options) {
   Forecast result;
-  result.setting = setting;
+  result.setting = wanted;
+  if (wanted.placement.device_state_bytes == whatever_fits)
+    result.setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
+  const Setting& setting = result.setting;
   result.not_yet = missing_support(setting.placement);
   const auto found = misfits(setting.placement, setting.extent);
   if (!found.empty()) {
@@ -183,6 +198,7 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& s
   if (walked.unit_major) walked.micro_batches = setting.options.micro_batches;
   const Schedule schedule = build_schedule(blueprint.facts, walked);
   result.memory = forecast_memory(blueprint, setting.placement, schedule, subject.states, work);
+  if (setting.placement.device_state_bytes) result.state_places = state_places(blueprint, subject.states);
   result.peak_at = peak_words(schedule, result.memory.peak_op);
   if (subject.saves_while_training && setting.placement.optimizer.tier != Tier::nvme)
     result.memory.standing.push_back({"copy to save", Tier::host, copy_to_save(blueprint, subject.states)});
@@ -197,7 +213,10 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& s
   return result;
 }
 
-Preview preview(const Subject& given, const Machine& machine, const Setting& setting) {
+Preview preview(const Subject& given, const Machine& machine, const Setting& wanted) {
+  Setting setting = wanted;
+  if (setting.placement.device_state_bytes == whatever_fits)
+    setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
   const Subject& subject = as_run(given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   Preview view;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "sharding/paging.h"
 #include "sharding/predict/costs.h"
 #include "sharding/predict/memory.h"
 #include "sharding/unit.h"
@@ -45,6 +46,8 @@ struct Forecast {
   std::string reason;
   /// What of the placement the engine does not carry out yet; empty: nothing.
   std::string not_yet;
+  /// Each trained group's state, where some of it stays on the device and some does not.
+  std::vector<StatePlace> state_places;
   /// The op at which memory is largest: "backward of head in micro-batch 1".
   std::string peak_at;
 
@@ -70,6 +73,8 @@ struct ForecastOptions {
 };
 Forecast forecast(const Subject& given, const Machine& machine, const Setting& setting,
                   const ForecastOptions& options = {});
+/// The bytes that `whatever_fits` stands for: what all but optimizer state leaves of the device.
+std::uint64_t room_for_state(const Subject& subject, const Machine& machine, Setting setting);
 Preview preview(const Subject& given, const Machine& machine, const Setting& setting);
 
 }  // namespace trireme::sharding

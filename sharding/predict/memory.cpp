@@ -79,17 +79,19 @@ std::uint64_t MemoryForecast::of(std::string_view what) const {
 MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& placement,
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work) {
-  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, master = 0, moments = 0, staging = 0,
-                landing = float_bytes, part = 0;
+  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, staging = 0, landing = float_bytes,
+                part = 0;
+  TierBytes master{}, moments{};
   const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     const GroupSizes sizes(blueprint, group);
     (blueprint.group(group).trainable ? trained : frozen) += sizes.home();
     secondary += sizes.secondary();
     if (!vanish) gradients += sizes.gradient() + sizes.reduced();
-    master += sizes.master();
+    const auto tier = static_cast<std::size_t>(blueprint.group(group).state_tier);
+    master[tier] += sizes.master();
     staging += sizes.staging();
-    for (const StateKind& kind : states) moments += sizes.state(kind);
+    for (const StateKind& kind : states) moments[tier] += sizes.state(kind);
     if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
     const GroupFacts& facts = blueprint.group(group);
     if (facts.update_parts > 0)
@@ -103,8 +105,10 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("frozen parameters", placement.of_parameters(false).tier, frozen);
   if (placement.secondary) stands("secondary copy", placement.secondary->tier, secondary);
   stands("gradients", placement.gradients.tier, gradients);
-  stands("master weights", placement.optimizer.tier, master);
-  stands("optimizer state", placement.optimizer.tier, moments);
+  for (const Tier tier : {Tier::device, Tier::host, Tier::nvme}) {
+    stands("master weights", tier, master[static_cast<std::size_t>(tier)]);
+    stands("optimizer state", tier, moments[static_cast<std::size_t>(tier)]);
+  }
   stands("updated parameters", placement.optimizer.tier, staging);
   stands("update buffers", Tier::host, part * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
   stands("parameter slots", Tier::device, sum(schedule.parameter_slots.bytes));

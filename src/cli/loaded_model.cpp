@@ -57,7 +57,8 @@ std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job
   optim::AdamWSettings settings;
   settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
   settings.weight_decay = decay_of(job);
-  if (job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit")
+  if (job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit" ||
+      job.optimizer == "paged_adamw_8bit")
     return std::make_unique<optim::AdamW8>(settings);
   return std::make_unique<optim::AdamW>(settings);
 }

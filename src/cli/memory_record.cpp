@@ -48,7 +48,16 @@ void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const com
                             {"measured",
                              {{"device", use.states + use.parameter_slots + use.gradient_slots},
                               {"host", use.tiers.host},
-                              {"nvme", use.tiers.nvme}}}};
+                              {"nvme", use.tiers.nvme}}},
+                            {"rings",
+                             {{"parameter_slots", use.parameter_slots},
+                              {"gradient_slots", use.gradient_slots},
+                              {"parked_inputs", use.tiers.inputs}}},
+                            {"pool",
+                             {{"asked", use.tiers.pool.asked.most},
+                              {"given", use.tiers.pool.given.most},
+                              {"reserved", use.tiers.pool.reserved.most},
+                              {"fragmentation", use.tiers.pool.fragmentation()}}}};
   std::ofstream(std::filesystem::path(job.output_dir) / "memory.json") << json::serialize(record) << '\n';
 }
 

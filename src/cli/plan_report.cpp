@@ -63,6 +63,9 @@ void print_forecast(const Forecast& forecast, const sharding::Machine& machine) 
   for (const auto* lines : {&forecast.memory.standing, &forecast.memory.passing})
     for (const sharding::MemoryLine& line : *lines)
       fmt::print("  {:20} {:7} {:>12}\n", line.what, name_of(line.tier), human(line.bytes));
+  if (!forecast.state_places.empty()) fmt::print("\noptimizer state by group\n");
+  for (const sharding::StatePlace& place : forecast.state_places)
+    fmt::print("  {:20} {:7} {:>12}\n", place.group, name_of(place.tier), human(place.bytes));
   if (!forecast.fits && forecast.step_s == 0) return;
   fmt::print("\nlanes of a step of {:.4g} s: busy, and on the critical path\n", forecast.step_s);
   for (int lane = 0; lane < sharding::lane_count; ++lane) {
@@ -97,6 +100,12 @@ std::string json_of(const Forecast& forecast) {
   for (const auto* lines : {&forecast.memory.standing, &forecast.memory.passing})
     for (const sharding::MemoryLine& each : *lines) memory[each.what] = each.bytes;
   line["memory"] = std::move(memory);
+  if (!forecast.state_places.empty()) {
+    boost::json::array places;
+    for (const sharding::StatePlace& place : forecast.state_places)
+      places.push_back({{"group", place.group}, {"tier", name_of(place.tier)}, {"bytes", place.bytes}});
+    line["state_places"] = std::move(places);
+  }
   line["peak_at"] = forecast.peak_at;
   line["step_s"] = forecast.step_s;
   boost::json::object critical;

@@ -29,7 +29,8 @@ sharding::Model build(const jobs::JobSpec& job, const model::ModelSpec& spec, sh
 }
 
 bool has_byte_states(const jobs::JobSpec& job) {
-  return job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit";
+  return job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit" ||
+         job.optimizer == "paged_adamw_8bit";
 }
 
 }  // namespace

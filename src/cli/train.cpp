@@ -16,6 +16,7 @@
 #include "cli/memory_watch.h"
 #include "cli/model_pace.h"
 #include "cli/open_data.h"
+#include "cli/plan.h"
 #include "cli/progress.h"
 #include "cli/recorded_step.h"
 #include "cli/run_folder.h"
@@ -28,6 +29,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "io/run_lock.h"
+#include "jobs/placement_keys.h"
+#include "sharding/paging.h"
 #include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/early_stop.h"
@@ -54,12 +57,28 @@ void introduce(const jobs::JobSpec& job, const comm::World& world, LoadedModel& 
             human_bytes(static_cast<double>(memory.states)),
             human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)), total_steps,
             shape.rows_per_step);
+  if (jobs::placement_of(job, model.compute()).device_state_bytes) {
+    std::uint64_t device = 0, host = 0;
+    for (const auto& place : state_places(engine.blueprint(), states_of(job)))
+      (place.tier == sharding::Tier::device ? device : host) += place.bytes;
+    log::info("optimizer state: {} stay on the device, {} are on the host",
+              human_bytes(static_cast<double>(device)), human_bytes(static_cast<double>(host)));
+  }
   if (memory.tiers.host > 0 || memory.tiers.nvme > 0)
     log::info("beyond the device, on each rank: {} of host memory ({}), {} on NVMe{}",
               human_bytes(static_cast<double>(memory.tiers.host)),
               memory.tiers.locked ? "locked" : "pageable",
               human_bytes(static_cast<double>(memory.tiers.nvme)),
               engine.pipe() ? fmt::format(" by {}", engine.pipe()->engine().backend()) : "");
+}
+
+void say_host_memory(const sharding::Engine& engine) {
+  const sharding::TierUse use = engine.memory().tiers;
+  const auto words = [](std::size_t bytes) { return human_bytes(static_cast<double>(bytes)); };
+  if (use.pool.reserved.most == 0) return;
+  log::info("host pool: {} asked for at most ({} for units' inputs), {} given, {} taken; {:.1f} % unused",
+            words(use.pool.asked.most), words(use.inputs), words(use.pool.given.most),
+            words(use.pool.reserved.most), 100 * use.pool.fragmentation());
 }
 
 /// Saves, and what a save is told beside the state.
@@ -199,6 +218,9 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
   }
   if (!first) return static_cast<int>(end == End::asked ? ExitCode::requeue : ExitCode::done);
   progress.close();
+  say_host_memory(engine);
+  // What steps allocate themselves is there now.
+  write_memory_record(job, model, world, shape);
   if (end == End::early)
     log::info("ended early after step {}: {} evaluations in a row were no better", trainer.state().step,
               early.state().without_improvement);

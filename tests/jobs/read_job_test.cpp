@@ -1,5 +1,6 @@
 #include "jobs/read_job.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -76,6 +77,20 @@ TEST(ReadJob, RecomputationFollowsGradientCheckpointing) {
   EXPECT_EQ(placement_of(job, sharding::Codec::fp32).activations, sharding::Activations::recomputed);
 }
 
+TEST(ReadJob, PagedOptimizersArePlacements) {
+  for (const char* name : {"paged_adamw", "paged_adamw_32bit", "paged_adamw_8bit"}) {
+    const std::string line = fmt::format("optimizer: {}\n", name);
+    const sharding::Placement placement = placement_of(parse(minimal_job(line)), sharding::Codec::bf16);
+    EXPECT_EQ(placement.optimizer.tier, sharding::Tier::host);
+    EXPECT_EQ(placement.device_state_bytes, sharding::whatever_fits);
+    const std::string budget = line + "placement:\n  preset: zero2\n  optimizer: {device_bytes: 2GiB}\n";
+    EXPECT_EQ(placement_of(parse(minimal_job(budget)), sharding::Codec::bf16).device_state_bytes,
+              std::uint64_t{2} << 30);
+  }
+  EXPECT_THAT(refusal("placement: {optimizer: {tier: host, device_bytes: much}}\n"),
+              HasSubstr("cannot be \"much\""));
+}
+
 TEST(ReadJob, OtherSpellingsAreOneKey) {
   EXPECT_EQ(parse(minimal_job("sequence_length: 512\n")).sequence_len, 512);
 }
@@ -102,10 +117,10 @@ TEST(ReadJob, EveryErrorNamesLineKeyAndHint) {
            Bad{"weight_decay: nan\n", "weight_decay must be between"},
            Bad{"gradient_checkpointing: yes please\n", "gradient_checkpointing must be true or false"},
            Bad{"optimizer: adamv_torch\n",
-               "must be one of adamw_torch, adamw_torch_fused, adamw_bnb_8bit, adamw_8bit, sgd, not "
+               "must be one of adamw_torch, adamw_torch_fused, adamw_bnb_8bit, adamw_8bit, paged_adamw, "
+               "paged_adamw_32bit, paged_adamw_8bit, sgd, not "
                "\"adamv_torch\", did you mean"},
-           Bad{"optimizer: paged_adamw_8bit\n",
-               "optimizer: paged_adamw_8bit is refused: states are not paged"},
+           Bad{"optimizer: paged_lion_8bit\n", "optimizer: paged_lion_8bit is refused: there is no Lion"},
            Bad{"load_in_4bit: true\n", "add adapter: qlora"},
            Bad{"optimizer: [adamw_torch]\n", "optimizer must be one word or text, not a list"},
            Bad{"adapter: lora\nlora_target_linear: true\nlora_target_modules: [q_proj]\n", "keep one"},

@@ -40,7 +40,16 @@ def peer(count, threads, rounds):
         fused()
         parameter.copy_(master)
 
-    for name, work in (("torch fp32 alone", fused), ("torch, grad_scale", with_grad_scale), ("torch, mul_", with_multiplication)):
+    works = [("torch fp32 alone", fused), ("torch, grad_scale", with_grad_scale), ("torch, mul_", with_multiplication)]
+    try:
+        from deepspeed.ops.adam import DeepSpeedCPUAdam
+
+        parameters = torch.nn.Parameter(master)
+        parameters.grad = gradient
+        works.append(("DeepSpeedCPUAdam fp32 alone", DeepSpeedCPUAdam([parameters], lr=1e-4, weight_decay=0.01, adamw_mode=True).step))
+    except ImportError:
+        print("no deepspeed in this Python; it is left out", file=sys.stderr)
+    for name, work in works:
         times = []
         for _ in range(rounds + 1):
             begin = time.perf_counter()
@@ -71,6 +80,8 @@ def main():
                 environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OMP_PROC_BIND="true")
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
                 for line in done.stdout.splitlines():
+                    if not line.startswith("{"):  # DeepSpeed tells what it builds
+                        continue
                     record = json.loads(line)
                     name = record["what"] + (f", {record['backend']}" if "backend" in record else "")
                     rates[threads, name].append(record["parameters_per_s"] / 1e6)
@@ -82,6 +93,9 @@ def main():
         print(f"{threads} threads: a whole update {statistics.median(rates[threads, 'adamw, bf16 to bf16']) / best:.2f} x, "
               f"fp32 alone {statistics.median(rates[threads, 'adamw, fp32']) / statistics.median(rates[threads, 'torch fp32 alone']):.2f} x PyTorch's, "
               f"8-bit state {statistics.median(rates[threads, 'adamw8, fp32']) / statistics.median(rates[threads, 'adamw, fp32']):.2f} x fp32's")
+        deepspeed = rates[threads, "DeepSpeedCPUAdam fp32 alone"]
+        if deepspeed:
+            print(f"{threads} threads: fp32 alone {statistics.median(rates[threads, 'adamw, fp32']) / statistics.median(deepspeed):.2f} x DeepSpeedCPUAdam's")
 
 
 if __name__ == "__main__":

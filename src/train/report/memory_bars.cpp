@@ -47,6 +47,20 @@ std::vector<TierBar> tier_bars(const std::string& record) {
   return bars;
 }
 
+std::string pool_words(const std::string& record) {
+  boost::system::error_code problem;
+  const json::value value = json::parse(record, problem);
+  if (problem || !value.is_object()) return {};
+  const json::value* pool = value.get_object().if_contains("pool");
+  if (!pool || !pool->is_object() || number(pool->get_object(), "reserved") == 0) return {};
+  const json::object& found = pool->get_object();
+  const auto bytes = [&](std::string_view key) { return escaped(human_bytes(number(found, key))); };
+  return fmt::format(
+      "<p class=\"legend\">host pool: {} asked for, {} given in whole pages and classes, {} taken from the "
+      "kernel; {:.1f} % of it unused</p>\n",
+      bytes("asked"), bytes("given"), bytes("reserved"), 100 * number(found, "fragmentation"));
+}
+
 std::string memory_bars(const std::string& record) {
   constexpr int colours = 6;
   std::string out;
@@ -66,12 +80,12 @@ std::string memory_bars(const std::string& record) {
     }
     out += fmt::format(
         "</div><div class=\"bar\"><span class=\"measured\" style=\"width:{:.3f}%\"></span></div><div "
-        "class=\"legend\">foretold {} at the peak, {} allocated before the first step: "
+        "class=\"legend\">foretold {} at the peak, {} allocated: "
         "{}</div></div></div>\n",
         100 * bar.measured / whole, escaped(human_bytes(bar.total())), escaped(human_bytes(bar.measured)),
         legend);
   }
-  return out;
+  return out + pool_words(record);
 }
 
 }  // namespace trireme::train
