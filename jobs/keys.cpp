@@ -221,8 +221,10 @@ std::vector<Key> offload_keys() {
        "given"},
       {.name = "offload.nvme_backend",
        .place = +[](JobSpec& j) -> std::string& { return j.offload.nvme_backend; },
-       .meaning = "How drives are read and written; auto: io_uring where it is allowed",
-       .choices = {"auto", "io_uring", "threads"}},
+       .meaning =
+           "How drives are read and written; auto: io_uring where it is allowed; cufile: straight into "
+           "GPU memory",
+       .choices = {"auto", "io_uring", "threads", "cufile"}},
       {"offload.nvme_depth", +[](JobSpec& j) -> std::int64_t& { return j.offload.nvme_depth; },
        "Requests on their way at once", 1, 4096},
       {"offload.part_elements", +[](JobSpec& j) -> std::int64_t& { return j.offload.part_elements; },

@@ -1,11 +1,13 @@
 #include "comm/doctor/gpu_checks.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <sstream>
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <sys/vfs.h>
 
 #include "comm/doctor/parse.h"
 #include "comm/topology_parse.h"
@@ -19,6 +21,18 @@ namespace fs = std::filesystem;
 
 constexpr int oldest_driver = 580;  // the first that runs CUDA 13
 constexpr int oldest_nccl = 22800;
+
+constexpr std::array<std::pair<unsigned long, const char*>, 9> file_systems{{{0xef53, "ext4"},
+                                                                             {0x58465342, "xfs"},
+                                                                             {0x9123683e, "btrfs"},
+                                                                             {0x2fc12fc1, "zfs"},
+                                                                             {0x794c7630, "overlay"},
+                                                                             {0x01021994, "tmpfs"},
+                                                                             {0x6969, "nfs"},
+                                                                             {0x0bd00bd0, "lustre"},
+                                                                             {0x47504653, "gpfs"}}};
+/// Those that cuFile goes past the host's memory for.
+constexpr std::array<std::string_view, 5> direct_file_systems{"ext4", "xfs", "nfs", "lustre", "gpfs"};
 
 std::vector<fs::path> library_folders(const std::vector<fs::path>& more) {
   std::vector<fs::path> folders = more;
@@ -116,15 +130,30 @@ Finding judge_nccl(std::optional<int> version, bool gpus) {
   return ok("NCCL", found);
 }
 
-Finding judge_gds(std::string_view module_version, const fs::path& cufile, bool gpus) {
-  const std::string found =
-      fmt::format("nvidia-fs: {}; cuFile: {}", module_version.empty() ? "not loaded" : module_version,
-                  cufile.empty() ? "not found" : cufile.string());
+std::string file_system_of(const fs::path& folder) {
+  struct statfs facts {};
+  if (::statfs(folder.c_str(), &facts) != 0) return "nothing";
+  const auto type = static_cast<unsigned long>(facts.f_type) & 0xffffffffUL;
+  for (const auto& [number, name] : file_systems)
+    if (number == type) return name;
+  return fmt::format("file system {:#x}", type);
+}
+
+Finding judge_gds(std::string_view module_version, const fs::path& cufile, bool gpus,
+                  std::string_view file_system) {
+  std::string found = fmt::format("nvidia-fs: {}; cuFile: {}; scratch: {}",
+                                  module_version.empty() ? "not loaded" : module_version,
+                                  cufile.empty() ? "not found" : cufile.string(), file_system);
   if (!gpus) return ok("GPUDirect Storage", found + "; not needed without GPUs");
-  if (!module_version.empty() && !cufile.empty()) return ok("GPUDirect Storage", found);
-  return warning(
-      "GPUDirect Storage", found,
-      "NVMe offload goes through host memory: install nvidia-fs (modprobe nvidia-fs) and libcufile");
+  const bool reached = std::find(direct_file_systems.begin(), direct_file_systems.end(), file_system) !=
+                       direct_file_systems.end();
+  if (module_version.empty() || cufile.empty())
+    return warning("GPUDirect Storage", found + "; drives and GPUs meet in host memory",
+                   "install nvidia-fs (modprobe nvidia-fs) and libcufile (the wheel nvidia-cufile)");
+  if (!reached)
+    return warning("GPUDirect Storage", found + "; drives and GPUs meet in host memory",
+                   "name a folder on a local ext4 or xfs drive in offload.nvme_paths");
+  return ok("GPUDirect Storage", found + "; drives and GPUs meet directly (offload.nvme_backend=auto)");
 }
 
 std::vector<Finding> check_gpus(const std::vector<Gpu>& usable, const std::vector<fs::path>& more_folders) {
@@ -136,7 +165,7 @@ std::vector<Finding> check_gpus(const std::vector<Gpu>& usable, const std::vecto
       check_plugin(gpus),
       judge_nccl(nccl_version(find_library("libnccl.so.2", folders)), gpus),
       judge_gds(parse_dotted_version(read_text("/proc/driver/nvidia-fs/version")),
-                find_library("libcufile.so.0", folders), gpus),
+                find_library("libcufile.so.0", folders), gpus, file_system_of(fs::temp_directory_path())),
   };
 }
 

@@ -14,8 +14,12 @@ namespace trireme::comm::doctor {
 Finding judge_driver(std::string_view version, int devices, const std::vector<Gpu>& usable);
 /// `version` as NCCL counts: 22803 is 2.28.3; nothing when the library is not found.
 Finding judge_nccl(std::optional<int> version, bool gpus);
-/// The nvidia-fs kernel module and the cuFile library together make direct reads from NVMe into a GPU.
-Finding judge_gds(std::string_view module_version, const std::filesystem::path& cufile, bool gpus);
+/// Which way the NVMe tier would take between drive and GPU: the nvidia-fs kernel module, the cuFile library
+/// and a file system of `direct_file_systems` together spare the copy in host memory.
+Finding judge_gds(std::string_view module_version, const std::filesystem::path& cufile, bool gpus,
+                  std::string_view file_system = "ext4");
+/// "ext4", "overlay"; a number for one without a name here.
+std::string file_system_of(const std::filesystem::path& folder);
 
 /// NVIDIA display and compute devices under /sys/bus/pci.
 int count_pci_gpus(const std::filesystem::path& root);

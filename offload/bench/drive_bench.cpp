@@ -20,41 +20,91 @@ void move(Engine& engine, const Volume& volume, std::span<std::byte> memory, boo
   for (const Event& event : moving) event.wait();
 }
 
-}  // namespace
+/// Which way a transfer goes, in the words of a record.
+struct Ways {
+  const char* write;
+  const char* read;
+};
+constexpr Ways on_host{"nvme_write", "nvme_read"}, on_device{"gpu_to_nvme", "nvme_to_gpu"};
 
-std::vector<Record> measure_drives(const DriveOptions& options) {
-  const Volume volume(options.folders, options.bytes);
-  if (volume.file(0).direct() < 0)
-    log::warning("{} has no access around the page cache: what is measured is memory",
-                 options.folders[0].string());
-  const Buffer memory =
-      LockedPages(HostMemoryOptions{}).reserve(std::min<std::uint64_t>(options.bytes, 64 << 20));
-  for (std::size_t i = 0; i < memory.bytes(); ++i) memory.as<char>()[i] = static_cast<char>(i * 31 >> 3);
-  const std::span<std::byte> span(memory.as<std::byte>(), memory.bytes());
-  std::vector<Record> records;
-  for (const std::string& backend : options.backends) {
-    for (const unsigned depth : options.depths)
-      for (const std::uint64_t block : options.blocks) {
-        Engine engine(make_backend(backend, depth), {.block_bytes = static_cast<std::uint32_t>(block)});
-        engine.register_volume(volume);
-        engine.register_memory(span);
-        for (const bool write : {true, false}) {
-          Record record{.what = write ? "nvme_write" : "nvme_read", .backend = std::string(engine.backend())};
-          record.block_bytes = block, record.depth = engine.depth();
-          record.bytes = options.bytes;
-          record.seconds = median_seconds(options.rounds, [&] { move(engine, volume, span, write); });
-          records.push_back(record);
-        }
+void measure_backend(const DriveOptions& options, const Volume& volume, std::span<std::byte> memory,
+                     const std::string& backend, Device* device, std::vector<Record>& records) {
+  const Ways& ways = device ? on_device : on_host;
+  for (const unsigned depth : options.depths)
+    for (const std::uint64_t block : options.blocks) {
+      Engine engine(make_backend(backend, depth, device), {.block_bytes = static_cast<std::uint32_t>(block)});
+      engine.register_volume(volume);
+      engine.register_memory(memory);
+      for (const bool write : {true, false}) {
+        Record record{.what = write ? ways.write : ways.read, .backend = std::string(engine.backend())};
+        record.block_bytes = block, record.depth = engine.depth();
+        record.bytes = options.bytes;
+        record.seconds = median_seconds(options.rounds, [&] { move(engine, volume, memory, write); });
+        records.push_back(record);
       }
-  }
-  for (const char* what : {"nvme_write", "nvme_read"}) {
+      engine.forget_memory(memory);
+      engine.forget_volume(volume);
+    }
+}
+
+void set_limits(std::vector<Record>& records, const Ways& ways) {
+  for (const char* what : {ways.write, ways.read}) {
     double best = 0;
     for (const Record& record : records)
       if (record.what == what) best = std::max(best, record.gb_s());
     for (Record& record : records)
       if (record.what == what) record.limit_gb_s = best;
   }
+}
+
+Volume make_volume(const DriveOptions& options) {
+  Volume volume(options.folders, options.bytes);
+  if (volume.file(0).direct() < 0)
+    log::warning("{} has no access around the page cache: what is measured is memory",
+                 options.folders[0].string());
+  return volume;
+}
+
+std::uint64_t memory_bytes(const DriveOptions& options) {
+  return std::min<std::uint64_t>(options.bytes, 64 << 20);
+}
+
+}  // namespace
+
+std::vector<Record> measure_drives(const DriveOptions& options) {
+  const Volume volume = make_volume(options);
+  const Buffer memory = LockedPages(HostMemoryOptions{}).reserve(memory_bytes(options));
+  for (std::size_t i = 0; i < memory.bytes(); ++i) memory.as<char>()[i] = static_cast<char>(i * 31 >> 3);
+  const std::span<std::byte> span(memory.as<std::byte>(), memory.bytes());
+  std::vector<Record> records;
+  for (const std::string& backend : options.backends)
+    measure_backend(options, volume, span, backend, nullptr, records);
+  set_limits(records, on_host);
   return records;
+}
+
+std::vector<Record> measure_device_drives(const DriveOptions& options, Device& device) {
+  const Volume volume = make_volume(options);
+  const Buffer memory = device.allocate(memory_bytes(options));
+  const auto stream = device.make_stream();
+  stream->fill(memory.data(), 0x5a, memory.bytes());
+  stream->finish();
+  const std::span<std::byte> span(memory.as<std::byte>(), memory.bytes());
+  std::vector<Record> records;
+  try {
+    measure_backend(options, volume, span, "cufile", &device, records);
+  } catch (const Error& refusal) {
+    if (refusal.code() != ExitCode::configuration) throw;
+    records = {{.what = on_device.read, .backend = "cufile", .missing = refusal.what()}};
+  }
+  for (const std::string& backend : options.backends)
+    measure_backend(options, volume, span, backend, &device, records);
+  set_limits(records, on_device);
+  return records;
+}
+
+std::vector<Record> missing_device_drives(const std::string& why) {
+  return {{.what = on_device.read, .backend = "cufile", .missing = why}};
 }
 
 }  // namespace trireme::offload::bench

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/device.h"
 #include "offload/bench/tier_record.h"
 
 namespace trireme::offload::bench {
@@ -20,5 +21,11 @@ struct DriveOptions {
 /// Writes and reads a volume over the folders, by backend, block and depth. The limit of a direction is the
 /// best of the run.
 std::vector<Record> measure_drives(const DriveOptions& options);
+
+/// The same between the drives and a device's memory: GPUDirect Storage against a copy through host memory. A
+/// way that this machine does not have is one record that says why.
+std::vector<Record> measure_device_drives(const DriveOptions& options, Device& device);
+/// What stands for all of it where there is no device.
+std::vector<Record> missing_device_drives(const std::string& why);
 
 }  // namespace trireme::offload::bench

@@ -8,7 +8,8 @@ namespace trireme::offload::bench {
 
 /// One measurement.
 struct Record {
-  std::string what;     ///< host_copy, nvme_read, nvme_write, adamw, adamw8
+  /// host_copy, nvme_read, nvme_write, nvme_to_gpu, gpu_to_nvme, adamw, adamw8
+  std::string what;
   std::string backend;  ///< of the drive; the element types of an update
   std::uint64_t block_bytes = 0;
   unsigned depth = 0;
@@ -19,8 +20,10 @@ struct Record {
   /// (drives).
   double limit_gb_s = 0;
   double parameters_per_s = 0;
+  /// Why there is nothing to measure; empty where there is.
+  std::string missing = {};
 
-  double gb_s() const { return static_cast<double>(bytes) / seconds / 1e9; }
+  double gb_s() const { return seconds > 0 ? static_cast<double>(bytes) / seconds / 1e9 : 0; }
   double percent() const { return limit_gb_s > 0 ? 100 * gb_s() / limit_gb_s : 0; }
 };
 

@@ -3,7 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <system_error>
+
+namespace trireme {
+class Device;
+}  // namespace trireme
 
 namespace trireme::offload {
 
@@ -19,7 +25,7 @@ struct Request {
 
 struct Completion {
   std::uint64_t tag = 0;
-  /// Bytes moved, fewer than asked for perhaps; or an errno, negated.
+  /// Bytes moved, fewer than asked for perhaps; or an errno, or a number of the backend's own, negated.
   std::int64_t result = 0;
 };
 
@@ -34,6 +40,8 @@ class Backend {
   /// Blocks until something is done, or `wake` is called: then perhaps 0.
   virtual std::size_t wait(std::span<Completion> into) = 0;
   virtual void wake() noexcept = 0;
+  /// What a number of a completion means, in words.
+  virtual std::string describe(int number) const { return std::generic_category().message(number); }
 
   /// Hints that save the kernel work for each request. False: it goes without.
   virtual bool register_memory(std::span<std::byte>) { return false; }
@@ -43,7 +51,9 @@ class Backend {
 };
 
 /// "auto": io_uring where the kernel lets this process have it, else threads. "io_uring" and "threads"
-/// insist.
-std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth);
+/// insist. With a device its memory is moved as well: "auto" takes GPUDirect Storage where it is at hand,
+/// else a copy through pinned host memory; "cufile" insists on the former, "io_uring" and "threads" on the
+/// latter.
+std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Device* device = nullptr);
 
 }  // namespace trireme::offload

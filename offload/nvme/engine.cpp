@@ -173,7 +173,7 @@ void Engine::finish(const Completion& completion) {
   if (result == 0) return settle(piece, "nothing more is written", ENOSPC);
   if (result > 0) return settle(piece, "more was moved than asked for", EIO);
   const auto number = static_cast<int>(-result);
-  settle(piece, std::generic_category().message(number), number);
+  settle(piece, backend_->describe(number), number);
 }
 
 void Engine::go_on(Piece piece, std::uint32_t moved) {

@@ -10,6 +10,7 @@
 #include "cli/bench_commands.h"
 #include "core/bytes.h"
 #include "core/error.h"
+#include "core/plugin.h"
 #include "offload/bench/drive_bench.h"
 #include "offload/bench/memory_bench.h"
 
@@ -19,7 +20,7 @@ namespace {
 namespace bench = offload::bench;
 
 struct Words {
-  std::string what = "host,optimizer,nvme";
+  std::string what = "host,optimizer,nvme,gds";
   std::string paths = "/tmp", size = "1G", blocks = "128K,1M", depths = "1,8,32",
               backends = "io_uring,threads";
   std::string copy_size = "256M", threads = "1";
@@ -72,11 +73,14 @@ void print_json(const bench::Record& record) {
                                  {"gb_s", record.gb_s()},
                                  {"limit_gb_s", record.limit_gb_s},
                                  {"percent", record.percent()},
-                                 {"parameters_per_s", record.parameters_per_s}};
+                                 {"parameters_per_s", record.parameters_per_s},
+                                 {"missing", record.missing}};
   fmt::print("{}\n", boost::json::serialize(line));
 }
 
 void print_row(const bench::Record& record) {
+  if (!record.missing.empty())
+    return fmt::print("{:<11} {:<13} {}\n", record.what, record.backend, record.missing);
   const std::string block =
       record.block_bytes > 0 ? human_bytes(static_cast<double>(record.block_bytes)) : std::string("-");
   fmt::print("{:<11} {:<13} {:>8} {:>6} {:>8} {:>9.2f} {:>9.2f} {:>6.0f} %", record.what, record.backend,
@@ -84,6 +88,17 @@ void print_row(const bench::Record& record) {
   if (record.parameters_per_s > 0)
     fmt::print("   {:.0f} million parameters/s", record.parameters_per_s / 1e6);
   fmt::print("\n");
+}
+
+std::vector<bench::Record> measure_gds(const bench::DriveOptions& options) {
+  std::unique_ptr<Device> device;
+  try {
+    device = open_device_plugin().open(0);
+  } catch (const Error& missing) {
+    if (missing.code() != ExitCode::configuration) throw;
+    return bench::missing_device_drives(std::string("no GPU: ") + missing.what());
+  }
+  return bench::measure_device_drives(options, *device);
 }
 
 int measure(const Words& words) {
@@ -110,8 +125,10 @@ int measure(const Words& words) {
       print(bench::measure_updates(memory));
     else if (what == "nvme")
       print(bench::measure_drives(drives));
+    else if (what == "gds")
+      print(measure_gds(drives));
     else
-      fail(ExitCode::usage, "there is no tier '{}' to measure; known are host, optimizer, nvme", what);
+      fail(ExitCode::usage, "there is no tier '{}' to measure; known are host, optimizer, nvme, gds", what);
   }
   return 0;
 }
@@ -119,10 +136,11 @@ int measure(const Words& words) {
 }  // namespace
 
 void add_bench_tier(CLI::App& parent, Run& chosen) {
-  CLI::App* command = parent.add_subcommand(
-      "tier", "Time the host's memory, its optimizers and its drives, beside what they could do at most");
+  CLI::App* command = parent.add_subcommand("tier",
+                                            "Time the host's memory, its optimizers, its drives and the way "
+                                            "from drive to GPU, beside their limits");
   auto words = std::make_shared<Words>();
-  command->add_option("--what", words->what, "Some of host, optimizer, nvme")->capture_default_str();
+  command->add_option("--what", words->what, "Some of host, optimizer, nvme, gds")->capture_default_str();
   command->add_option("--paths", words->paths, "A folder on each drive")->capture_default_str();
   command->add_option("--size", words->size, "Written to and read from the drives")->capture_default_str();
   command->add_option("--blocks", words->blocks, "Sizes of requests")->capture_default_str();

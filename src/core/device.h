@@ -36,6 +36,10 @@ class DeviceEvent {
 
 class Device;
 
+namespace offload {
+class Backend;
+}  // namespace offload
+
 namespace comm {
 class World;
 struct DeviceWorldOptions;
@@ -77,6 +81,9 @@ class Stream {
 
 enum class Priority : std::uint8_t { normal, high };
 
+/// Whether a storage library may itself go through host memory where drives and device cannot meet.
+enum class Detour : std::uint8_t { refused, allowed };
+
 /// One GPU as its process sees it. Must outlive everything that it made.
 class Device {
  public:
@@ -93,6 +100,13 @@ class Device {
   virtual std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) = 0;
   /// Whether the device may touch this address: its own memory, or pinned host memory.
   virtual bool reaches(const void* address) const = 0;
+  /// Whether this is the device's own memory, which the host cannot touch.
+  virtual bool holds(const void* address) const = 0;
+  /// Moves between drives and this device's memory without the host's (offload/nvme/backend.h). `rest`, taken
+  /// only when this succeeds, does what the storage library refuses. Throws an Error with
+  /// ExitCode::configuration where there is no such way.
+  virtual std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
+                                                         std::unique_ptr<offload::Backend>& rest) = 0;
 };
 
 /// All that the rest of trireme sees of a GPU stack. Lives in a library that is opened at run time:

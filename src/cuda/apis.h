@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
+#include <string>
 
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
 #include "comm/codec/format.h"
+#include "cuda/cufile_api.h"
 
 namespace trireme::cuda {
 
@@ -39,6 +41,7 @@ struct CudaApi {
   /// The stream goes on once the word, in pinned host memory, is at least `value`. A driver function, behind
   /// the runtime's error type.
   cudaError_t (*stream_wait_value)(cudaStream_t, const std::uint32_t* word, std::uint32_t value);
+  cudaError_t (*launch_host_func)(cudaStream_t, cudaHostFn_t, void*);
 };
 
 /// The functions of NCCL that the plugin calls.
@@ -89,12 +92,21 @@ struct CodecApi {
                             std::size_t count, const BlockFormat& out_format, void* out, cudaStream_t);
 };
 
+/// Ways to the drives that go past the host's memory.
+struct StorageApi {
+  /// Opens cuFile's library, which the plugin starts without. Throws an Error where it is not there.
+  CufileApi (*load)() = nullptr;
+  /// Of the kernel module nvidia-fs; empty where it is not loaded.
+  std::string (*module_version)() = nullptr;
+};
+
 struct Apis {
   CudaApi cuda;
   NcclApi nccl;
   CodecApi codec;
   /// Makes the stream the calling thread's current one for LibTorch.
   void (*use_for_tensors)(cudaStream_t, int device);
+  StorageApi storage = {};
 };
 
 }  // namespace trireme::cuda

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "cuda/check.h"
 #include "cuda/cuda_coder.h"
+#include "cuda/cufile_backend.h"
 
 namespace trireme::cuda {
 
@@ -84,13 +85,25 @@ std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
   return std::make_unique<CudaCoder>(apis_, *this, dynamic_cast<CudaStream&>(stream));
 }
 
-bool CudaDevice::reaches(const void* address) const {
+cudaMemoryType CudaDevice::kind_of(const void* address) const {
   cudaPointerAttributes attributes{};
-  if (apis_.cuda.pointer_get_attributes(&attributes, address) != cudaSuccess) {
-    apis_.cuda.get_last_error();
-    return false;
-  }
-  return attributes.type != cudaMemoryTypeUnregistered;
+  if (apis_.cuda.pointer_get_attributes(&attributes, address) == cudaSuccess) return attributes.type;
+  apis_.cuda.get_last_error();
+  return cudaMemoryTypeUnregistered;
+}
+
+bool CudaDevice::reaches(const void* address) const {
+  return kind_of(address) != cudaMemoryTypeUnregistered;
+}
+
+bool CudaDevice::holds(const void* address) const {
+  return kind_of(address) == cudaMemoryTypeDevice;
+}
+
+std::unique_ptr<offload::Backend> CudaDevice::make_storage(unsigned depth, Detour detour,
+                                                           std::unique_ptr<offload::Backend>& rest) {
+  require(apis_.storage.load != nullptr, "this device has no storage library");
+  return make_cufile_backend(apis_, *this, depth, detour, rest);
 }
 
 }  // namespace trireme::cuda

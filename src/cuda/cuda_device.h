@@ -58,11 +58,16 @@ class CudaDevice final : public Device {
   std::unique_ptr<DeviceEvent> make_event() override;
   std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) override;
   bool reaches(const void* address) const override;
+  bool holds(const void* address) const override;
+  std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
+                                                 std::unique_ptr<offload::Backend>& rest) override;
 
   /// CUDA's current device belongs to the thread, and lanes bring their own.
   void use() const;
 
  private:
+  cudaMemoryType kind_of(const void* address) const;
+
   const Apis& apis_;
   int index_;
   DeviceInfo info_;

@@ -112,6 +112,12 @@ TEST(Judge, GpuStack) {
   EXPECT_EQ(judge_nccl(std::nullopt, false).verdict, Verdict::ok);
   EXPECT_EQ(judge_gds("2.26", "/lib/libcufile.so.0", true).verdict, Verdict::ok);
   EXPECT_EQ(judge_gds("", "/lib/libcufile.so.0", true).verdict, Verdict::warning);
+  EXPECT_THAT(judge_gds("2.26", "/lib/libcufile.so.0", true).found, HasSubstr("meet directly"));
+  EXPECT_THAT(judge_gds("2.26", "/lib/libcufile.so.0", true, "overlay").found,
+              HasSubstr("scratch: overlay; drives and GPUs meet in host memory"));
+  EXPECT_EQ(judge_gds("2.26", "", true).verdict, Verdict::warning);
+  EXPECT_EQ(judge_gds("", "", false).verdict, Verdict::ok);
+  EXPECT_EQ(file_system_of("/dev/shm"), "tmpfs");
 }
 
 TEST(Judge, MpiTransports) {

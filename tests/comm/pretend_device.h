@@ -10,6 +10,7 @@
 #include "comm/device_world.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "offload/nvme/backend.h"
 
 namespace trireme::tests {
 
@@ -47,6 +48,11 @@ class PretendDevice final : public Device {
     for (const auto& [data, bytes] : blocks_)
       if (address >= data && address < static_cast<const std::byte*>(data) + bytes) return true;
     return false;
+  }
+  bool holds(const void* address) const override { return reaches(address); }
+  std::unique_ptr<offload::Backend> make_storage(unsigned, Detour,
+                                                 std::unique_ptr<offload::Backend>&) override {
+    fail(ExitCode::configuration, "the pretended device has no way to the drives");
   }
 
  private:

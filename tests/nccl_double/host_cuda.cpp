@@ -91,7 +91,7 @@ cudaError_t release(void* data) {
 }
 
 cudaError_t pointer_get_attributes(cudaPointerAttributes* attributes, const void* data) {
-  attributes->type = host_cuda_reaches(data, 1) ? cudaMemoryTypeDevice : cudaMemoryTypeUnregistered;
+  attributes->type = host_cuda_kind(data);
   return cudaSuccess;
 }
 
@@ -198,6 +198,7 @@ cudaError_t event_record(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t event_query(cudaEvent_t event) {
   HostEvent* point = alive(event, "cudaEventQuery");
   if (!point) return cudaErrorInvalidValue;
+  if (host_cuda_state().broken) return cudaErrorIllegalAddress;
   std::lock_guard lock(point->progress->mutex);
   return point->progress->passed >= point->progress->put ? cudaSuccess : cudaErrorNotReady;
 }
@@ -233,6 +234,15 @@ cudaError_t stream_wait_value(cudaStream_t stream, const std::uint32_t* word, st
   lane->post([word, value] {
     auto* flag = const_cast<std::uint32_t*>(word);
     while (std::atomic_ref(*flag).load(std::memory_order_acquire) < value) std::this_thread::yield();
+  });
+  return cudaSuccess;
+}
+
+cudaError_t launch_host_func(cudaStream_t stream, cudaHostFn_t function, void* data) {
+  HostStream* lane = enter(stream, "cudaLaunchHostFunc");
+  if (!lane) return cudaErrorInvalidValue;
+  lane->post([=] {
+    if (!host_cuda_state().broken) function(data);
   });
   return cudaSuccess;
 }
@@ -273,7 +283,8 @@ cuda::CudaApi host_cuda_api() {
           .event_elapsed_time = event_elapsed_time,
           .get_last_error = [] { return cudaSuccess; },
           .get_error_string = error_string,
-          .stream_wait_value = stream_wait_value};
+          .stream_wait_value = stream_wait_value,
+          .launch_host_func = launch_host_func};
 }
 
 }  // namespace trireme::tests

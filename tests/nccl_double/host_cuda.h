@@ -20,6 +20,8 @@ void* host_cuda_allocate(std::size_t bytes, MemoryKind kind);
 bool host_cuda_free(void* data);
 /// Whether [data, data + bytes) lies inside one live block that the device reaches.
 bool host_cuda_reaches(const void* data, std::size_t bytes);
+/// Of the block that holds this address.
+cudaMemoryType host_cuda_kind(const void* data);
 bool host_cuda_has_stream(cudaStream_t stream);
 /// For work that is not NCCL's: a misuse, and false, when the stream is not alive.
 bool host_cuda_enter(cudaStream_t stream, const char* function);
@@ -28,6 +30,8 @@ void host_cuda_post(cudaStream_t stream, std::function<void()> work);
 void host_cuda_watch_streams(std::function<void(cudaStream_t)> watch);
 /// How many GPUs the double shows; a failure of the driver in their place when `error` is not cudaSuccess.
 void host_cuda_show(int devices, cudaError_t error, int driver_version);
+/// A device that has failed: events say so, and host functions in streams are never called.
+void host_cuda_break(bool broken);
 /// Blocks, streams and events that were made and not freed.
 std::size_t host_cuda_alive();
 

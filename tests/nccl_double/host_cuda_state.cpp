@@ -55,7 +55,8 @@ void HostStream::serve() {
 }
 
 void* host_cuda_allocate(std::size_t bytes, MemoryKind kind) {
-  constexpr std::size_t alignment = 256;
+  constexpr std::size_t page = 4096, least = 256;
+  const std::size_t alignment = bytes >= page ? page : least;
   if (bytes > (std::size_t{1} << 40)) return nullptr;
   void* data = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
   if (!data) return nullptr;
@@ -86,6 +87,17 @@ bool host_cuda_reaches(const void* data, std::size_t bytes) {
   return first < start + block.bytes && first + bytes <= start + block.bytes;
 }
 
+cudaMemoryType host_cuda_kind(const void* data) {
+  HostCudaState& state = host_cuda_state();
+  std::lock_guard lock(state.mutex);
+  const auto* address = static_cast<const std::byte*>(data);
+  auto after = state.blocks.upper_bound(address);
+  if (after == state.blocks.begin()) return cudaMemoryTypeUnregistered;
+  const auto& [start, block] = *std::prev(after);
+  if (address >= start + block.bytes) return cudaMemoryTypeUnregistered;
+  return block.kind == MemoryKind::pinned ? cudaMemoryTypeHost : cudaMemoryTypeDevice;
+}
+
 bool host_cuda_has_stream(cudaStream_t stream) {
   HostCudaState& state = host_cuda_state();
   std::lock_guard lock(state.mutex);
@@ -105,6 +117,10 @@ void host_cuda_show(int devices, cudaError_t error, int driver_version) {
   state.devices = devices;
   state.devices_error = error;
   state.driver_version = driver_version;
+}
+
+void host_cuda_break(bool broken) {
+  host_cuda_state().broken = broken;
 }
 
 std::size_t host_cuda_alive() {

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -51,6 +52,7 @@ struct HostCudaState {
   std::set<HostEvent*> events;
   std::function<void(cudaStream_t)> watch;
   std::vector<std::string> misuses;
+  std::atomic<bool> broken = false;
   int devices = 1;
   cudaError_t devices_error = cudaSuccess;
   int driver_version = 13000;

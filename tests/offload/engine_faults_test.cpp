@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 
 #include "core/error.h"
-#include "offload/host/pinned_source.h"
 #include "offload/nvme/engine.h"
+#include "tests/offload/backends_under_test.h"
 #include "tests/offload/scratch.h"
 
 namespace trireme::offload {
@@ -29,6 +29,8 @@ class FaultyBackend final : public Backend {
   std::string_view name() const override { return inner_->name(); }
   unsigned depth() const override { return inner_->depth(); }
   void wake() noexcept override { inner_->wake(); }
+  bool register_file(int descriptor) override { return inner_->register_file(descriptor); }
+  bool register_memory(std::span<std::byte> memory) override { return inner_->register_memory(memory); }
   void submit(std::span<const Request> requests) override {
     std::vector<Request> honest;
     for (Request request : requests) {
@@ -62,8 +64,10 @@ constexpr std::uint64_t blocks = bytes / block;
 
 struct Bench {
   explicit Bench(const char* backend, FaultyBackend::Fault fault)
-      : engine(std::make_unique<FaultyBackend>(make_backend(backend, 4), std::move(fault)),
+      : engine(std::make_unique<FaultyBackend>(tests::backend_under_test(backend, 4), std::move(fault)),
                {.block_bytes = block, .attempts = 8}) {
+    engine.register_volume(volume);
+    engine.register_memory({out.as<std::byte>(), bytes});
     for (std::size_t i = 0; i < bytes; ++i) out.as<char>()[i] = static_cast<char>(i * i >> 5);
   }
   Event write() { return engine.write(volume, 0, {out.as<std::byte>(), bytes}); }
@@ -72,12 +76,12 @@ struct Bench {
 
   Scratch scratch;
   Volume volume{{scratch.make("a"), scratch.make("b")}, bytes, {.stripe = 128 << 10}};
-  Buffer out = LockedPages({}).reserve(bytes), back = LockedPages({}).reserve(bytes);
+  Buffer out = tests::memory_under_test(bytes), back = tests::memory_under_test(bytes);
   Engine engine;
 };
 
 class Faults : public testing::TestWithParam<const char*> {};
-INSTANTIATE_TEST_SUITE_P(Backends, Faults, testing::Values("io_uring", "threads"));
+INSTANTIATE_TEST_SUITE_P(Backends, Faults, testing::ValuesIn(tests::backends_under_test()));
 
 /// Each completion of a write and of the read back, one after the other, is the one that goes wrong.
 template <typename Check>

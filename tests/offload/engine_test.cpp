@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 
 #include "core/error.h"
-#include "offload/host/pool.h"
+#include "tests/offload/backends_under_test.h"
 #include "tests/offload/scratch.h"
 
 namespace trireme::offload {
@@ -22,7 +22,7 @@ std::vector<std::byte> noise(std::size_t bytes, unsigned seed) {
 }
 
 Buffer page_memory(std::size_t bytes) {
-  return LockedPages({.huge_pages = false}).reserve(bytes);
+  return tests::memory_under_test(bytes);
 }
 std::span<std::byte> span_of(const Buffer& buffer, std::size_t bytes) {
   return {buffer.as<std::byte>(), bytes};
@@ -30,9 +30,9 @@ std::span<std::byte> span_of(const Buffer& buffer, std::size_t bytes) {
 
 class EveryBackend : public testing::TestWithParam<const char*> {
  protected:
-  Engine engine{make_backend(GetParam(), 8), {.block_bytes = 64 << 10}};
+  Engine engine{tests::backend_under_test(GetParam(), 8), {.block_bytes = 64 << 10}};
 };
-INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::Values("io_uring", "threads"));
+INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::ValuesIn(tests::backends_under_test()));
 
 TEST_P(EveryBackend, ReadsBackWhatItWroteInAnyPieces) {
   const Scratch scratch;
@@ -69,6 +69,7 @@ TEST_P(EveryBackend, ManyTransfersAtOnceFromManyThreads) {
   const Scratch scratch;
   constexpr std::size_t each = 300 << 10, threads = 4, turns = 12;
   const Volume volume({scratch.path()}, each * threads);
+  engine.register_volume(volume);
   std::vector<std::thread> team;
   for (std::size_t t = 0; t < threads; ++t)
     team.emplace_back([&, t] {
@@ -84,6 +85,7 @@ TEST_P(EveryBackend, ManyTransfersAtOnceFromManyThreads) {
   for (std::thread& thread : team) thread.join();
   EXPECT_EQ(engine.counters().bytes_written, each * threads * turns);
   EXPECT_EQ(engine.counters().bytes_read, each * threads * turns);
+  engine.forget_volume(volume);
 }
 
 TEST_P(EveryBackend, WhatTheMapWroteIsReadAndTheOtherWayRound) {
@@ -154,15 +156,15 @@ TEST_P(EveryBackend, AFileCutShortIsToldOf) {
   }
 }
 
-TEST(Engine, EndsOnlyWhenAllIsDone) {
+TEST_P(EveryBackend, EndsOnlyWhenAllIsDone) {
   const Scratch scratch;
   constexpr std::size_t bytes = 8 << 20;
   const Volume volume({scratch.path()}, bytes);
   const Buffer memory = page_memory(bytes);
   Event done;
   {
-    Engine engine(make_backend("auto", 2), {.block_bytes = 64 << 10});
-    done = engine.write(volume, 0, span_of(memory, bytes));
+    Engine last(tests::backend_under_test(GetParam(), 2), {.block_bytes = 64 << 10});
+    done = last.write(volume, 0, span_of(memory, bytes));
   }
   EXPECT_TRUE(done.ready());
   done.wait();
@@ -170,6 +172,7 @@ TEST(Engine, EndsOnlyWhenAllIsDone) {
 
 TEST(MakeBackend, RefusesAnUnknownName) {
   EXPECT_THROW(make_backend("spdk", 4), Error);
+  EXPECT_THROW(make_backend("cufile", 4), Error) << "there is no device";
 }
 
 }  // namespace

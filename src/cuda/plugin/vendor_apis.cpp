@@ -3,6 +3,7 @@
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 
+#include "cuda/cufile_driver.h"
 #include "cuda/kernels/codec.h"
 
 namespace trireme::cuda {
@@ -64,7 +65,8 @@ const Apis& vendor_apis() {
                .event_elapsed_time = cudaEventElapsedTime,
                .get_last_error = cudaGetLastError,
                .get_error_string = cudaGetErrorString,
-               .stream_wait_value = stream_wait_value},
+               .stream_wait_value = stream_wait_value,
+               .launch_host_func = cudaLaunchHostFunc},
       .nccl = {.get_version = ncclGetVersion,
                .get_unique_id = ncclGetUniqueId,
                .comm_init_rank_config = ncclCommInitRankConfig,
@@ -90,6 +92,8 @@ const Apis& vendor_apis() {
                .get_last_error = ncclGetLastError},
       .codec = codec_kernels(),
       .use_for_tensors = use_for_tensors,
+      .storage = {.load = [] { return load_cufile("libcufile.so.0"); },
+                  .module_version = loaded_nvidia_fs_version},
   };
   return apis;
 }

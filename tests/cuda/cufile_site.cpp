@@ -1,0 +1,65 @@
+#include "tests/cuda/cufile_site.h"
+
+#include <string>
+
+#include "cuda/cuda_plugin.h"
+#include "cuda/cufile_driver.h"
+#include "tests/cufile_double/cufile_double.h"
+#include "tests/nccl_double/host_cuda.h"
+#include "tests/offload/backends_under_test.h"
+
+namespace trireme::tests {
+namespace {
+
+std::string& nvidia_fs() {
+  static std::string version = "2.26.6";
+  return version;
+}
+
+void post(void* stream, void (*work)(void*), void* about) {
+  host_cuda_post(static_cast<cudaStream_t>(stream), [=] { work(about); });
+}
+
+}  // namespace
+
+void pretend_nvidia_fs(const char* version) {
+  nvidia_fs() = version;
+}
+
+const cuda::Apis& apis_with_cufile() {
+  static const cuda::Apis apis = [] {
+    cufile_double_connect(post);
+    cuda::Apis made{};
+    made.cuda = host_cuda_api();
+    made.storage = {.load = [] { return cuda::load_cufile(TRIREME_CUFILE_DOUBLE); },
+                    .module_version = [] { return nvidia_fs(); }};
+    return made;
+  }();
+  return apis;
+}
+
+Device& device_with_cufile() {
+  static cuda::CudaPlugin plugin(apis_with_cufile());
+  static const std::unique_ptr<Device> device = plugin.open(0);
+  return *device;
+}
+
+}  // namespace trireme::tests
+
+namespace trireme::offload::tests {
+
+using trireme::tests::device_with_cufile;
+
+std::vector<const char*> backends_under_test() {
+  return {"cufile", "auto", "threads"};
+}
+
+std::unique_ptr<Backend> backend_under_test(std::string_view name, unsigned depth) {
+  return make_backend(name, depth, &device_with_cufile());
+}
+
+Buffer memory_under_test(std::size_t bytes) {
+  return device_with_cufile().allocate(bytes);
+}
+
+}  // namespace trireme::offload::tests
