@@ -1,14 +1,20 @@
 #include "comm/mpi/mpi_sharing.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <numeric>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "comm/mpi/runtime.h"
 #include "core/bytes.h"
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace trireme::comm {
@@ -35,20 +41,35 @@ struct MpiSharing::Node {
 
 namespace {
 
-/// An MPI library finds out too late that the memory file system is full: by a bus error at the first touch.
-void refuse_what_does_not_fit(std::size_t bytes) {
+constexpr std::size_t page = 4096;
+
+std::size_t free_shared_memory() {
   struct statvfs state {};
-  if (statvfs("/dev/shm", &state) != 0) return;
-  const std::size_t free = static_cast<std::size_t>(state.f_bavail) * state.f_frsize;
-  if (bytes > free)
+  if (statvfs("/dev/shm", &state) != 0) return SIZE_MAX;
+  return static_cast<std::size_t>(state.f_bavail) * state.f_frsize;
+}
+
+void refuse_if(bool too_large, std::size_t bytes, std::size_t free) {
+  if (too_large)
     fail(ExitCode::configuration,
          "the ranks of this node want to share {} but /dev/shm has only {} left; make it larger (mount -o "
-         "remount,size=…, "
-         "or --shm-size of the container)",
+         "remount,size=…, or --shm-size of the container)",
          human_bytes(static_cast<double>(bytes)), human_bytes(static_cast<double>(free)));
 }
 
-constexpr std::size_t page = 4096;
+/// Zeroes memory of a file system that may be full. The first touch of a page that cannot be had is a bus
+/// error; the kernel, asked to write there for us, says so instead.
+bool zero(std::byte* data, std::size_t bytes) {
+  const Descriptor zeros(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  if (!zeros) return std::memset(data, 0, bytes) != nullptr;
+  while (bytes > 0) {
+    const ssize_t got = ::read(zeros.get(), data, std::min(bytes, std::size_t{1} << 30));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    data += got, bytes -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
 
 /// MPI promises no alignment. Every process maps the window at a page, so they all step to the same byte.
 std::byte* next_page(void* base) {
@@ -97,7 +118,11 @@ SharedSegment MpiSharing::create(std::size_t my_bytes) {
   if (size() == 1) return create_private(my_bytes);
   const auto sizes = exchange(my_bytes);
   const std::size_t with_page = my_bytes + page;
-  refuse_what_does_not_fit(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}));
+  const std::size_t all = std::accumulate(sizes.begin(), sizes.end(), sizes.size() * page);
+  // Before any rank takes some of it: all see the same, and decide the same by the least.
+  std::uint64_t free = SIZE_MAX;
+  for (const std::uint64_t seen : exchange(free_shared_memory())) free = std::min(free, seen);
+  refuse_if(all > free, all, free);
 
   MPI_Info apart = MPI_INFO_NULL;
   check_mpi(MPI_Info_create(&apart), "MPI_Info_create");
@@ -118,8 +143,8 @@ SharedSegment MpiSharing::create(std::size_t my_bytes) {
     segment.parts.push_back(next_page(base));
     segment.bytes.push_back(sizes[static_cast<std::size_t>(other)]);
   }
-  std::memset(next_page(mine), 0, my_bytes);
-  check_mpi(MPI_Barrier(node_->communicator), "MPI_Barrier");
+  const auto held = exchange(zero(next_page(mine), my_bytes) ? 1 : 0);
+  refuse_if(std::find(held.begin(), held.end(), 0u) != held.end(), all, free_shared_memory());
   segment.owner = std::move(window);
   return segment;
 }

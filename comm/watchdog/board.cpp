@@ -45,11 +45,17 @@ Board::Board(std::string name, std::shared_ptr<void> memory, int ranks)
 Board Board::map(const std::string& name, int ranks, int flags) {
   const Descriptor file(shm_open(name.c_str(), flags | O_RDWR | O_CLOEXEC, 0600));
   const std::size_t bytes = bytes_for(ranks);
-  if (!file || ((flags & O_CREAT) && posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)) != 0)) {
+  int problem = file ? 0 : errno;
+  if (file && (flags & O_CREAT) != 0) {
+    problem = posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
+    // Left behind it would take of the little room that there is.
+    if (problem != 0) shm_unlink(name.c_str());
+  }
+  if (problem != 0) {
     fail(ExitCode::configuration,
          "the watchdog's board {} of {} bytes cannot be had in /dev/shm ({}): give the node's ranks one "
          "/dev/shm with room",
-         name, bytes, std::strerror(errno));
+         name, bytes, std::strerror(problem));
   }
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory == MAP_FAILED)
