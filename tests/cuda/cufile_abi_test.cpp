@@ -50,11 +50,14 @@ static_assert(io_error == CU_FILE_IO_ERROR);
 template <typename Ours, typename Theirs>
 struct SamePassing : std::false_type {};
 template <typename A, typename B>
-constexpr bool passes_as = std::is_same_v<A, B> || (std::is_pointer_v<A> && std::is_pointer_v<B>) ||
-                           (std::is_class_v<A> && std::is_class_v<B> && sizeof(A) == sizeof(B));
+constexpr bool passes_as() {
+  if constexpr (std::is_same_v<A, B> || (std::is_pointer_v<A> && std::is_pointer_v<B>)) return true;
+  if constexpr (std::is_class_v<A> && std::is_class_v<B>) return sizeof(A) == sizeof(B);
+  return false;
+}
 template <typename R, typename... As, typename S, typename... Bs>
 struct SamePassing<R (*)(As...), S (*)(Bs...)>
-    : std::bool_constant<passes_as<R, S> && (passes_as<As, Bs> && ...)> {};
+    : std::bool_constant<passes_as<R, S>() && (passes_as<As, Bs>() && ...)> {};
 
 template <auto Theirs, typename Ours>
 constexpr bool same = SamePassing<Ours, decltype(Theirs)>::value;
