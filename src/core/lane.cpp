@@ -3,11 +3,15 @@
 #include <utility>
 
 #include <pthread.h>
+#include <unistd.h>
 
 namespace trireme {
 namespace {
 
 constexpr std::uint32_t busy = 1, one_queued = 2;
+
+/// By how much a thread in the background stands back; Linux keeps that for each thread.
+constexpr int background_niceness = 10;
 
 }  // namespace
 
@@ -65,6 +69,7 @@ void Lane::drain() {
 
 void Lane::serve() {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
+  if (urgency_ == Urgency::background) (void)nice(background_niceness);
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return queue_.empty() ? stopping_ : take_turn(); });

@@ -18,8 +18,12 @@ namespace trireme {
 class Lane {
  public:
   using Work = std::function<void()>;
+  /// In the background: a core that others want as well is theirs first. Threads that the work starts take
+  /// after it.
+  enum class Urgency : std::uint8_t { usual, background };
 
-  explicit Lane(std::string name) : name_(std::move(name)) {}
+  explicit Lane(std::string name, Urgency urgency = Urgency::usual)
+      : name_(std::move(name)), urgency_(urgency) {}
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
@@ -45,6 +49,7 @@ class Lane {
   void end_run();
 
   std::string name_;
+  Urgency urgency_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Item> queue_;

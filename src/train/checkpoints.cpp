@@ -30,10 +30,7 @@ std::size_t room_of(const sharding::StateSlice& slice) {
 }  // namespace
 
 Checkpoints::Checkpoints(fs::path folder, sharding::Engine& engine, CheckpointSettings settings)
-    : folder_(std::move(folder)),
-      engine_(engine),
-      settings_(std::move(settings)),
-      lane_(std::make_unique<Lane>("checkpoint")) {
+    : folder_(std::move(folder)), engine_(engine), settings_(std::move(settings)) {
   if (settings_.asynchronous) prepare_copy();
 }
 
@@ -74,7 +71,7 @@ void Checkpoints::prepare_copy() {
   std::size_t bytes = 0;
   for (const sharding::StateSlice& slice : share()) bytes += room_of(slice);
   copy_ = io::aligned_memory(bytes);
-  lane_->post([this] { io::make_resident(copy_, ending_); });
+  writer_.post([this] { io::make_resident(copy_, ending_); });
 }
 
 /// This rank's share, where it will be copied to when training goes on.
@@ -102,16 +99,16 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
 
 /// The next step updates a group once it is copied; until then it leaves the state as it is.
 void Checkpoints::copy_while_training() {
-  std::vector<Event> copied(to_copy_.size(), Event::already_set());
+  copied_.assign(to_copy_.size(), Event::already_set());
   for (const sharding::Op& op : engine_.schedule(sharding::ScheduleOptions::Purpose::train, 1).ops) {
     if (op.kind != sharding::OpKind::snapshot) continue;
     const auto group = static_cast<std::size_t>(op.target);
-    copied[group] = lane_->post([parts = std::move(to_copy_[group])] {
+    copied_[group] = copier_.post([parts = std::move(to_copy_[group])] {
       for (const Copy& part : parts) part.from.read_past_caches(part.to);
     });
   }
   engine_.executor().before_updates(
-      [copied = std::move(copied)](int group) { copied[static_cast<std::size_t>(group)].wait(); });
+      [copied = copied_](int group) { copied[static_cast<std::size_t>(group)].wait(); });
 }
 
 void Checkpoints::begin(const std::string& name, std::uint64_t bytes) {
@@ -134,11 +131,13 @@ void Checkpoints::write(std::vector<io::TensorSlice> slices, std::vector<std::ui
   const SharedFile file(engine_.control(), settings_.most_files);
   path_ = fs::path(temporary_) / file.name();
   stage_ = Stage::writing;
-  work_ = lane_->post([this, shared, slices = std::move(slices), places = std::move(places)] {
-    const io::ShardOptions options{.reread = settings_.reread};
-    record_ = shared ? io::write_shared_part(path_, slices, places, options)
-                     : io::write_shard(path_, slices, options);
-  });
+  work_ = writer_.post(
+      [this, shared, slices = std::move(slices), places = std::move(places)] {
+        const io::ShardOptions options{.reread = settings_.reread};
+        record_ = shared ? io::write_shared_part(path_, slices, places, options)
+                         : io::write_shard(path_, slices, options);
+      },
+      std::exchange(copied_, {}));
 }
 
 /// Once all ranks of a file have written.
@@ -146,7 +145,7 @@ void Checkpoints::seal() {
   stage_ = Stage::sealing;
   work_ = Event::already_set();
   if (!SharedFile(engine_.control(), settings_.most_files).leads()) return;
-  work_ = lane_->post([this] { io::seal_shared_shard(path_, record_); });
+  work_ = writer_.post([this] { io::seal_shared_shard(path_, record_); });
 }
 
 void Checkpoints::commit() {
@@ -160,7 +159,7 @@ void Checkpoints::commit() {
   if (facts_.score && std::isfinite(*facts_.score))
     state["score"] = *facts_.score, state["measure"] = facts_.measure;
   state["about"] = settings_.about;
-  work_ = lane_->post([this, records, state = std::move(state)] {
+  work_ = writer_.post([this, records, state = std::move(state)] {
     std::vector<io::ShardRecord> shards;
     for (const std::string& text : records) shards.push_back(io::parse_shard_record(text, "a rank's shard"));
     io::commit_save(temporary_, io::joined_records(std::move(shards)), state);
@@ -199,7 +198,7 @@ void Checkpoints::end(const std::optional<Error>& failure) {
   if (engine_.control().rank() != 0) return;
   log::error("the checkpoint of step {} was not saved: {}", saving_.step, failure->what());
   // A disk that is full gets its space back at once; where this fails too, the next save tries again.
-  work_ = lane_->post([this] {
+  work_ = writer_.post([this] {
     try {
       io::remove_leftovers(folder_);
     } catch (const Error& problem) {

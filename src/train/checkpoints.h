@@ -108,8 +108,10 @@ class Checkpoints {
   std::filesystem::path path_;
   io::ShardRecord record_;
   Event work_ = Event::already_set();
-  /// Writes files, one save after the other. Last, so that it ends before what it uses.
-  std::unique_ptr<Lane> lane_;
+  std::vector<Event> copied_;  ///< by group
+  /// The next step waits for copies, not for files, which are written one save after the other. Last, so that
+  /// they end before what they use.
+  Lane copier_{"checkpoint copy"}, writer_{"checkpoint", Lane::Urgency::background};
 };
 
 }  // namespace trireme::train

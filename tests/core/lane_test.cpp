@@ -6,6 +6,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace trireme {
 namespace {
@@ -60,6 +62,24 @@ TEST(Lane, RunUsesTheCallersThreadWhenIdleAndKeepsOrderWhenNot) {
   });
   lane.run([&] { seen.push_back(2); });
   EXPECT_EQ(seen, (std::vector{1, 2}));
+}
+
+TEST(Lane, InTheBackgroundItAndWhatItStartsStandBack) {
+  const auto niceness = [] { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); };
+  const int before = niceness();
+  int usual = 0, background = 0, started = 0;
+  Lane first("usual"), second("background", Lane::Urgency::background);
+  first.post([&] { usual = niceness(); }).wait();
+  second
+      .post([&] {
+        background = niceness();
+        std::thread([&] { started = niceness(); }).join();
+      })
+      .wait();
+  EXPECT_EQ(usual, before);
+  EXPECT_EQ(niceness(), before);
+  EXPECT_GT(background, before);
+  EXPECT_EQ(started, background);
 }
 
 TEST(Event, WaitForGivesUpInTime) {
