@@ -1,8 +1,8 @@
 #include "offload/optimizer/halves.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <random>
 #include <vector>
 
@@ -18,7 +18,8 @@ std::uint32_t bits_of(float value) {
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float one, float other) { return bits_of(one) == bits_of(other); });
 }
 
 /// Every upper half (signs, subnormals, all exponents, infinities, what is not a number) with lower halves
