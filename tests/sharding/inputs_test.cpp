@@ -12,14 +12,6 @@
 namespace trireme::sharding::tests {
 namespace {
 
-void expect_same_bits(const ToyRun& a, const ToyRun& b, const std::string& what) {
-  EXPECT_EQ(a.losses, b.losses) << what;
-  EXPECT_EQ(a.norms, b.norms) << what;
-  ASSERT_EQ(a.parameters.size(), b.parameters.size()) << what;
-  for (std::size_t i = 0; i < a.parameters.size(); ++i)
-    EXPECT_TRUE(at::equal(a.parameters[i].second, b.parameters[i].second)) << what << a.parameters[i].first;
-}
-
 ToyJob recomputing(const char* name, Codec codec, int ranks, int micro_batches) {
   ToyJob job;
   job.placement = preset(name, codec);

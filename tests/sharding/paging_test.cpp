@@ -11,14 +11,6 @@
 namespace trireme::sharding::tests {
 namespace {
 
-void expect_same_bits(const ToyRun& a, const ToyRun& b, const std::string& what) {
-  EXPECT_EQ(a.losses, b.losses) << what;
-  EXPECT_EQ(a.norms, b.norms) << what;
-  ASSERT_EQ(a.parameters.size(), b.parameters.size()) << what;
-  for (std::size_t i = 0; i < a.parameters.size(); ++i)
-    EXPECT_TRUE(at::equal(a.parameters[i].second, b.parameters[i].second)) << what << a.parameters[i].first;
-}
-
 std::uint64_t on(const std::vector<StatePlace>& places, Tier tier) {
   std::uint64_t bytes = 0;
   for (const StatePlace& place : places) bytes += place.tier == tier ? place.bytes : 0;

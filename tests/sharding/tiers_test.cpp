@@ -20,14 +20,6 @@ namespace {
 using offload::tests::Scratch;
 using testing::HasSubstr;
 
-void expect_same_bits(const ToyRun& a, const ToyRun& b, const std::string& what) {
-  EXPECT_EQ(a.losses, b.losses) << what;
-  EXPECT_EQ(a.norms, b.norms) << what;
-  ASSERT_EQ(a.parameters.size(), b.parameters.size()) << what;
-  for (std::size_t i = 0; i < a.parameters.size(); ++i)
-    EXPECT_TRUE(at::equal(a.parameters[i].second, b.parameters[i].second)) << what << a.parameters[i].first;
-}
-
 /// Parts of 64 elements, so that every group of the toy has several and some are not whole sectors.
 TierOptions on(const Scratch& scratch, int drives = 1) {
   TierOptions options;

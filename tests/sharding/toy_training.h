@@ -2,6 +2,8 @@
 #include <map>
 #include <mutex>
 
+#include <gtest/gtest.h>
+
 #include "comm/threads/thread_world.h"
 #include "optim/adamw.h"
 #include "tests/sharding/toy_model.h"
@@ -73,6 +75,14 @@ inline ToyRun train_on_ranks(const ToyJob& job,
   for (const auto& [name, values] : parameters)
     run.parameters.emplace_back(name, at::tensor(at::ArrayRef<float>(values.data(), values.size())));
   return run;
+}
+
+inline void expect_same_bits(const ToyRun& a, const ToyRun& b, const std::string& what) {
+  EXPECT_EQ(a.losses, b.losses) << what;
+  EXPECT_EQ(a.norms, b.norms) << what;
+  ASSERT_EQ(a.parameters.size(), b.parameters.size()) << what;
+  for (std::size_t i = 0; i < a.parameters.size(); ++i)
+    EXPECT_TRUE(at::equal(a.parameters[i].second, b.parameters[i].second)) << what << a.parameters[i].first;
 }
 
 }  // namespace trireme::sharding::tests
