@@ -16,7 +16,7 @@ class Saver {
   Saver(train::Checkpoints& checkpoints, Watch& watch, const train::BatchShape& shape,
         std::int64_t steps_per_epoch, std::int64_t step);
 
-  /// After each step.
+  /// After each step: takes a save that is going on further, and counts the loss for the next.
   void note(double loss);
   /// `score`: of the evaluation after this step, where there was one.
   void save(const train::TrainerState& state, std::optional<double> score, const std::string& measure);
