@@ -68,7 +68,7 @@ function(trireme_test name)
     set(environment OMP_NUM_THREADS=1)
     if(TRIREME_SANITIZE MATCHES thread)
       # UCX's memory hooks take a lock while a thread starts, before the thread sanitizer knows that thread.
-      list(APPEND environment UCX_MEM_EVENTS=no)
+      list(APPEND environment UCX_MEM_EVENTS=no TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/thread_sanitizer.supp)
     endif()
     set_tests_properties(${name}.${ranks} PROPERTIES ENVIRONMENT "${environment}")
   endforeach()
