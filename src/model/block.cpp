@@ -50,12 +50,12 @@ sharding::Weights BlockUnit::in_order(const sharding::Weights& weights) const {
   return ordered;
 }
 
-at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+at::Tensor BlockUnit::apply(const Affine& affine, const Remakable& x, const sharding::Context& context,
                             const sharding::Weights& weights) const {
   const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
   const auto index = static_cast<std::size_t>(affine.weight);
   at::Tensor y = weight.scalar_type() == at::kByte
-                     ? nf4_linear(x, weight, layout_.parameters[index].shape, bias, spec().transposed)
+                     ? nf4_linear(x.value, weight, layout_.parameters[index].shape, bias, spec().transposed)
                      : linear(x, weight, bias, spec().transposed, context.gradients);
   if (adapters_.of_weight.empty() || adapters_.of_weight[index].a < 0) return y;
   const Adapter& adapter = adapters_.of_weight[index];
@@ -64,17 +64,17 @@ at::Tensor BlockUnit::apply(const Affine& affine, const at::Tensor& x, const sha
                          context, static_cast<std::uint64_t>(layer_) * sites_a_layer + index + 1);
 }
 
-at::Tensor BlockUnit::norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
-                           const sharding::Weights& weights) const {
+Remakable BlockUnit::norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+                          const sharding::Weights& weights) const {
   const at::Tensor weight = at_index(weights[0], affine.weight), bias = at_index(weights[0], affine.bias);
   if (!shared().fused && spec().norm != NormKind::layer)
-    return plain::rms_norm(x, plain::factors(spec().norm, weight), spec().norm_epsilon);
+    return {plain::rms_norm(x, plain::factors(spec().norm, weight), spec().norm_epsilon), {}};
   return normalize(spec().norm, x, weight, bias, spec().norm_epsilon, context.gradients);
 }
 
-at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& context,
+at::Tensor BlockUnit::attention(const Remakable& x, const sharding::Context& context,
                                 const sharding::Weights& weights) const {
-  const std::int64_t batch = x.size(0), length = x.size(1);
+  const std::int64_t batch = x.value.size(0), length = x.value.size(1);
   const auto by_head = [&](const at::Tensor& rows) {
     return rows.reshape({batch, length, -1, spec().head_size});
   };
@@ -93,13 +93,13 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
     value = by_head(apply(layout_.value, x, context, weights));
   }
   if (spec().query_key_norm) {
-    query = norm(layout_.query_norm, query, context, weights);
-    key = norm(layout_.key_norm, key, context, weights);
+    query = norm(layout_.query_norm, query, context, weights).value;
+    key = norm(layout_.key_norm, key, context, weights).value;
   }
   auto* cache = dynamic_cast<KeyValueCache*>(context.memory.get());
   const std::int64_t past = cache ? cache->length(layer_) : 0;
   if (const auto& angles = window_ > 0 ? shared().window_rope : shared().rope) {
-    const RopeTable::Rows rows = angles->at_least(past + length, x.device());
+    const RopeTable::Rows rows = angles->at_least(past + length, x.value.device());
     const auto turn = shared().fused ? &rotate : &plain::rotate;
     query = turn(query, context.positions, rows);
     key = turn(key, context.positions, rows);
@@ -113,42 +113,45 @@ at::Tensor BlockUnit::attention(const at::Tensor& x, const sharding::Context& co
   }
   if (!mixed.defined())
     mixed = attend(query, key, value, context, window_, spec().attention_scale, spec().attention_cap);
-  return apply(layout_.attention_out, mixed.reshape({batch, length, -1}), context, weights);
+  return apply(layout_.attention_out, {mixed.reshape({batch, length, -1}), {}}, context, weights);
 }
 
-at::Tensor BlockUnit::gated(const at::Tensor& gate, const at::Tensor& up) const {
+Remakable BlockUnit::gated(const at::Tensor& gate, const at::Tensor& up) const {
   return shared().fused && spec().nonlinearity == Nonlinearity::silu
              ? swiglu(gate, up)
-             : activate(spec().nonlinearity, gate) * up;
+             : Remakable{activate(spec().nonlinearity, gate) * up, {}};
 }
 
-at::Tensor BlockUnit::mlp(const at::Tensor& x, const sharding::Context& context,
+at::Tensor BlockUnit::mlp(Remakable x, const sharding::Context& context,
                           const sharding::Weights& weights) const {
-  at::Tensor inner;
+  Remakable inner;
   if (layout_.fused_gate_up.weight >= 0) {
     const auto parts = apply(layout_.fused_gate_up, x, context, weights).chunk(2, -1);
     inner = gated(parts[0], parts[1]);
   } else {
-    inner = apply(layout_.up, x, context, weights);
-    inner = spec().gated ? gated(apply(layout_.gate, x, context, weights), inner)
-                         : activate(spec().nonlinearity, inner);
+    const at::Tensor up = apply(layout_.up, x, context, weights);
+    inner = spec().gated ? gated(apply(layout_.gate, x, context, weights), up)
+                         : Remakable{activate(spec().nonlinearity, up), {}};
   }
+  // Nobody needs it while the widest of the block's tensors are there.
+  x = {};
   return apply(layout_.down, inner, context, weights);
 }
 
 sharding::Activation BlockUnit::forward(const sharding::Activation& input, const sharding::Context& context,
                                         const sharding::Weights& given) const {
   const sharding::Weights weights = in_order(given);
-  const at::Tensor normal = norm(layout_.attention_norm, input.hidden, context, weights);
+  Remakable normal = norm(layout_.attention_norm, input.hidden, context, weights);
   at::Tensor mixed = attention(normal, context, weights);
   if (layout_.after_attention_norm.weight >= 0)
-    mixed = norm(layout_.after_attention_norm, mixed, context, weights);
+    mixed = norm(layout_.after_attention_norm, mixed, context, weights).value;
   SumAndNorm between;
   if (spec().parallel) {
     between.sum = input.hidden + mixed;
     between.norm =
         layout_.mlp_norm.weight >= 0 ? norm(layout_.mlp_norm, input.hidden, context, weights) : normal;
   } else if (shared().fused) {
+    normal = {};
     between =
         add_normalize(spec().norm, input.hidden, mixed, at_index(weights[0], layout_.mlp_norm.weight),
                       at_index(weights[0], layout_.mlp_norm.bias), spec().norm_epsilon, context.gradients);
@@ -156,14 +159,16 @@ sharding::Activation BlockUnit::forward(const sharding::Activation& input, const
     between.sum = input.hidden + mixed;
     between.norm = norm(layout_.mlp_norm, between.sum, context, weights);
   }
+  mixed.reset();
+  normal = {};
   sharding::Activation made;
   if (spec().experts > 0) {
-    made = mixture(between.norm, context, weights);
+    made = mixture(between.norm.value, context, weights);
   } else {
-    made.hidden = mlp(between.norm, context, weights);
+    made.hidden = mlp(std::move(between.norm), context, weights);
   }
   if (layout_.after_mlp_norm.weight >= 0)
-    made.hidden = norm(layout_.after_mlp_norm, made.hidden, context, weights);
+    made.hidden = norm(layout_.after_mlp_norm, made.hidden, context, weights).value;
   made.hidden = between.sum + made.hidden;
   return made;
 }

@@ -21,11 +21,12 @@ sharding::Activation HeadUnit::forward(const sharding::Activation& input, const 
       !shared().fused && spec().norm != NormKind::layer
           ? plain::rms_norm(input.hidden, plain::factors(spec().norm, norm_weight), spec().norm_epsilon)
           : normalize(spec().norm, input.hidden, norm_weight, norm_bias, spec().norm_epsilon,
-                      context.gradients);
+                      context.gradients)
+                .value;
   const at::Tensor output = spec().tied ? weights[1][0] : own(layout_.output.weight);
   const double cap = spec().logit_cap;
   if (!context.labels.defined()) {
-    const at::Tensor logits = linear(hidden, output, {}, false);
+    const at::Tensor logits = linear({hidden, {}}, output, {}, false);
     return {.hidden = cap > 0 ? (logits / cap).tanh() * cap : logits, .more = {}, .loss = {}};
   }
   const at::Tensor rows = hidden.reshape({-1, hidden.size(-1)}), labels = context.labels.reshape({-1});

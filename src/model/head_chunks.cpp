@@ -38,7 +38,7 @@ sharding::Activation HeadNormUnit::forward(const sharding::Activation& input,
   at::Tensor hidden =
       !shared().fused && spec().norm != NormKind::layer
           ? plain::rms_norm(input.hidden, plain::factors(spec().norm, weight), spec().norm_epsilon)
-          : normalize(spec().norm, input.hidden, weight, bias, spec().norm_epsilon, context.gradients);
+          : normalize(spec().norm, input.hidden, weight, bias, spec().norm_epsilon, context.gradients).value;
   if (!context.labels.defined()) return {.hidden = hidden, .more = {}, .loss = {}};
   hidden = hidden.reshape({-1, hidden.size(-1)});
   const auto wide = hidden.options().dtype(at::promoteTypes(hidden.scalar_type(), at::kFloat));
@@ -61,7 +61,7 @@ HeadChunkUnit::HeadChunkUnit(std::string name, VocabularyChunk chunk, std::vecto
 sharding::Activation HeadChunkUnit::add_logits(const sharding::Activation& input,
                                                const at::Tensor& weight) const {
   const double cap = spec().logit_cap;
-  const at::Tensor logits = linear(input.hidden, weight, {}, false);
+  const at::Tensor logits = linear({input.hidden, {}}, weight, {}, false);
   sharding::Activation made{.hidden = input.hidden, .more = input.more, .loss = {}};
   made.more.push_back(cap > 0 ? (logits / cap).tanh() * cap : logits);
   if (is_last()) made = {.hidden = at::cat(made.more, -1), .more = {}, .loss = {}};

@@ -31,13 +31,17 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Saves x and the weight as it is stored; autograd alone would save the cast copy.
+/// Saves x, or how it is made again, and the weight as it is stored; autograd alone would save the cast copy.
 struct CastLinear : torch::autograd::Function<CastLinear> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, bool transposed,
-                            const sharding::GradientSinkPtr& sink) {
+                            const sharding::GradientSinkPtr& sink, const RemadePtr& again) {
     // What a frozen weight is multiplied with is not needed again.
-    variable_list kept{weight.requires_grad() ? x : at::Tensor(), weight};
+    variable_list kept{weight.requires_grad() && !again ? x : at::Tensor(), weight};
+    if (weight.requires_grad() && again) {
+      again->expect();
+      context->saved_data["again"] = at::IValue::make_capsule(again);
+    }
     if (bias) kept.push_back(*bias);
     context->save_for_backward(kept);
     context->saved_data["transposed"] = transposed;
@@ -49,7 +53,7 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &weight = saved[1], &gradient = gradients[0];
+    const at::Tensor &weight = saved[1], &gradient = gradients[0];
     const bool transposed = context->saved_data["transposed"].toBool();
     const sharding::GradientSinkPtr sink = sharding::sink_in(context->saved_data["sink"]);
     const at::Tensor rows = gradient.reshape({-1, gradient.size(-1)});
@@ -59,24 +63,32 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
       dx = input_gradient(gradient, cast, transposed);
     }
     if (context->needs_input_grad(1)) {
-      const at::Tensor inputs = x.reshape({-1, x.size(-1)});
+      const at::Tensor x = input_of(context, saved[0]), inputs = x.reshape({-1, x.size(-1)});
       dw = transposed ? product_gradient(sink, weight, inputs, rows)
                       : product_gradient(sink, weight, rows, inputs);
     }
     if (saved.size() > 2 && context->needs_input_grad(2))
       db = hand_over(sink, saved[2], rows.sum(0, false, at::kFloat));
-    return {dx, dw, db, at::Tensor(), at::Tensor()};
+    return {dx, dw, db, at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+
+  static at::Tensor input_of(AutogradContext* context, const at::Tensor& kept) {
+    const auto again = context->saved_data.find("again");
+    return again == context->saved_data.end()
+               ? kept
+               : c10::static_intrusive_pointer_cast<Remade>(again->second.toCapsule())->take();
   }
 };
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
+at::Tensor linear(const Remakable& input, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
                   const sharding::GradientSinkPtr& sink) {
+  const at::Tensor& x = input.value;
   if (x.scalar_type() == weight.scalar_type() && x.scalar_type() != at::kBFloat16 && !sink)
     return multiply(x, weight, bias, transposed);
   const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
-  return CastLinear::apply(x, weight, present, transposed, sink);
+  return CastLinear::apply(x, weight, present, transposed, sink, input.again);
 }
 
 }  // namespace trireme::model

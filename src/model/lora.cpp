@@ -142,12 +142,13 @@ void initial_lora(const sharding::Parameter& parameter, std::uint64_t seed, std:
   }
 }
 
-at::Tensor lora_output(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
-                       const LoraSettings& lora, const sharding::Context& context, std::uint64_t site) {
+at::Tensor lora_output(const Remakable& x, const at::Tensor& a, const at::Tensor& b, const LoraSettings& lora,
+                       const sharding::Context& context, std::uint64_t site) {
   const bool drops = lora.dropout > 0 && context.training;
-  const at::Tensor input = drops ? x * dropout_mask(x, lora.dropout, context, site) : x;
-  return linear(linear(input, a, {}, false, context.gradients), b, {}, false, context.gradients) *
-         lora.scale();
+  const Remakable input =
+      drops ? Remakable{x.value * dropout_mask(x.value, lora.dropout, context, site), {}} : x;
+  const at::Tensor narrow = linear(input, a, {}, false, context.gradients);
+  return linear({narrow, {}}, b, {}, false, context.gradients) * lora.scale();
 }
 
 }  // namespace trireme::model

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "model/layout.h"
+#include "model/remade.h"
 #include "sharding/unit.h"
 
 namespace trireme::model {
@@ -54,7 +55,7 @@ void initial_lora(const sharding::Parameter& parameter, std::uint64_t seed, std:
                   std::span<float> into);
 
 /// scale · B A dropout(x). What is dropped depends on the context's seed, step and samples and on `site`.
-at::Tensor lora_output(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
-                       const LoraSettings& lora, const sharding::Context& context, std::uint64_t site);
+at::Tensor lora_output(const Remakable& x, const at::Tensor& a, const at::Tensor& b, const LoraSettings& lora,
+                       const sharding::Context& context, std::uint64_t site);
 
 }  // namespace trireme::model

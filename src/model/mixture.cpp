@@ -20,7 +20,8 @@ at::Tensor imbalance(const at::Tensor& probabilities, const at::Tensor& chosen) 
 sharding::Activation BlockUnit::mixture(const at::Tensor& x, const sharding::Context& context,
                                         const sharding::Weights& weights) const {
   const at::Tensor rows = x.reshape({-1, x.size(-1)});
-  const at::Tensor probabilities = apply(layout_.router, rows, context, weights).to(at::kFloat).softmax(-1);
+  const at::Tensor probabilities =
+      apply(layout_.router, {rows, {}}, context, weights).to(at::kFloat).softmax(-1);
   const auto [best, chosen] = probabilities.topk(spec().experts_used, -1);
   const at::Tensor shares = (best / best.sum(-1, true)).to(x.scalar_type());
   at::Tensor out = at::zeros_like(rows);
@@ -28,9 +29,9 @@ sharding::Activation BlockUnit::mixture(const at::Tensor& x, const sharding::Con
     const at::Tensor places = chosen.eq(static_cast<std::int64_t>(i)).nonzero();
     if (places.size(0) == 0) continue;
     const at::Tensor row = places.select(1, 0).contiguous(), choice = places.select(1, 1);
-    const at::Tensor part = rows.index_select(0, row);
+    const Remakable part{rows.index_select(0, row), {}};
     const Expert& expert = layout_.experts[i];
-    const at::Tensor inner =
+    const Remakable inner =
         gated(apply(expert.gate, part, context, weights), apply(expert.up, part, context, weights));
     const at::Tensor share = shares.index({row, choice}).unsqueeze(1);
     out = out.index_add(0, row, apply(expert.down, inner, context, weights) * share);

@@ -46,7 +46,7 @@ struct Nf4Linear : torch::autograd::Function<Nf4Linear> {
     context->saved_data["shape"] = shape;
     context->saved_data["transposed"] = transposed;
     const at::Tensor weight = dequantised(bytes, shape, x.scalar_type());
-    return linear(x, weight, bias ? bias->to(x.scalar_type()) : at::Tensor(), transposed);
+    return linear({x, {}}, weight, bias ? bias->to(x.scalar_type()) : at::Tensor(), transposed);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {

@@ -60,6 +60,12 @@ Forward with_tensors(const at::Tensor& x, const at::Tensor& residual, const at::
   return made;
 }
 
+Forward norm_of(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& factors, double epsilon) {
+  const auto type = kernel_type(x);
+  return type ? with_kernel(x, residual, factors, epsilon, *type)
+              : with_tensors(x, residual, factors, epsilon);
+}
+
 struct Gradients {
   at::Tensor dx, dw;
 };
@@ -114,9 +120,7 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
                                const std::optional<at::Tensor>& residual, const at::Tensor& weight,
                                double epsilon, const GradientSinkPtr& sink, double shift) {
     const at::Tensor other = residual.value_or(at::Tensor()), factors = factors_of(weight, shift);
-    const auto type = kernel_type(x);
-    const Forward made =
-        type ? with_kernel(x, other, factors, epsilon, *type) : with_tensors(x, other, factors, epsilon);
+    const Forward made = norm_of(x, other, factors, epsilon);
     context->save_for_backward({made.sum, weight, made.scale});
     context->saved_data["sink"] = sharding::kept(sink);
     context->saved_data["shift"] = shift;
@@ -146,23 +150,35 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
   }
 };
 
+/// `sum`: what was normed, which the norm keeps.
+Remakable again_from(const at::Tensor& norm, const at::Tensor& sum, const at::Tensor& weight, double epsilon,
+                     double shift) {
+  // Of anything else the norm keeps a copy.
+  if (!at::GradMode::is_enabled() || !sum.is_contiguous()) return {norm, {}};
+  return {norm, c10::make_intrusive<Remade>(
+                    [sum = sum.variable_data(), weight = weight.variable_data(), epsilon, shift] {
+                      return norm_of(sum, {}, factors_of(weight, shift), epsilon).norm;
+                    })};
+}
+
 }  // namespace
 
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
-                    const GradientSinkPtr& sink, double shift) {
-  return RmsNorm::apply(x, std::optional<at::Tensor>(), weight, epsilon, sink, shift)[0];
+Remakable rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon, const GradientSinkPtr& sink,
+                   double shift) {
+  const at::Tensor norm = RmsNorm::apply(x, std::optional<at::Tensor>(), weight, epsilon, sink, shift)[0];
+  return again_from(norm, x, weight, epsilon, shift);
 }
 
 SumAndNorm add_rms_norm(const at::Tensor& residual, const at::Tensor& x, const at::Tensor& weight,
                         double epsilon, const GradientSinkPtr& sink, double shift) {
   const variable_list made = RmsNorm::apply(x, std::optional(residual), weight, epsilon, sink, shift);
-  return {made[1], made[0]};
+  return {made[1], again_from(made[0], made[1], weight, epsilon, shift)};
 }
 
-at::Tensor normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double epsilon, const GradientSinkPtr& sink) {
+Remakable normalize(NormKind kind, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    double epsilon, const GradientSinkPtr& sink) {
   if (kind != NormKind::layer) return rms_norm(x, weight, epsilon, sink, shift_of(kind));
-  return at::layer_norm(x, {x.size(-1)}, weight.to(x.scalar_type()), bias.to(x.scalar_type()), epsilon);
+  return {at::layer_norm(x, {x.size(-1)}, weight.to(x.scalar_type()), bias.to(x.scalar_type()), epsilon), {}};
 }
 
 SumAndNorm add_normalize(NormKind kind, const at::Tensor& residual, const at::Tensor& x,

@@ -13,19 +13,21 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+at::Tensor product_of(const at::Tensor& gate, const at::Tensor& up) {
+  const auto type = kernels::kernel_type(gate);
+  if (!type) return at::silu(gate).mul_(up);
+  at::Tensor out = at::empty_like(gate);
+  const kernels::SwiGlu args{gate.data_ptr(), up.data_ptr(), out.data_ptr()};
+  at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
+    kernels::swiglu(args, begin, end - begin, *type);
+  });
+  return out;
+}
+
 struct SwiGlu : torch::autograd::Function<SwiGlu> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& given_gate,
-                            const at::Tensor& given_up) {
-    const at::Tensor gate = given_gate.contiguous(), up = given_up.contiguous();
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
     context->save_for_backward({gate, up});
-    const auto type = kernels::kernel_type(gate);
-    if (!type) return at::silu(gate).mul_(up);
-    at::Tensor out = at::empty_like(gate);
-    const kernels::SwiGlu args{gate.data_ptr(), up.data_ptr(), out.data_ptr()};
-    at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
-      kernels::swiglu(args, begin, end - begin, *type);
-    });
-    return out;
+    return product_of(gate, up);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -45,8 +47,13 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
 
 }  // namespace
 
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
-  return SwiGlu::apply(gate, up);
+Remakable swiglu(const at::Tensor& given_gate, const at::Tensor& given_up) {
+  const at::Tensor gate = given_gate.contiguous(), up = given_up.contiguous();
+  Remakable made{SwiGlu::apply(gate, up), {}};
+  if (at::GradMode::is_enabled())
+    made.again = c10::make_intrusive<Remade>(
+        [gate = gate.variable_data(), up = up.variable_data()] { return product_of(gate, up); });
+  return made;
 }
 
 }  // namespace trireme::model

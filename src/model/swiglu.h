@@ -1,9 +1,9 @@
 #pragma once
-#include <ATen/core/Tensor.h>
+#include "model/remade.h"
 
 namespace trireme::model {
 
-/// silu(gate) * up. Keeps the two inputs alone.
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+/// silu(gate) * up. Keeps the two inputs alone, from which the result can be made again.
+Remakable swiglu(const at::Tensor& gate, const at::Tensor& up);
 
 }  // namespace trireme::model

@@ -8,6 +8,7 @@
 
 #include "model/layout.h"
 #include "model/lora.h"
+#include "model/remade.h"
 #include "model/rope.h"
 #include "model/spec.h"
 #include "sharding/unit.h"
@@ -66,18 +67,18 @@ class BlockUnit : public NamedUnit {
  private:
   /// Weights in the order of the layout, whichever group they are in.
   sharding::Weights in_order(const sharding::Weights& weights) const;
-  at::Tensor attention(const at::Tensor& x, const sharding::Context& context,
+  at::Tensor attention(const Remakable& x, const sharding::Context& context,
                        const sharding::Weights& weights) const;
-  at::Tensor mlp(const at::Tensor& x, const sharding::Context& context,
+  at::Tensor mlp(Remakable x, const sharding::Context& context,
                  const sharding::Weights& weights) const;
   /// The share of each expert that its position was sent to, and the loss of an uneven load.
   sharding::Activation mixture(const at::Tensor& x, const sharding::Context& context,
                                const sharding::Weights& weights) const;
-  at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) const;
-  at::Tensor apply(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+  Remakable gated(const at::Tensor& gate, const at::Tensor& up) const;
+  at::Tensor apply(const Affine& affine, const Remakable& x, const sharding::Context& context,
                    const sharding::Weights& weights) const;
-  at::Tensor norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
-                  const sharding::Weights& weights) const;
+  Remakable norm(const Affine& affine, const at::Tensor& x, const sharding::Context& context,
+                 const sharding::Weights& weights) const;
 
   BlockLayout layout_;
   LoraLayout adapters_;

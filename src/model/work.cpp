@@ -64,14 +64,16 @@ class Worker {
     work.input_bytes = work.output_bytes = bytes(tokens_ * hidden_);
 
     const double copies = repeated() ? 2 * queries_ : 0;
-    const double inner = spec_.gated ? spec_.nonlinearity == Nonlinearity::silu ? 3 : 4 : 2;
-    // Norms' outputs and the sum between; queries, keys and values; attention's result and one float a row.
+    // RMS norms' outputs and SwiGLU's are made again from the sums, gates and ups that are kept anyhow.
+    const double inner = !spec_.gated || spec_.nonlinearity == Nonlinearity::silu ? 2 : 4;
+    const double sums = spec_.norm == NormKind::layer ? 3 : 1;
+    // The sum between; queries, keys and values; attention's result and one float a row.
     const std::uint64_t attention_bytes =
         bytes(tokens_ * queries_) +
         static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
     if (can_keep_attention(spec_.windows[static_cast<std::size_t>(layer)]))
       work.attention_bytes = attention_bytes;
-    work.kept_bytes = bytes(tokens_ * (3 * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
+    work.kept_bytes = bytes(tokens_ * (sums * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
                       bytes(tokens_ * inner_ * inner) + attention_bytes +
                       static_cast<std::uint64_t>(8 * tokens_);
     if (lora_)

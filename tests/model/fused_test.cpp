@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/error.h"
 #include "model/config.h"
 #include "model/cross_entropy.h"
 #include "model/norm.h"
@@ -63,7 +64,7 @@ TEST(Fused, NormEqualsThePlainOne) {
   at::manual_seed(1);
   // Sizes below, at and beside the vectors' length, and rows for more than one chunk.
   for (const auto& [rows, size] : {std::pair{3, 5}, {2, 16}, {70, 64}, {131, 83}})
-    expect_equal([](const Tensors& in) { return Tensors{rms_norm(in[0], in[1], 1e-5)}; },
+    expect_equal([](const Tensors& in) { return Tensors{rms_norm(in[0], in[1], 1e-5).value}; },
                  [](const Tensors& in) { return Tensors{plain::rms_norm(in[0], in[1], 1e-5)}; },
                  {random({rows, size}), random({size})});
 }
@@ -73,13 +74,35 @@ TEST(Fused, ResidualAndNormEqualThePlainOnes) {
   expect_equal(
       [](const Tensors& in) {
         const SumAndNorm both = add_rms_norm(in[0], in[1], in[2], 1e-6);
-        return Tensors{both.sum, both.norm};
+        return Tensors{both.sum, both.norm.value};
       },
       [](const Tensors& in) {
         const at::Tensor sum = in[0] + in[1];
         return Tensors{sum, plain::rms_norm(sum, in[2], 1e-6)};
       },
       {random({2, 33, 40}), random({2, 33, 40}), random({40})});
+}
+
+/// In fp32, bf16 and, past the kernels, in double.
+TEST(Fused, NormsAndSwiGluAreMadeAgainToTheBitForAllThatAsk) {
+  at::manual_seed(6);
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kDouble}) {
+    const auto leaf = [&](at::IntArrayRef sizes) {
+      return at::randn(sizes).mul_(8).to(type).requires_grad_(true);
+    };
+    const at::Tensor x = leaf({9, 83}), other = leaf({9, 83}), weight = leaf({83});
+    for (const Remakable& made :
+         {rms_norm(x, weight, 1e-5, {}, 1.0), add_rms_norm(x, other, weight, 1e-5).norm, swiglu(x, other)}) {
+      ASSERT_TRUE(made.again);
+      made.again->expect(), made.again->expect();
+      const at::Tensor first = made.again->take();
+      EXPECT_TRUE(first.equal(made.value)) << type;
+      EXPECT_EQ(made.again->take().data_ptr(), first.data_ptr()) << type;
+      EXPECT_THROW(made.again->take(), Error);
+    }
+  }
+  const at::NoGradGuard guard;
+  EXPECT_FALSE(swiglu(at::ones({2, 2}), at::ones({2, 2})).again);
 }
 
 TEST(Fused, RotationEqualsThePlainOneAlsoInASlice) {
@@ -97,11 +120,11 @@ TEST(Fused, RotationEqualsThePlainOneAlsoInASlice) {
 
 TEST(Fused, SwiGluEqualsThePlainOneAndStandsLargeGates) {
   at::manual_seed(4);
-  expect_equal([](const Tensors& in) { return Tensors{swiglu(in[0], in[1])}; },
+  expect_equal([](const Tensors& in) { return Tensors{swiglu(in[0], in[1]).value}; },
                [](const Tensors& in) { return Tensors{plain::swiglu(in[0], in[1])}; },
                {random({5, 77}) * 8, random({5, 77})});
   const at::Tensor gates = at::tensor({-1e30, -300.0, -104.5, 300.0, 1e30}, at::kFloat);
-  const at::Tensor out = swiglu(gates, at::ones({5}, at::kFloat));
+  const at::Tensor out = swiglu(gates, at::ones({5}, at::kFloat)).value;
   EXPECT_TRUE(out.isfinite().all().item<bool>());
   EXPECT_LT((out - at::silu(gates)).abs().max().item<double>(), 1e-30);
 }

@@ -139,7 +139,7 @@ TEST(Pairs, LinearLayersOfAnyShapeEqualThoseInDouble) {
               .to(at::kBFloat16)
               .requires_grad_(true);
       const at::Tensor bias = at::randn({columns}).to(at::kBFloat16).requires_grad_(true);
-      const at::Tensor y = linear(x, weight, bias, transposed);
+      const at::Tensor y = linear({x, {}}, weight, bias, transposed);
       const at::Tensor dy = at::randn(y.sizes()).to(at::kBFloat16);
       const auto gradients = torch::autograd::grad({y}, {x, weight, bias}, {dy});
       const auto wide = [](const at::Tensor& t) { return t.detach().to(at::kDouble); };
