@@ -1,8 +1,8 @@
 // Preloaded into a program, this library makes transfers of spill files go wrong, or the room in /dev/shm
 // look larger than it is. TRIREME_FAULT: "kill-before-read 17", "kill-in-write 4", "kill-after-write 0",
 // "no-space 3" (this write and all later ones), "io-error 2" (this transfer), "short 1" (this and every
-// second transfer moves half): the number counts transfers of that kind from 0. "roomy": statvfs tells of a
-// terabyte.
+// second transfer moves half), "vanish 40" (at this read the file's pages go and later transfers of it fail):
+// the number counts transfers of that kind from 0. "roomy": statvfs tells of a terabyte.
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -23,6 +23,7 @@ struct Plan {
   std::string fault;
   long at = -1;
   std::atomic<long> reads{0}, writes{0};
+  std::atomic<int> vanished{-1};
 
   Plan() {
     const char* text = std::getenv("TRIREME_FAULT");
@@ -58,6 +59,11 @@ ssize_t transfer(Call call, int descriptor, bool write, std::size_t bytes) {
   Plan& now = plan();
   const long number = (write ? now.writes : now.reads)++;
   const bool met = number == now.at;
+  if (met && !write && now.fault == "vanish") {
+    now.vanished = descriptor;
+    if (ftruncate(descriptor, 0) != 0) abort();
+  }
+  if (descriptor == now.vanished) return errno = EIO, -1;
   if (met && now.fault == (write ? "kill-before-write" : "kill-before-read")) raise(SIGKILL);
   if (met && write && now.fault == "kill-in-write") {
     call(bytes / 2);
