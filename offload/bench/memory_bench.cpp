@@ -39,7 +39,8 @@ struct Memory {
         square(filled(source, count, 1e-6f, 1e-6f)),
         half_gradient(source.reserve(static_cast<std::size_t>(count) * sizeof(BFloat16))),
         copy(source.reserve(static_cast<std::size_t>(count) * sizeof(BFloat16))),
-        lower(filled(source, count, std::uint16_t{0}, std::uint16_t{257})) {
+        lower(filled(source, count, std::uint16_t{0}, std::uint16_t{257})),
+        scales(source.reserve(static_cast<std::size_t>(2 * (count / state_block + 1)) * sizeof(float))) {
     for (std::int64_t i = 0; i < count; ++i)
       half_gradient.as<BFloat16>()[i] = BFloat16(gradient.as<float>()[i]);
   }
@@ -61,20 +62,21 @@ struct Memory {
     made.count = end - begin;
     return made;
   }
-  AdamW8Run run8(std::int64_t begin, std::int64_t end) {
+  /// The same with 8-bit state.
+  AdamW8Run run8(const AdamWRun& run, std::int64_t begin, std::int64_t end) {
     AdamW8Run made;
-    made.master = master.as<float>() + begin;
-    made.gradient = gradient.as<float>() + begin;
+    static_cast<UpdatedValues&>(made) = run;
+    made.gradient = run.gradient, made.gradient_type = run.gradient_type;
     made.mean = mean.as<std::uint8_t>() + begin, made.square = square.as<std::uint8_t>() + begin;
-    made.mean_scale = copy.as<float>() + begin / state_block;
-    made.square_scale = copy.as<float>() + count / state_block + 1 + begin / state_block;
+    made.mean_scale = scales.as<float>() + begin / state_block;
+    made.square_scale = scales.as<float>() + count / state_block + 1 + begin / state_block;
     made.count = end - begin;
     return made;
   }
 
   LockedPages source{HostMemoryOptions{}};
   std::int64_t count;
-  Buffer master, gradient, mean, square, half_gradient, copy, lower;
+  Buffer master, gradient, mean, square, half_gradient, copy, lower, scales;
 };
 
 }  // namespace
@@ -137,11 +139,21 @@ std::vector<Record> measure_updates(const MemoryOptions& options) {
         "adamw_split", "bf16 to halves", 26,
         [&](std::int64_t b, std::int64_t e) { adamw(factors(), memory.run_in_halves(b, e)); },
         [&](std::int64_t b, std::int64_t e) { adamw_traffic(memory.run_in_halves(b, e)); });
-    // Codes of any value are numbers; scales must not be.
-    std::memset(memory.copy.data(), 0, memory.copy.bytes());
+    // Codes of any value are numbers, but scales must be some.
+    std::memset(memory.scales.data(), 0, memory.scales.bytes());
+    const auto whole = [&](std::int64_t b, std::int64_t e) {
+      return memory.run8(memory.run(DType::f32, false, b, e), b, e);
+    };
+    const auto in_halves = [&](std::int64_t b, std::int64_t e) {
+      return memory.run8(memory.run_in_halves(b, e), b, e);
+    };
     measure(
-        "adamw8", "fp32", 16, [&](std::int64_t b, std::int64_t e) { adamw8(factors(), memory.run8(b, e)); },
-        [&](std::int64_t b, std::int64_t e) { adamw8_traffic(memory.run8(b, e)); });
+        "adamw8", "fp32", 16, [&](std::int64_t b, std::int64_t e) { adamw8(factors(), whole(b, e)); },
+        [&](std::int64_t b, std::int64_t e) { adamw8_traffic(whole(b, e)); });
+    measure(
+        "adamw8_split", "bf16 to halves", 14,
+        [&](std::int64_t b, std::int64_t e) { adamw8(factors(), in_halves(b, e)); },
+        [&](std::int64_t b, std::int64_t e) { adamw8_traffic(in_halves(b, e)); });
   }
   return records;
 }

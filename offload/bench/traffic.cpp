@@ -52,16 +52,32 @@ void traffic(const AdamWRun& run, bool streaming) {
                                    : traffic_from<float>(run, streaming);
 }
 
-void traffic8(const AdamW8Run& run) {
+template <typename Gradient>
+void traffic8_from(const AdamW8Run& run) {
   const hn::ScalableTag<std::uint8_t> bytes;
+  const lanes::Lanes<Gradient> gradients;
   const auto step = static_cast<std::int64_t>(hn::Lanes(bytes)),
              floats = static_cast<std::int64_t>(hn::Lanes(F()));
+  auto sum = hn::Zero(F());
   for (std::int64_t i = 0; i + step <= run.count; i += step) {
-    for (std::int64_t k = i; k < i + step; k += floats)
-      add_to(run.master, k, hn::LoadU(F(), static_cast<const float*>(run.gradient) + k));
+    for (std::int64_t k = i; k < i + step; k += floats) {
+      const auto gradient = gradients.load(static_cast<const Gradient*>(run.gradient) + k);
+      if (run.lower) {
+        sum = hn::Add(sum, gradient);
+        add_one(static_cast<std::uint16_t*>(run.copy) + k), add_one(run.lower + k);
+      } else {
+        add_to(run.master, k, gradient);
+      }
+    }
     for (std::uint8_t* states : {run.mean + i, run.square + i})
       hn::StoreU(hn::Add(hn::LoadU(bytes, states), hn::Set(bytes, std::uint8_t{1})), bytes, states);
   }
+  // Or the gradients would not be read at all.
+  run.mean_scale[0] += hn::GetLane(hn::SumOfLanes(F(), hn::Mul(sum, hn::Zero(F()))));
+}
+
+void traffic8(const AdamW8Run& run) {
+  run.gradient_type == DType::bf16 ? traffic8_from<BFloat16>(run) : traffic8_from<float>(run);
 }
 
 }  // namespace trireme::offload::bench::HWY_NAMESPACE

@@ -24,16 +24,21 @@ void adamw_as(const AdamWFactors& factors, const AdamWRun& run) {
   const Update::F tag;
   const Update update(factors);
   const Values<Copy, streaming> values(run);
-  const lanes::Lanes<Gradient> gradients;
   const auto* gradient = static_cast<const Gradient*>(run.gradient);
   const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
   std::int64_t i = 0;
-  for (; i + step <= run.count; i += step) {
-    auto mean = hn::LoadU(tag, run.mean + i), square = hn::LoadU(tag, run.square + i);
-    const auto value = update(values.load(i), gradients.load(gradient + i), mean, square);
-    hn::StoreU(mean, tag, run.mean + i);
-    hn::StoreU(square, tag, run.square + i);
-    values.store(value, i);
+  for (; i + 2 * step <= run.count; i += 2 * step) {
+    Update::V gradients[2], new_values[2];
+    load_two(gradient + i, gradients[0], gradients[1]);
+    values.load_two(i, new_values[0], new_values[1]);
+    for (std::int64_t v = 0; v < 2; ++v) {
+      const std::int64_t at = i + v * step;
+      auto mean = hn::LoadU(tag, run.mean + at), square = hn::LoadU(tag, run.square + at);
+      new_values[v] = update(new_values[v], gradients[v], mean, square);
+      hn::StoreU(mean, tag, run.mean + at);
+      hn::StoreU(square, tag, run.square + at);
+    }
+    values.store_two(new_values[0], new_values[1], i);
   }
   if constexpr (streaming) hwy::FlushStream();
   for (; i < run.count; ++i)

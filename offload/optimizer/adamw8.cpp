@@ -2,6 +2,8 @@
 #define HWY_WANT_AVX3_DL
 #include "offload/optimizer/adamw8.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "offload/optimizer/dynamic_codes.h"
 #include "offload/optimizer/scalar.h"
@@ -55,8 +57,9 @@ HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
 }
 
 /// Codes are read and written so many at a time.
-constexpr std::int64_t chunk = 64, chunks_of_block = state_block / chunk,
-                       chunks_under_way = 2 * chunks_of_block;
+constexpr std::int64_t chunk = 128, chunks_of_block = state_block / chunk;
+/// Blocks and chunks that go through one stage after the other.
+constexpr std::int64_t batch = 2, chunks_of_batch = batch * chunks_of_block;
 
 struct Tables {
   CodeTables codes;
@@ -72,11 +75,11 @@ class Numbers {
     decode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, from, numbers_);
   }
   HWY_INLINE V at(std::int64_t place) const {
-    return hn::Mul(V{numbers_[place / 16]}, scale_);
+    return hn::Mul(V{_mm512_castsi512_ps(numbers_[place / 16])}, scale_);
   }
 
  private:
-  __m512 numbers_[4];
+  __m512i numbers_[vectors];
   V scale_;
 #else
   HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale)
@@ -92,27 +95,27 @@ class Numbers {
 #endif
 };
 
-/// New states of one kind on their way to codes.
+/// New states of one kind of a batch on their way to codes.
 template <bool is_signed>
 struct States {
-  HWY_ALIGN float values[chunks_under_way * chunk];
-  float inverses[2];
+  HWY_ALIGN float values[batch * state_block];
+  float inverses[batch];
 #if HWY_TARGET == HWY_AVX3_DL
-  Estimate estimates[2];
+  Estimate estimates[chunks_of_batch];
 
   HWY_INLINE void estimate(const Tables& tables, std::int64_t number) {
-    const __m512 inverse = _mm512_set1_ps(inverses[number / chunks_of_block % 2]);
+    const __m512 inverse = _mm512_set1_ps(inverses[number / chunks_of_block]);
     estimate_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, inverse, of(number),
-                              estimates[number % 2]);
+                              estimates[number]);
   }
   HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
     encode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, of(number),
-                            estimates[number % 2], into);
+                            estimates[number], into);
   }
 #else
   HWY_INLINE void estimate(const Tables&, std::int64_t) {}
   HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
-    const V inverse = hn::Set(F(), inverses[number / chunks_of_block % 2]);
+    const V inverse = hn::Set(F(), inverses[number / chunks_of_block]);
     const auto* entries = is_signed ? tables.codes.mean_entries : tables.codes.square_entries;
     const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
     for (std::int64_t i = 0; i < chunk; i += step)
@@ -120,16 +123,16 @@ struct States {
   }
 #endif
   HWY_INLINE float* of(std::int64_t number) {
-    return values + number % chunks_under_way * chunk;
+    return values + number * chunk;
   }
   /// Writes the scale of a block that is complete.
-  HWY_INLINE void close(std::int64_t block, V most, float* scales) {
-    scales[block] = hn::GetLane(hn::MaxOfLanes(F(), most));
-    inverses[block % 2] = scalar::inverse_scale(scales[block]);
+  HWY_INLINE void close(std::int64_t block, V most, float& scale) {
+    scale = hn::GetLane(hn::MaxOfLanes(F(), most));
+    inverses[block] = scalar::inverse_scale(scale);
   }
 };
 
-/// A run's chunks in stages, each of which finds what it needs ready: what an update waits for in sequence
+/// A run's batches in stages, each of which finds what it needs ready: what an update waits for in sequence
 /// (look-ups, roots, quotients, a block's maximum) would keep the CPU idle half of the time.
 template <typename Gradient, typename Copy>
 class Stages {
@@ -138,57 +141,62 @@ class Stages {
       : run_(run), values_(run), update_(factors), tables_(tables) {}
 
   HWY_INLINE void all(std::int64_t blocks) {
-    const std::int64_t chunks = blocks * chunks_of_block;
-    V mean_most = hn::Zero(F()), square_most = hn::Zero(F());
-    for (std::int64_t now = 0; now < chunks + chunks_of_block + 1; ++now) {
-      if (now >= 1 && now <= chunks) write_parameters(now - 1);
-      if (now < chunks) move_states(now, mean_most, square_most);
-      const std::int64_t coded = now - chunks_of_block - 1, estimated = now - chunks_of_block;
-      if (coded >= 0) {
-        means_.encode(tables_, coded, run_.mean + coded * chunk);
-        squares_.encode(tables_, coded, run_.square + coded * chunk);
-      }
-      if (estimated >= 0 && estimated < chunks) {
-        means_.estimate(tables_, estimated);
-        squares_.estimate(tables_, estimated);
-      }
-      if (now < chunks && now % chunks_of_block == chunks_of_block - 1) {
-        means_.close(now / chunks_of_block, mean_most, run_.mean_scale);
-        squares_.close(now / chunks_of_block, square_most, run_.square_scale);
-        mean_most = square_most = hn::Zero(F());
-      }
-    }
+    for (std::int64_t first = 0; first < blocks; first += batch)
+      run_batch(first, std::min(batch, blocks - first));
   }
 
  private:
-  HWY_INLINE V gradient(std::int64_t at) const {
-    return lanes::Lanes<Gradient>().load(static_cast<const Gradient*>(run_.gradient) + at);
-  }
-
-  HWY_INLINE void move_states(std::int64_t number, V& mean_most, V& square_most) {
-    const F tag;
-    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    const std::int64_t first = number * chunk, block = number / chunks_of_block;
-    const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
-    const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
-    for (std::int64_t i = 0; i < chunk; i += step) {
-      V mean = means.at(i), square = squares.at(i);
-      update_.states(gradient(first + i), mean, square);
-      hn::Store(mean, tag, means_.of(number) + i);
-      hn::Store(square, tag, squares_.of(number) + i);
-      mean_most = hn::Max(mean_most, hn::Abs(mean));
-      square_most = hn::Max(square_most, square);
+  HWY_INLINE void run_batch(std::int64_t first, std::int64_t blocks) {
+    for (std::int64_t block = 0; block < blocks; ++block) move_states(first + block, block);
+    const std::int64_t chunks = blocks * chunks_of_block, from = first * state_block;
+    for (std::int64_t number = 0; number < chunks; ++number) {
+      // Estimating turns states into parts of their scale.
+      write_parameters(from + number * chunk, number);
+      means_.estimate(tables_, number);
+      squares_.estimate(tables_, number);
     }
+    for (std::int64_t number = 0; number < chunks; ++number)
+      means_.encode(tables_, number, run_.mean + from + number * chunk);
+    for (std::int64_t number = 0; number < chunks; ++number)
+      squares_.encode(tables_, number, run_.square + from + number * chunk);
   }
-
-  HWY_INLINE void write_parameters(std::int64_t number) {
+  HWY_INLINE void move_states(std::int64_t block, std::int64_t within) {
     const F tag;
     const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    for (std::int64_t i = 0; i < chunk; i += step) {
-      const std::int64_t at = number * chunk + i;
-      const V value = update_.value(values_.load(at), hn::Load(tag, means_.of(number) + i),
-                                    hn::Load(tag, squares_.of(number) + i));
-      values_.store(value, at);
+    V mean_most = hn::Zero(tag), square_most = hn::Zero(tag);
+    for (std::int64_t part = 0; part < chunks_of_block; ++part) {
+      const std::int64_t first = block * state_block + part * chunk, number = within * chunks_of_block + part;
+      const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
+      const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
+      for (std::int64_t i = 0; i < chunk; i += 2 * step) {
+        V gradients[2];
+        load_two(static_cast<const Gradient*>(run_.gradient) + first + i, gradients[0], gradients[1]);
+        for (std::int64_t v = 0; v < 2; ++v) {
+          const std::int64_t at = i + v * step;
+          V mean = means.at(at), square = squares.at(at);
+          update_.states(gradients[v], mean, square);
+          hn::Store(mean, tag, means_.of(number) + at);
+          hn::Store(square, tag, squares_.of(number) + at);
+          mean_most = hn::Max(mean_most, hn::Abs(mean));
+          square_most = hn::Max(square_most, square);
+        }
+      }
+    }
+    means_.close(within, mean_most, run_.mean_scale[block]);
+    squares_.close(within, square_most, run_.square_scale[block]);
+  }
+
+  HWY_INLINE void write_parameters(std::int64_t first, std::int64_t number) {
+    const F tag;
+    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
+    const float *means = means_.of(number), *squares = squares_.of(number);
+    for (std::int64_t i = 0; i < chunk; i += 2 * step) {
+      V first_value, second_value;
+      values_.load_two(first + i, first_value, second_value);
+      first_value = update_.value(first_value, hn::Load(tag, means + i), hn::Load(tag, squares + i));
+      second_value =
+          update_.value(second_value, hn::Load(tag, means + i + step), hn::Load(tag, squares + i + step));
+      values_.store_two(first_value, second_value, first + i);
     }
   }
 

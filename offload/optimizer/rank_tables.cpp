@@ -13,29 +13,36 @@ namespace {
 
 constexpr int decades = 7;
 
-void cut(float number, std::uint8_t (&bytes)[4][256], std::size_t place) {
-  const auto bits = std::bit_cast<std::uint32_t>(number);
+void cut(std::uint32_t bits, std::uint8_t (&bytes)[4][256], std::size_t place) {
   for (unsigned byte = 0; byte < 4; ++byte)
     bytes[byte][place] = static_cast<std::uint8_t>(bits >> (8 * byte));
 }
 
-/// The least float that is greater than the middle of two codes.
-float least_above_middle(float low, float high) {
+/// The greatest float that is not above the middle of two codes.
+float last_before_middle(float low, float high) {
   const double middle = (static_cast<double>(low) + high) / 2;
   const auto rounded = static_cast<float>(middle);
-  return rounded > middle ? rounded : std::nextafter(rounded, std::numeric_limits<float>::infinity());
+  return rounded <= middle ? rounded : std::nextafter(rounded, 0.0f);
 }
 
+/// How much lower lines are than the ranks of the middles between codes. Around powers of ten, where the
+/// codes become five times as far apart, that is more than 1/5 (or they would give a rank too many); at the
+/// upper ends of binades, where the upper half of a magnitude says least, less than 4/9 (or two too few).
+constexpr double lowered = 0.3;
+
+/// Through the middles of the codes between 10^(decade-7) and ten times that.
 struct Line {
-  double slope, offset;
+  Line(bool is_signed, int decade)
+      : start(std::pow(10.0, decade - decades)),
+        first((1 << (is_signed ? decade : decade + 1)) - (is_signed ? 0 : 1)),
+        slope((1 << (is_signed ? decade : decade + 1)) / (9 * start)) {}
+  double at(double magnitude) const { return first + (magnitude - start) * slope - lowered; }
+
+  double start, first, slope;
 };
 
-/// Through the codes between 10^(decade-7) and ten times that.
-Line line_of(bool is_signed, int decade) {
-  const int items = 1 << (is_signed ? decade : decade + 1), first = is_signed ? items : items - 1;
-  const double start = std::pow(10.0, decade - decades), spacing = 9 * start / items;
-  const double slope = 1 / spacing;
-  return {slope, first - slope * (start + spacing / 2)};
+std::uint16_t in_256ths(double ranks) {
+  return static_cast<std::uint16_t>(std::lround(256 * ranks));
 }
 
 int decade_of(double magnitude) {
@@ -44,24 +51,26 @@ int decade_of(double magnitude) {
 
 }  // namespace
 
-RankTables::RankTables(bool is_signed) : numbers{}, borders{}, slopes{}, offsets{} {
+RankTables::RankTables(bool is_signed) : numbers{}, lasts{}, starts{}, rises{}, nexts{} {
   const auto& codes = dynamic_codes(is_signed);
   const std::size_t zero = is_signed ? CodeFinder::signed_zero : 0, ranks = is_signed ? 128 : 256;
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     const std::size_t code = zero + rank;
-    cut(codes[code], numbers, rank);
-    cut(code + 1 < codes.size() ? least_above_middle(codes[code], codes[code + 1])
-                                : std::numeric_limits<float>::infinity(),
-        borders, rank);
+    cut(std::bit_cast<std::uint32_t>(codes[code]), numbers, rank);
+    const bool greatest = code + 1 == codes.size();
+    cut(greatest ? 0x7fffffffu
+                 : std::bit_cast<std::uint32_t>(last_before_middle(codes[code], codes[code + 1])),
+        lasts, rank);
   }
   for (int exponent = -24; exponent <= 0; ++exponent) {
     const double low = std::ldexp(1.0, exponent);
-    const auto place = static_cast<std::size_t>((exponent + 127) & 31);
-    for (const auto& [which, decade] : {std::pair{0, decade_of(low)}, std::pair{1, decade_of(2 * low)}}) {
-      const Line line = line_of(is_signed, decade);
-      slopes[which][place] = static_cast<float>(line.slope);
-      offsets[which][place] = static_cast<float>(line.offset);
-    }
+    const auto place = static_cast<std::size_t>(exponent + 24);
+    const int decade = decade_of(low);
+    const Line line(is_signed, decade), next(is_signed, decade + 1);
+    starts[place] = in_256ths(line.at(low));
+    rises[place] = in_256ths(low * line.slope);
+    nexts[place] = decade_of(2 * low) == decade ? 0xffff - 0xffff / 5
+                                                : in_256ths(next.at(next.start) - line.at(next.start) / 5);
   }
 }
 

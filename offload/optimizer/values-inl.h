@@ -13,9 +13,20 @@
 #include "comm/simd/lanes-inl.h"
 #include "offload/optimizer/halves-inl.h"
 #include "offload/optimizer/updated_values.h"
+#include "offload/optimizer/word_pairs-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace trireme::offload::HWY_NAMESPACE {
+
+/// Two vectors of gradients.
+template <typename Gradient>
+HWY_INLINE void load_two(const Gradient* from, HalvesLanes::V& first, HalvesLanes::V& second) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  if constexpr (std::is_same_v<Gradient, BFloat16>) return WordPairs::load(from, first, second);
+#endif
+  const comm::simd::HWY_NAMESPACE::Lanes<Gradient> lanes;
+  first = lanes.load(from), second = lanes.load(from + lanes.size());
+}
 
 /// scalar::value and scalar::put, a vector at a time. `Copy` void: none is written; Halves: the master is
 /// kept as them.
@@ -45,8 +56,38 @@ class Values {
         comm::simd::HWY_NAMESPACE::Lanes<Copy>().template store<streaming>(value, copy_ + i);
     }
   }
+  HWY_INLINE void load_two(std::int64_t i, V& first, V& second) const {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+    if constexpr (in_halves) return WordPairs::load(copy_ + i, lower_ + i, first, second);
+#endif
+    first = load(i), second = load(i + step());
+  }
+  HWY_INLINE void store_two(V first, V second, std::int64_t i) const {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+    if constexpr (std::is_same_v<Written, BFloat16>) {
+      WordPairs::Halved halves;
+      if (WordPairs::halve(first, second, halves)) {
+        if constexpr (in_halves) {
+          _mm512_storeu_si512(lower_ + i, halves.lower);
+        } else {
+          hn::StoreU(first, F(), master_ + i), hn::StoreU(second, F(), master_ + i + step());
+        }
+        if constexpr (streaming) {
+          _mm512_stream_si512(reinterpret_cast<__m512i*>(copy_ + i), halves.nearest);
+        } else {
+          _mm512_storeu_si512(copy_ + i, halves.nearest);
+        }
+        return;
+      }
+    }
+#endif
+    store(first, i), store(second, i + step());
+  }
 
  private:
+  static HWY_INLINE std::int64_t step() {
+    return static_cast<std::int64_t>(hn::Lanes(F()));
+  }
   static constexpr bool in_halves = std::is_same_v<Copy, Halves>;
   using Written = std::conditional_t<in_halves, BFloat16, Copy>;
   float* master_;

@@ -1,7 +1,10 @@
 #include "offload/optimizer/adamw8.h"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -167,43 +170,80 @@ TEST(HostAdamW8, MastersInHalvesHaveTheBitsOfWholeOnes) {
   });
 }
 
-/// A step whose new state is the gradient and its square, in blocks that begin with 1: so codes are those of
-/// the numbers themselves.
-void expect_nearest_codes(const std::vector<float>& numbers, const std::string& target) {
-  std::vector<float> gradient;
-  for (const float number : numbers) {
-    if (gradient.size() % 256 == 0) gradient.push_back(1);
-    gradient.push_back(number);
+/// Numbers in blocks that begin with 1, and the codes that they and their squares are nearest to.
+struct Known {
+  explicit Known(const std::vector<float>& some) {
+    for (const float number : some) {
+      if (numbers.size() % 256 == 0) numbers.push_back(1);
+      numbers.push_back(number);
+    }
+    numbers.resize((numbers.size() + 255) / 256 * 256, 0.0f);
+    for (const float number : numbers)
+      means.push_back(nearest_code(true, number)), squares.push_back(nearest_code(false, number * number));
   }
-  gradient.resize((gradient.size() + 255) / 256 * 256, 0.0f);
-  State8 state(gradient.size(), DType::f32, DType::f32);
-  std::memcpy(state.gradient.data(), gradient.data(), gradient.size() * sizeof(float));
+  std::vector<float> numbers;
+  std::vector<std::uint8_t> means, squares;
+};
+
+/// A step whose new state is the gradient and its square, so that codes are those of the numbers themselves.
+void expect_nearest_codes(const Known& known, const std::string& target) {
+  State8 state(known.numbers.size(), DType::f32, DType::f32);
+  std::memcpy(state.gradient.data(), known.numbers.data(), known.numbers.size() * sizeof(float));
   adamw8(AdamWFactors({.beta1 = 0, .beta2 = 0, .step = 1}), state.run());
-  for (std::size_t i = 0; i < gradient.size(); ++i) {
-    ASSERT_EQ(state.mean[i], nearest_code(true, gradient[i])) << target << ' ' << gradient[i];
-    ASSERT_EQ(state.square[i], nearest_code(false, gradient[i] * gradient[i]))
-        << target << ' ' << gradient[i];
+  for (std::size_t i = 0; i < known.numbers.size(); ++i) {
+    ASSERT_EQ(state.mean[i], known.means[i]) << target << ' ' << known.numbers[i];
+    ASSERT_EQ(state.square[i], known.squares[i]) << target << ' ' << known.numbers[i];
   }
 }
 
 TEST(HostAdamW8, EveryInstructionSetFindsTheNearestCodes) {
   std::vector<float> numbers{0.0f, -0.0f, 1.0f, -1.0f, 1e-30f, -1e-38f, 1e-42f};
+  const auto around = [&](float value, int steps) {
+    for (int down = 0; down < steps; ++down) value = std::nextafter(value, 0.0f);
+    for (int step = 0; step <= 2 * steps; ++step, value = std::nextafter(value, 1.0f))
+      numbers.push_back(value), numbers.push_back(-value);
+  };
   for (const bool is_signed : {true, false}) {
     const auto& codes = dynamic_codes(is_signed);
     for (std::size_t i = is_signed ? CodeFinder::signed_zero : 0; i + 1 < codes.size(); ++i)
       for (double middle :
-           {(static_cast<double>(codes[i]) + codes[i + 1]) / 2, std::pow(10.0, -double(i % 8))}) {
-        auto value = static_cast<float>(is_signed ? middle : std::sqrt(middle));
-        for (int down = 0; down < 4; ++down) value = std::nextafter(value, 0.0f);
-        for (int step = 0; step < 9; ++step, value = std::nextafter(value, 1.0f))
-          numbers.push_back(value), numbers.push_back(-value);
-      }
+           {(static_cast<double>(codes[i]) + codes[i + 1]) / 2, std::pow(10.0, -double(i % 8))})
+        around(static_cast<float>(is_signed ? middle : std::sqrt(middle)), 4);
+  }
+  // Where the upper half of a magnitude changes, and of its square.
+  for (std::uint32_t upper = CodeFinder::first_bucket - 2; upper <= 127u << 7; ++upper) {
+    const auto magnitude = std::bit_cast<float>(upper << CodeFinder::bucket_shift);
+    around(magnitude, 1), around(std::sqrt(magnitude), 2);
   }
   std::mt19937 random(5);
   std::uniform_real_distribution<float> exponent(-27, 0);
-  for (int i = 0; i < 40'000; ++i)
+  for (int i = 0; i < 400'000; ++i)
     numbers.push_back(std::exp2(exponent(random)) * (i % 2 == 0 ? 1.0f : -1.0f));
-  tests::on_every_target([&](const std::string& target) { expect_nearest_codes(numbers, target); });
+  for (float& number : numbers) number = std::clamp(number, -1.0f, 1.0f);
+  const Known known(numbers);
+  tests::on_every_target([&](const std::string& target) { expect_nearest_codes(known, target); });
+}
+
+TEST(HostAdamW8, NoNumberHasTheReferencesCodes) {
+  tests::on_every_target([](const std::string& target) {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (const float poison : {nan, -nan, std::numeric_limits<float>::infinity()}) {
+      State8 ours(512, DType::f32, DType::bf16), plain(512, DType::f32, DType::bf16);
+      for (State8* state : {&ours, &plain}) {
+        state->new_gradient(1, false);
+        for (const std::int64_t at : {0, 77, 255})
+          scalar::store(state->gradient.data(), DType::f32, at, poison);
+      }
+      const AdamWFactors factors({.learning_rate = 1e-2, .step = 1});
+      adamw8(factors, ours.run());
+      reference::adamw8(factors, plain.run());
+      // What is no number has no order, so a block's scale is anyone's; the next block's are numbers.
+      for (const std::size_t at : {0u, 77u, 255u})
+        ASSERT_EQ(ours.mean[at], plain.mean[at]) << target << ' ' << poison;
+      for (std::size_t at = 256; at < 512; ++at) ASSERT_EQ(ours.mean[at], plain.mean[at]) << target;
+      ASSERT_EQ(std::memcmp(ours.copy.data(), plain.copy.data(), 1024), 0) << target << ' ' << poison;
+    }
+  });
 }
 
 TEST(HostAdamW8, FollowsTheExactOne) {
