@@ -16,6 +16,20 @@ namespace {
 constexpr double norm_margin = 1e-6;
 /// A smaller run of elements is not worth waking threads for; a cut stays at whole cache lines.
 constexpr std::int64_t shared_elements = 1 << 16, vector_elements = 64;
+/// Gradients of so many stay in a core's cache between two looks at them.
+constexpr std::int64_t cached_elements = 1 << 16;
+
+std::vector<Piece> cut(const Piece& piece, const Granule& granule) {
+  const std::int64_t unit = std::lcm(granule.elements, vector_elements),
+                     each = (cached_elements + unit - 1) / unit * unit;
+  std::vector<Piece> parts;
+  for (std::int64_t at = 0; at < piece.count; at += each) {
+    Piece part = piece;
+    part.at += at, part.begin += at, part.count = std::min(each, piece.count - at);
+    parts.push_back(part);
+  }
+  return parts;
+}
 
 }  // namespace
 
@@ -220,14 +234,27 @@ void Executor::norm(Run& run, const Op& op) {
 
 void Executor::update(Run& run, const Op& op) {
   GroupState& group = state(op.target);
+  const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
   if (run.schedule.options.update_when_reduced) {
     double& squares = run.squares[static_cast<std::size_t>(op.target)];
+    // A thread that is alone looks at each run just before its update, while it is in the cache.
+    const bool looks = op.staging < 0 && updates(run) && place_.tiers.team().size() == 1 &&
+                       place_.optimizer.granule().kind != Granule::Kind::tensor;
+    if (looks) {
+      squares = 0;
+      for (const Piece& piece : group.optimizer_pieces())
+        for (const Piece& part : cut(piece, place_.optimizer.granule())) {
+          const double sum = sum_of_squares(group.reduced() + part.at, part.count);
+          if (std::isfinite(sum)) update_piece(op, part, scalars);
+          squares += sum;
+        }
+      return group.bring_home();
+    }
     if (op.part == 0) squares = squares_of(group);
     // The step will have failed: what can still be spared is.
     if (!std::isfinite(squares)) return;
   }
   if (!updates(run)) return;
-  const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
   for (const Piece& piece : group.optimizer_pieces()) update_piece(op, piece, scalars);
   if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home();
 }

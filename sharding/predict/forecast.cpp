@@ -21,11 +21,23 @@ const Model& model_of(const Subject& subject, const Placement& placement) {
   return quantised && subject.quantised ? *subject.quantised : *subject.model;
 }
 
+bool is_tied(const Model& model) {
+  std::vector<int> users(model.groups.size(), 0);
+  for (const auto& unit : model.units)
+    for (const int group : unit->groups()) ++users[static_cast<std::size_t>(group)];
+  return std::any_of(users.begin(), users.end(), [](int count) { return count > 1; });
+}
+
+/// In chunks also where gradients vanish, if no logits are made twice for it.
 const Subject& as_run(const Subject& subject, const Setting& setting) {
+  if (!subject.when_split) return subject;
   const bool trainable = subject.model->groups.front().trainable;
-  return subject.when_split && splits_vocabulary(setting.placement, setting.extent, trainable)
-             ? *subject.when_split
-             : subject;
+  if (splits_vocabulary(setting.placement, setting.extent, trainable)) return *subject.when_split;
+  if (!trainable || !setting.options.gradients_vanish() || is_tied(*subject.model)) return subject;
+  const ModelWork work = subject.when_split->work(setting.rows);
+  const bool twice = std::any_of(work.units.begin(), work.units.end(),
+                                 [](const UnitWork& unit) { return unit.makes_again; });
+  return twice ? subject : *subject.when_split;
 }
 
 /// What a subject says of its optimizer, which never updates anything.

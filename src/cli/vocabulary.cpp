@@ -3,10 +3,29 @@
 #include <utility>
 
 #include "cli/lora.h"
+#include "cli/plan.h"
 #include "model/vocabulary.h"
 #include "sharding/predict/forecast.h"
 
 namespace trireme::cli {
+namespace {
+
+bool keeps_logits(const model::ModelSpec& spec, const jobs::JobSpec& job) {
+  return model::keeps_logits(spec, job.micro_batch_size * job.sequence_len);
+}
+
+bool gradients_vanish(const jobs::JobSpec& job, const sharding::Extent& extent) {
+  const std::int64_t at_once = job.micro_batch_size * extent.world;
+  sharding::ScheduleOptions options;
+  options.micro_batches =
+      static_cast<int>(job.train_batch_size == 0 ? job.gradient_accumulation_steps
+                                                 : (job.train_batch_size + at_once - 1) / at_once);
+  options.unit_major = job.schedule.order == "unit_major";
+  options.update_when_reduced = updates_when_reduced(job);
+  return options.gradients_vanish();
+}
+
+}  // namespace
 
 model::ModelSpec with_named_chunks(model::ModelSpec spec, const jobs::JobSpec& job) {
   if (job.schedule.vocabulary_chunk > 0)
@@ -16,15 +35,16 @@ model::ModelSpec with_named_chunks(model::ModelSpec spec, const jobs::JobSpec& j
 
 model::ModelSpec with_fitting_chunks(model::ModelSpec spec, const jobs::JobSpec& job) {
   if (job.schedule.vocabulary_chunk == 0)
-    spec.vocabulary_chunk = model::fitting_chunk_rows(spec, lora_of(job));
+    spec.vocabulary_chunk = model::fitting_chunk_rows(spec, lora_of(job), keeps_logits(spec, job));
   return spec;
 }
 
 model::ModelSpec with_chunks(model::ModelSpec spec, const jobs::JobSpec& job,
                              const sharding::Placement& placement, const sharding::Extent& extent) {
   spec = with_named_chunks(std::move(spec), job);
-  if (!sharding::splits_vocabulary(placement, extent, !lora_of(job))) return spec;
-  return with_fitting_chunks(std::move(spec), job);
+  const bool trainable = !lora_of(job), splits = sharding::splits_vocabulary(placement, extent, trainable);
+  const bool saves = trainable && !spec.tied && gradients_vanish(job, extent) && keeps_logits(spec, job);
+  return splits || saves ? with_fitting_chunks(std::move(spec), job) : spec;
 }
 
 }  // namespace trireme::cli

@@ -3,25 +3,31 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/kernels/chunk_rows.h"
+#include "model/kernels/kernel_type.h"
 #include "model/linear.h"
+#include "model/vocabulary.h"
 #include "model/weight_gradient.h"
 
 namespace trireme::model {
 namespace {
 
+using kernels::kernel_type;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-/// Logits that are there at once, as in cross_entropy.cpp.
-constexpr std::int64_t elements_at_once = std::int64_t{1} << 24;
 
 /// Calls `use(begin, count)` for pieces of the tokens.
 template <typename Use>
 void for_pieces(std::int64_t tokens, std::int64_t vocabulary, Use use) {
-  const std::int64_t step = std::max<std::int64_t>(64, elements_at_once / vocabulary);
+  const std::int64_t step = std::max<std::int64_t>(64, logits_at_once / vocabulary);
   for (std::int64_t begin = 0; begin < tokens; begin += step) use(begin, std::min(step, tokens - begin));
+}
+
+std::int64_t rows_a_thread(std::int64_t columns) {
+  return 1 + kernels::elements_a_thread / columns;
 }
 
 at::Tensor wide(const at::Tensor& logits) {
@@ -31,48 +37,104 @@ at::Tensor wide(const at::Tensor& logits) {
 /// Where each token's label is in the chunk, and whether it is there.
 struct Place {
   at::Tensor column, here;
-  Place(const at::Tensor& labels, std::int64_t first, std::int64_t rows) {
-    const at::Tensor local = labels - first;
+  /// `local`: labels relative to the chunk's first row.
+  Place(const at::Tensor& local, std::int64_t rows) {
     here = local.ge(0).logical_and_(local.lt(rows));
-    column = local.clamp_(0, rows - 1).unsqueeze(1);
+    column = local.clamp(0, rows - 1).unsqueeze(1);
   }
 };
+
+/// What is known of some tokens before or after a chunk.
+struct Known {
+  at::Tensor normalizer, target;
+};
+
+void add_logits(const at::Tensor& narrow, double cap, const at::Tensor& local, const Known& before,
+                const Known& after) {
+  const std::int64_t rows = narrow.size(0), columns = narrow.size(1);
+  if (const auto type = kernel_type(narrow); type && cap == 0) {
+    const kernels::ChunkRows chunk{narrow.data_ptr(), columns, local.const_data_ptr<std::int64_t>()};
+    const kernels::ChunkSums sums{before.normalizer.const_data_ptr<float>(),
+                                  before.target.const_data_ptr<float>(), after.normalizer.data_ptr<float>(),
+                                  after.target.data_ptr<float>()};
+    return at::parallel_for(0, rows, rows_a_thread(columns), [&](std::int64_t begin, std::int64_t end) {
+      kernels::add_chunk_rows(chunk, sums, begin, end - begin, *type);
+    });
+  }
+  at::Tensor logits = wide(narrow);
+  if (cap > 0) logits = logits.div(cap).tanh_().mul_(cap);
+  const Place place(local, columns);
+  after.target.copy_(at::where(place.here, logits.gather(1, place.column).squeeze(1), before.target));
+  after.normalizer.copy_(at::logaddexp(before.normalizer, logits.logsumexp(1)));
+}
+
+struct ScoreGradients {
+  at::Tensor sum, of_sum, of_target;
+};
+
+/// May overwrite the logits.
+at::Tensor logit_gradients(const at::Tensor& narrow, double cap, const at::Tensor& local,
+                           const ScoreGradients& given) {
+  const std::int64_t rows = narrow.size(0), columns = narrow.size(1);
+  if (const auto type = kernel_type(narrow); type && cap == 0) {
+    const kernels::ChunkRows chunk{narrow.data_ptr(), columns, local.const_data_ptr<std::int64_t>()};
+    const kernels::ChunkGradients gradients{given.sum.const_data_ptr<float>(),
+                                            given.of_sum.const_data_ptr<float>(),
+                                            given.of_target.const_data_ptr<float>()};
+    at::parallel_for(0, rows, rows_a_thread(columns), [&](std::int64_t begin, std::int64_t end) {
+      kernels::chunk_rows_backward(chunk, gradients, begin, end - begin, *type);
+    });
+    return narrow;
+  }
+  at::Tensor logits = wide(narrow), slope;
+  if (cap > 0) {
+    logits = logits.div(cap).tanh_();
+    slope = 1 - logits.square();
+    logits.mul_(cap);
+  }
+  const Place place(local, columns);
+  logits = logits.sub(given.sum.unsqueeze(1)).exp_().mul_(given.of_sum.unsqueeze(1));
+  logits.scatter_add_(1, place.column,
+                      at::where(place.here, given.of_target, 0).to(logits.scalar_type()).unsqueeze(1));
+  if (cap > 0) logits.mul_(slope);
+  return logits.to(narrow.scalar_type());
+}
 
 struct AddedChunk : torch::autograd::Function<AddedChunk> {
   static variable_list forward(AutogradContext* context, const at::Tensor& hidden,
                                const at::Tensor& normalizer, const at::Tensor& target,
-                               const at::Tensor& weight, const at::Tensor& labels, std::int64_t first,
-                               at::ScalarType compute, double cap, const sharding::GradientSinkPtr& sink) {
-    const at::Tensor matrix = weight.to(compute);
-    at::Tensor sum = at::empty_like(normalizer), picked = at::empty_like(target);
+                               const at::Tensor& weight, const at::Tensor& labels, const ChunkProduct& chunk,
+                               bool keep, const sharding::GradientSinkPtr& sink) {
+    const at::Tensor matrix = weight.to(chunk.compute), local = (labels - chunk.first).contiguous();
+    const Known before{normalizer.contiguous(), target.contiguous()},
+        after{at::empty_like(before.normalizer), at::empty_like(before.target)};
+    at::Tensor kept;
     for_pieces(hidden.size(0), weight.size(0), [&](std::int64_t begin, std::int64_t count) {
       const auto piece = [&](const at::Tensor& of) { return of.narrow(0, begin, count); };
-      at::Tensor logits = wide(multiply(piece(hidden).to(compute), matrix, {}, false));
-      if (cap > 0) logits.div_(cap).tanh_().mul_(cap);
-      const Place place(piece(labels), first, weight.size(0));
-      piece(picked).copy_(at::where(place.here, logits.gather(1, place.column).squeeze(1), piece(target)));
-      piece(sum).copy_(at::logaddexp(piece(normalizer), logits.logsumexp(1)));
+      const at::Tensor logits = multiply(piece(hidden).to(chunk.compute), matrix, {}, false);
+      add_logits(logits, chunk.cap, piece(local), {piece(before.normalizer), piece(before.target)},
+                 {piece(after.normalizer), piece(after.target)});
+      if (keep && count == hidden.size(0)) kept = logits;
     });
     context->set_materialize_grads(false);
-    context->save_for_backward({hidden, normalizer, sum, weight, labels});
-    context->saved_data["first"] = first;
-    context->saved_data["compute"] = compute;
-    context->saved_data["cap"] = cap;
+    context->save_for_backward({hidden, normalizer, after.normalizer, weight, local, kept});
+    context->saved_data["compute"] = chunk.compute;
+    context->saved_data["cap"] = chunk.cap;
     context->saved_data["sink"] = sharding::kept(sink);
-    return {hidden, sum, picked};
+    return {hidden, after.normalizer, after.target};
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &hidden = saved[0], &normalizer = saved[1], &sum = saved[2], &weight = saved[3],
-                     &labels = saved[4];
+                     &local = saved[4], &kept = saved[5];
     const auto compute = context->saved_data["compute"].toScalarType();
     const double cap = context->saved_data["cap"].toDouble();
     const auto given = [&](std::size_t i) {
-      return gradients[i].defined() ? gradients[i] : at::zeros_like(sum);
+      return gradients[i].defined() ? gradients[i].contiguous() : at::zeros_like(sum);
     };
-    const at::Tensor of_sum = given(1), of_picked = given(2), matrix = weight.to(compute);
-    const Place all(labels, context->saved_data["first"].toInt(), weight.size(0));
+    const ScoreGradients scores{sum, given(1), given(2)};
+    const at::Tensor matrix = weight.to(compute);
     at::Tensor dx, dw;
     if (context->needs_input_grad(0))
       dx = gradients[0].defined() ? gradients[0].contiguous() : at::zeros_like(hidden);
@@ -83,28 +145,19 @@ struct AddedChunk : torch::autograd::Function<AddedChunk> {
     for_pieces(hidden.size(0), weight.size(0), [&](std::int64_t begin, std::int64_t count) {
       const auto piece = [&](const at::Tensor& of) { return of.narrow(0, begin, count); };
       const at::Tensor x = piece(hidden).to(compute);
-      at::Tensor logits = wide(multiply(x, matrix, {}, false)), slope;
-      if (cap > 0) {
-        logits.div_(cap).tanh_();
-        slope = 1 - logits.square();
-        logits.mul_(cap);
-      }
-      logits.sub_(piece(sum).unsqueeze(1)).exp_().mul_(piece(of_sum).unsqueeze(1));
-      logits.scatter_add_(
-          1, piece(all.column),
-          at::where(piece(all.here), piece(of_picked), 0).to(logits.scalar_type()).unsqueeze(1));
-      if (cap > 0) logits.mul_(slope);
-      const at::Tensor made = logits.to(compute);
+      const at::Tensor made =
+          logit_gradients(kept.defined() ? kept : multiply(x, matrix, {}, false), cap, piece(local),
+                          {piece(sum), piece(scores.of_sum), piece(scores.of_target)});
       if (dx.defined()) piece(dx).add_(input_gradient(made, matrix, false));
       if (!trained) return;
       add_product(made, x, slot ? slot->into : dw, slot ? slot->add : true);
       if (slot) slot->add = slot->written = true;
     });
+    const at::Tensor here = local.ge(0).logical_and_(local.lt(weight.size(0)));
     return {dx,
-            of_sum * at::exp(normalizer - sum),
-            of_picked.masked_fill(all.here, 0),
+            scores.of_sum * at::exp(normalizer - sum),
+            scores.of_target.masked_fill(here, 0),
             dw.defined() ? dw.to(weight.scalar_type()) : dw,
-            at::Tensor(),
             at::Tensor(),
             at::Tensor(),
             at::Tensor(),
@@ -115,9 +168,9 @@ struct AddedChunk : torch::autograd::Function<AddedChunk> {
 }  // namespace
 
 ChunkScores add_chunk(const ChunkScores& before, const ChunkProduct& chunk, const at::Tensor& labels,
-                      const sharding::GradientSinkPtr& sink) {
+                      bool keep, const sharding::GradientSinkPtr& sink) {
   const variable_list made = AddedChunk::apply(before.hidden, before.normalizer, before.target, chunk.weight,
-                                               labels, chunk.first, chunk.compute, chunk.cap, sink);
+                                               labels, chunk, keep && at::GradMode::is_enabled(), sink);
   return {made[0], made[1], made[2]};
 }
 

@@ -21,9 +21,10 @@ struct ChunkProduct {
 };
 
 /// Takes one more chunk into account. Backward makes the logits again, so that nothing of their size is kept,
-/// and adds to the gradient of `hidden` in its own type, which may be wider than that of the product.
+/// unless it is told to `keep` them, and adds to the gradient of `hidden` in its own type, which may be wider
+/// than that of the product.
 ChunkScores add_chunk(const ChunkScores& before, const ChunkProduct& chunk, const at::Tensor& labels,
-                      const sharding::GradientSinkPtr& sink);
+                      bool keep, const sharding::GradientSinkPtr& sink);
 
 /// The largest logit of each token so far, and whether its label has it.
 struct ChunkHits {

@@ -11,6 +11,7 @@
 #include "model/kernels/softmax_rows.h"
 #include "model/linear.h"
 #include "model/pair_linear.h"
+#include "model/vocabulary.h"
 #include "model/weight_gradient.h"
 
 namespace trireme::model {
@@ -20,11 +21,9 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr std::int64_t not_scored = -100;
-/// Logits of one chunk: large enough for efficient products, small beside the weights of a real vocabulary.
-constexpr std::int64_t chunk_elements = std::int64_t{1} << 24;
 
 std::int64_t rows_per_chunk(std::int64_t vocabulary) {
-  return std::max<std::int64_t>(64, chunk_elements / vocabulary);
+  return std::max<std::int64_t>(64, logits_at_once / vocabulary);
 }
 
 /// Logits become gradients in place; the sum of the losses, not weighted.

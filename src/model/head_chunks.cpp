@@ -75,8 +75,8 @@ sharding::Activation HeadChunkUnit::forward(const sharding::Activation& input,
   if (!context.labels.defined()) return add_logits(input, weight);
   const at::Tensor labels = flat_labels(context);
   const ChunkProduct chunk{weight, chunk_.first, shared().compute, spec().logit_cap};
-  const ChunkScores scores =
-      add_chunk({input.hidden, input.more[0], input.more[1]}, chunk, labels, context.gradients);
+  const ChunkScores scores = add_chunk({input.hidden, input.more[0], input.more[1]}, chunk, labels,
+                                       keeps_logits(spec(), input.hidden.size(0)), context.gradients);
   sharding::Activation made{scores.hidden, {scores.normalizer, scores.target}, {}};
   if (!context.training) {
     const ChunkHits hits = add_chunk_hits({input.more[2], input.more[3]}, input.hidden, chunk, labels);

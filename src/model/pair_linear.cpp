@@ -6,7 +6,6 @@
 #include <ATen/Parallel.h>
 
 #include "model/kernels/pair_products.h"
-#include "model/kernels/transpose.h"
 
 namespace trireme::model {
 namespace {
@@ -144,16 +143,15 @@ void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, co
                   ours_to_write(packed) + begin * paired * panel_columns);
     });
     at::parallel_for(0, (m + block_rows - 1) / block_rows, 1, [&](std::int64_t begin, std::int64_t end) {
-      const at::Tensor turned = at::empty({block_rows * longest}, left.options());
+      const at::Tensor pairs = at::empty({block_rows * longest}, left.options());
       for (std::int64_t block = begin; block < end; ++block) {
         const std::int64_t at = block * block_rows, height = std::min(block_rows, m - at);
-        kernels::transpose(ours(left) + first * m + at, m, count, height, ours_to_write(turned), paired);
-        for (std::int64_t row = 0; row < height && paired > count; ++row)
-          ours_to_write(turned)[row * paired + count] = BFloat16{};
+        // Its rows are columns of what was given: pairs of those lie as the products want them, untransposed.
+        kernels::pack_rows(ours(left) + first * m + at, m, count, height, ours_to_write(pairs), block_rows);
         for (std::int64_t panel = 0; panel < panels; ++panel) {
           const std::int64_t column = panel * panel_columns;
           PairProduct product;
-          product.left = ours(turned), product.left_stride = paired;
+          product.left = ours(pairs), product.left_width = block_rows;
           product.panel = ours(packed) + panel * paired * panel_columns;
           product.rows = height, product.columns = std::min(panel_columns, n - column),
           product.depth = paired;

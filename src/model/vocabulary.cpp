@@ -11,7 +11,9 @@ namespace trireme::model {
 namespace {
 
 /// A gibibyte of gradients: below that the second look at the logits costs more than the slots are worth.
-constexpr std::int64_t least_elements = std::int64_t{1} << 28;
+constexpr std::int64_t worth_a_second_look = std::int64_t{1} << 28;
+/// Below that more units cost more than the slots are worth.
+constexpr std::int64_t worth_more_units = std::int64_t{1} << 24;
 
 /// A block's parameters, counted in elements of two bytes.
 std::int64_t block_elements(const ModelSpec& spec, const std::optional<LoraSettings>& lora) {
@@ -30,6 +32,10 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
 
 }  // namespace
 
+bool keeps_logits(const ModelSpec& spec, std::int64_t tokens) {
+  return tokens * spec.vocabulary <= logits_at_once;
+}
+
 std::vector<VocabularyChunk> vocabulary_chunks(const ModelSpec& spec) {
   const std::int64_t each = spec.vocabulary_chunk > 0 ? spec.vocabulary_chunk : spec.vocabulary;
   std::vector<VocabularyChunk> chunks;
@@ -38,10 +44,11 @@ std::vector<VocabularyChunk> vocabulary_chunks(const ModelSpec& spec) {
   return chunks;
 }
 
-std::int64_t fitting_chunk_rows(const ModelSpec& spec, const std::optional<LoraSettings>& lora) {
+std::int64_t fitting_chunk_rows(const ModelSpec& spec, const std::optional<LoraSettings>& lora, bool keeps) {
   const std::int64_t elements = spec.vocabulary * spec.hidden;
   const std::int64_t block = block_elements(spec, lora);
-  if (elements < least_elements || elements <= block) return 0;
+  const std::int64_t least = keeps ? worth_more_units : worth_a_second_look;
+  if (elements < least || elements <= block) return 0;
   const std::int64_t chunks = (elements + block - 1) / block;
   return even_chunk_rows(spec, (spec.vocabulary + chunks - 1) / chunks);
 }

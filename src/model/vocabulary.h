@@ -15,12 +15,20 @@ struct VocabularyChunk {
   std::int64_t first = 0, rows = 0;
 };
 
+/// Logits that are there at once: enough for efficient products, little beside a real vocabulary's weights.
+constexpr std::int64_t logits_at_once = std::int64_t{1} << 24;
+
+/// Whether the head's chunks keep their logits for backward in a micro-batch of so many tokens: where all of
+/// them together are no more than a whole head has at once.
+bool keeps_logits(const ModelSpec& spec, std::int64_t tokens);
+
 /// As `ModelSpec::vocabulary_chunk` cuts them; a single one where the vocabulary stays whole.
 std::vector<VocabularyChunk> vocabulary_chunks(const ModelSpec& spec);
 
 /// Rows of chunks that are alike and take no larger slot than a block; 0 where the vocabulary's matrix is not
-/// worth cutting.
-std::int64_t fitting_chunk_rows(const ModelSpec& spec, const std::optional<LoraSettings>& lora);
+/// worth cutting, which depends on whether logits are made twice for it.
+std::int64_t fitting_chunk_rows(const ModelSpec& spec, const std::optional<LoraSettings>& lora,
+                                bool keeps_logits = false);
 
 /// At least `rows`, so that chunks begin where no block of quantised state is cut.
 std::int64_t even_chunk_rows(const ModelSpec& spec, std::int64_t rows);

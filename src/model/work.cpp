@@ -14,7 +14,6 @@ using sharding::Product;
 using sharding::UnitWork;
 
 /// As cross_entropy.cpp cuts the logits.
-constexpr std::int64_t logits_at_once = std::int64_t{1} << 24;
 constexpr std::int64_t least_rows_at_once = 64;
 
 class Worker {
@@ -137,20 +136,27 @@ class Worker {
     return work;
   }
 
-  /// Logits are made for the sum of their exponentials, and once more for their gradients.
+  /// Logits are made for the sum of their exponentials, and kept or made once more for their gradients.
   UnitWork head_chunk(const VocabularyChunk& chunk) const {
     UnitWork work;
     work.weights_trained = !lora_;
-    work.makes_again = true;
+    const bool keeps = keeps_logits(spec_, shape_.rows * shape_.sequence);
+    work.makes_again = !keeps;
     const auto columns = static_cast<double>(chunk.rows);
     work.products = {{tokens_, columns, hidden_}};
     const double rows =
         std::min(tokens_, static_cast<double>(std::max(least_rows_at_once, logits_at_once / chunk.rows)));
-    work.elementwise_bytes = tokens_ * hidden_ * (4 + element_) + tokens_ * columns * (4 * 4 + element_);
+    const bool has_kernel = shape_.in_place && spec_.logit_cap == 0;
+    work.elementwise_bytes = tokens_ * hidden_ * (4 + element_) +
+                             tokens_ * columns * (has_kernel ? 3 * element_ : 4 * 4 + element_);
     work.kernels = static_cast<int>(12 * std::max(1.0, tokens_ / rows));
     work.output_bytes = static_cast<std::uint64_t>(8 * tokens_);
-    work.kept_bytes = static_cast<std::uint64_t>(8 * tokens_);
-    work.forward_bytes = static_cast<std::uint64_t>(rows * columns * (2 * 4 + element_));
+    // Where labels are, and the logits.
+    const double kept_logits = keeps ? tokens_ * columns : 0;
+    work.kept_bytes = static_cast<std::uint64_t>(8 * tokens_) + bytes(kept_logits);
+    work.forward_bytes =
+        static_cast<std::uint64_t>(rows * columns * (has_kernel ? element_ : 2 * 4 + element_)) -
+        bytes(kept_logits);
     const double matrix = lora_ || shape_.in_place ? 0 : columns * hidden_;
     work.backward_bytes = work.forward_bytes +
                           static_cast<std::uint64_t>(4 * tokens_ * hidden_ + 4 * matrix) +

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "model/chunk_scores.h"
+
 namespace trireme::model {
 namespace {
 
@@ -40,6 +42,33 @@ TEST(LinearCrossEntropy, EqualsThePlainLossAndItsGradients) {
       EXPECT_LT((gradients[i] - reference[i]).abs().max().item<double>(), 1e-5 * size);
     }
   }
+}
+
+TEST(ChunkScores, AreTheSameToTheBitWhetherLogitsAreKeptOrMadeTwice) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16})
+    for (const double cap : {0.0, 5.0}) {
+      const Inputs in = random_inputs(37, 50);
+      const auto with = [&](bool keep) {
+        ChunkScores scores{in.hidden, at::full({37}, -1e30), at::zeros({37})};
+        for (const std::int64_t first : {0, 20, 40})
+          scores = add_chunk(scores, {in.weight.narrow(0, first, first < 40 ? 20 : 10), first, type, cap},
+                             in.labels, keep, {});
+        const at::Tensor loss =
+            (scores.normalizer - scores.target).masked_fill(in.labels.eq(-100), 0).mul(0.3).sum();
+        auto made = torch::autograd::grad({loss}, {in.hidden, in.weight});
+        made.push_back(loss);
+        return made;
+      };
+      const auto kept = with(true), twice = with(false);
+      for (std::size_t i = 0; i < kept.size(); ++i) EXPECT_TRUE(kept[i].equal(twice[i])) << type << cap << i;
+      if (cap > 0) continue;
+      const at::Tensor loss = linear_cross_entropy(in.hidden.to(type), in.weight.to(type), in.labels, 0.3);
+      auto whole = torch::autograd::grad({loss}, {in.hidden, in.weight});
+      for (std::size_t i = 0; i < 2; ++i) {
+        const double apart = (kept[i] - whole[i]).norm().item<double>() / whole[i].norm().item<double>();
+        EXPECT_LT(apart, type == at::kFloat ? 1e-6 : 1e-2) << i;
+      }
+    }
 }
 
 TEST(LinearCrossEntropy, NothingScoredIsZeroAndFinite) {

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -61,7 +62,8 @@ TEST(Pairs, AProductEqualsTheReference) {
     for (const std::int64_t columns : {64, 63, 17, 16, 1}) {
       const std::int64_t depth = 50;
       const auto left = random_numbers(rows * depth, 3), panel = random_numbers(depth * panel_columns, 4);
-      std::vector<float> made(static_cast<std::size_t>(rows * panel_columns), 0.5f), expected = made;
+      const std::vector<float> before(static_cast<std::size_t>(rows * panel_columns), 0.5f);
+      std::vector<float> made = before, expected = before;
       PairProduct product;
       product.left = left.data(), product.left_stride = depth, product.panel = panel.data();
       product.rows = rows, product.columns = columns, product.depth = depth;
@@ -72,6 +74,22 @@ TEST(Pairs, AProductEqualsTheReference) {
       kernels::reference::multiply_panel(product);
       for (std::size_t i = 0; i < made.size(); ++i)
         ASSERT_NEAR(made[i], expected[i], 1e-4) << rows << columns;
+
+      // The same rows, as columns of a matrix that lies the other way.
+      std::vector<BFloat16> turned(static_cast<std::size_t>(rows * depth)),
+          pairs(static_cast<std::size_t>(96 * depth));
+      for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t k = 0; k < depth; ++k)
+          turned[static_cast<std::size_t>(k * rows + r)] = left[static_cast<std::size_t>(r * depth + k)];
+      pack_rows(turned.data(), rows, depth, rows, pairs.data(), 96);
+      std::vector<float> again = before;
+      product.left = pairs.data(), product.left_width = 96, product.sums = again.data();
+      multiply_panel(product);
+      EXPECT_EQ(again, made) << rows << columns;
+      product.sums = again.data();
+      again = before;
+      kernels::reference::multiply_panel(product);
+      EXPECT_EQ(again, expected) << rows << columns;
     }
 }
 
@@ -240,7 +258,7 @@ class Counted final : public c10::Allocator {
   void copy_data(void* into, const void* from, std::size_t count) const override {
     std::memcpy(into, from, count);
   }
-  std::size_t in_use = 0;
+  std::atomic<std::size_t> in_use = 0;  // threads pack panels of their own
 
  private:
   struct Block {
@@ -294,7 +312,7 @@ TEST(Pairs, ABlockKeepsWhatThePlanSays) {
       EXPECT_LT(counted.in_use - between - work.attention_bytes - work.output_bytes, 128u) << key_heads;
       context.kept.reset();
     }
-    EXPECT_EQ(counted.in_use, 0u);
+    EXPECT_EQ(counted.in_use.load(), 0u);
     c10::SetAllocator(c10::DeviceType::CPU, before_us, 1);
   }
 }

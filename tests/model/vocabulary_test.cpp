@@ -161,6 +161,16 @@ TEST(VocabularyChunks, AreOfTheSizeOfABlockAndOnlyWhereTheVocabularyIsLarge) {
   EXPECT_EQ(fitting_chunk_rows(*known_model("llama-2-7b"), {}), 0);
 }
 
+TEST(VocabularyChunks, AreCutEarlierWhereLogitsAreKept) {
+  const ModelSpec spec = *known_model("mpt-125m");
+  const std::int64_t block = sharding::element_count(block_layout(spec, 0).parameters[0]);
+  ASSERT_GT(spec.vocabulary * spec.hidden, block);
+  EXPECT_EQ(fitting_chunk_rows(spec, {}), 0);
+  EXPECT_GT(fitting_chunk_rows(spec, {}, true), 0);
+  EXPECT_TRUE(keeps_logits(spec, logits_at_once / spec.vocabulary));
+  EXPECT_FALSE(keeps_logits(spec, logits_at_once / spec.vocabulary + 1));
+}
+
 TEST(VocabularyChunks, CoverTheVocabularyOnce) {
   ModelSpec spec = *known_model("llama-3-8b");
   spec.vocabulary_chunk = even_chunk_rows(spec, 50000);

@@ -37,10 +37,12 @@ __mmask16 lanes_of(std::int64_t columns, int vector) {
                        : static_cast<__mmask16>((1 << left) - 1);
 }
 
-template <int rows>
+template <int rows, bool left_is_panel>
 void multiply_tile(const PairProduct& work, std::int64_t first) {
   __m512 sums[rows][tile_vectors];
-  const BFloat16* left = work.left + first * work.left_stride;
+  const std::int64_t row_step = left_is_panel ? 2 : work.left_stride,
+                     pair_step = left_is_panel ? 2 * work.left_width : 2;
+  const BFloat16* left = work.left + first * row_step;
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
@@ -49,13 +51,13 @@ void multiply_tile(const PairProduct& work, std::int64_t first) {
                                                     work.sums + (first + r) * work.sums_stride + v * lanes)
                             : _mm512_setzero_ps();
   const BFloat16* panel = work.panel;
-  for (std::int64_t k = 0; k < work.depth; k += 2, panel += 2 * panel_columns) {
+  for (std::int64_t k = 0; k < work.depth; k += 2, panel += 2 * panel_columns, left += pair_step) {
     __m512bh right[tile_vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < tile_vectors; ++v) right[v] = pairs(panel + 2 * lanes * v);
 #pragma GCC unroll 6
     for (int r = 0; r < rows; ++r) {
-      const __m512bh pair = same_pair(left + r * work.left_stride + k);
+      const __m512bh pair = same_pair(left + r * row_step);
 #pragma GCC unroll 4
       for (int v = 0; v < tile_vectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], pair, right[v]);
     }
@@ -72,6 +74,26 @@ void multiply_tile(const PairProduct& work, std::int64_t first) {
         _mm512_mask_storeu_ps(work.sums + (first + r) * work.sums_stride + v * lanes, mask, sums[r][v]);
       }
     }
+}
+
+template <bool left_is_panel>
+void multiply_rows(const PairProduct& work) {
+  std::int64_t row = 0;
+  for (; row + tile_rows <= work.rows; row += tile_rows) multiply_tile<tile_rows, left_is_panel>(work, row);
+  switch (work.rows - row) {
+    case 5:
+      return multiply_tile<5, left_is_panel>(work, row);
+    case 4:
+      return multiply_tile<4, left_is_panel>(work, row);
+    case 3:
+      return multiply_tile<3, left_is_panel>(work, row);
+    case 2:
+      return multiply_tile<2, left_is_panel>(work, row);
+    case 1:
+      return multiply_tile<1, left_is_panel>(work, row);
+    default:
+      return;
+  }
 }
 
 /// Sixteen rows of sixteen pairs become sixteen rows of the panel.
@@ -110,41 +132,26 @@ bool multiplies_pairs() {
 }
 
 void multiply_panel(const PairProduct& work) {
-  std::int64_t row = 0;
-  for (; row + tile_rows <= work.rows; row += tile_rows) multiply_tile<tile_rows>(work, row);
-  switch (work.rows - row) {
-    case 5:
-      return multiply_tile<5>(work, row);
-    case 4:
-      return multiply_tile<4>(work, row);
-    case 3:
-      return multiply_tile<3>(work, row);
-    case 2:
-      return multiply_tile<2>(work, row);
-    case 1:
-      return multiply_tile<1>(work, row);
-    default:
-      return;
-  }
+  work.left_width > 0 ? multiply_rows<true>(work) : multiply_rows<false>(work);
 }
 
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* panel) {
+               BFloat16* panel, std::int64_t width) {
   // Of two vectors of 32, the first and the last halves, element by element in turns.
   alignas(64) std::uint16_t order[2][2 * lanes];
   for (int i = 0; i < 2 * lanes; ++i)
     for (int h = 0; h < 2; ++h)
       order[h][i] = static_cast<std::uint16_t>(i / 2 + h * lanes + (i % 2) * 2 * lanes);
   const __m512i low = _mm512_load_si512(order[0]), high = _mm512_load_si512(order[1]);
-  for (std::int64_t r = 0; r < rows; r += 2, panel += 2 * panel_columns)
-    for (int part = 0; part < 2; ++part) {
+  for (std::int64_t r = 0; r < rows; r += 2, panel += 2 * width)
+    for (std::int64_t part = 0; part < width / (2 * lanes); ++part) {
       const std::int64_t left = columns - part * 2 * lanes;
       const __mmask32 mask = left >= 2 * lanes ? 0xffffffffU : left <= 0 ? 0U : (1U << left) - 1;
       const BFloat16* from = in + r * stride + part * 2 * lanes;
       const __m512i first = _mm512_maskz_loadu_epi16(mask, from);
       const __m512i second =
           r + 1 < rows ? _mm512_maskz_loadu_epi16(mask, from + stride) : _mm512_setzero_si512();
-      BFloat16* out = panel + part * panel_columns;
+      BFloat16* out = panel + part * 4 * lanes;
       _mm512_storeu_si512(out, _mm512_permutex2var_epi16(first, low, second));
       _mm512_storeu_si512(out + 2 * lanes, _mm512_permutex2var_epi16(first, high, second));
     }
@@ -171,8 +178,8 @@ void multiply_panel(const PairProduct& work) {
   reference::multiply_panel(work);
 }
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* panel) {
-  reference::pack_rows(in, stride, rows, columns, panel);
+               BFloat16* panel, std::int64_t width) {
+  reference::pack_rows(in, stride, rows, columns, panel, width);
 }
 void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,
                   BFloat16* panel) {
@@ -195,7 +202,8 @@ void multiply_panel(const PairProduct& work) {
     for (std::int64_t c = 0; c < work.columns; ++c) {
       float sum = work.add ? work.sums[r * work.sums_stride + c] : 0.0f;
       for (std::int64_t k = 0; k < work.depth; ++k)
-        sum += static_cast<float>(work.left[r * work.left_stride + k]) *
+        sum += static_cast<float>(work.left[work.left_width > 0 ? (k / 2 * work.left_width + r) * 2 + k % 2
+                                                                : r * work.left_stride + k]) *
                static_cast<float>(work.panel[k / 2 * 2 * panel_columns + 2 * c + k % 2]);
       if (work.rounded) {
         work.rounded[r * work.rounded_stride + c] = BFloat16(sum);
@@ -206,11 +214,10 @@ void multiply_panel(const PairProduct& work) {
 }
 
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* panel) {
+               BFloat16* panel, std::int64_t width) {
   for (std::int64_t k = 0; k < (rows + 1) / 2 * 2; ++k)
-    for (std::int64_t c = 0; c < panel_columns; ++c)
-      panel[k / 2 * 2 * panel_columns + 2 * c + k % 2] =
-          k < rows && c < columns ? in[k * stride + c] : BFloat16{};
+    for (std::int64_t c = 0; c < width; ++c)
+      panel[k / 2 * 2 * width + 2 * c + k % 2] = k < rows && c < columns ? in[k * stride + c] : BFloat16{};
 }
 
 void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,

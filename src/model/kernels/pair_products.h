@@ -13,6 +13,9 @@ constexpr std::int64_t panel_columns = 64;
 struct PairProduct {
   const BFloat16* left = nullptr;
   std::int64_t left_stride = 0;
+  /// Not 0: the left factor's rows lie as a panel's columns do, so many of them, and `left_stride` counts for
+  /// nothing.
+  std::int64_t left_width = 0;
   const BFloat16* panel = nullptr;
   std::int64_t rows = 0, columns = panel_columns, depth = 0;
   /// Where the sums go, and where `add` what they are added to. Null where only `rounded` is wanted.
@@ -30,9 +33,9 @@ bool multiplies_pairs();
 void multiply_panel(const PairProduct& product);
 
 /// A panel of the matrix in [rows, columns]: its rows are the product's depth. Zeros fill an odd last row's
-/// partner and the columns that are missing.
+/// partner and the columns that are missing. `width`: of the panel, a multiple of 32.
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* panel);
+               BFloat16* panel, std::int64_t width = panel_columns);
 
 /// A panel of the transposed matrix: in [columns, depth] as it lies. Zeros fill missing columns. `depth` is
 /// even.
@@ -43,7 +46,7 @@ namespace reference {
 
 void multiply_panel(const PairProduct& product);
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-               BFloat16* panel);
+               BFloat16* panel, std::int64_t width = panel_columns);
 void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,
                   BFloat16* panel);
 
