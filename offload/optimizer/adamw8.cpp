@@ -2,8 +2,6 @@
 #define HWY_WANT_AVX3_DL
 #include "offload/optimizer/adamw8.h"
 
-#include <algorithm>
-
 #include "core/error.h"
 #include "offload/optimizer/dynamic_codes.h"
 #include "offload/optimizer/scalar.h"
@@ -58,9 +56,6 @@ HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
 
 /// Codes are read and written so many at a time.
 constexpr std::int64_t chunk = 128, chunks_of_block = state_block / chunk;
-/// Blocks and chunks that go through one stage after the other.
-constexpr std::int64_t batch = 2, chunks_of_batch = batch * chunks_of_block;
-
 struct Tables {
   CodeTables codes;
   const RankTables &mean_ranks, &square_ranks;
@@ -95,18 +90,17 @@ class Numbers {
 #endif
 };
 
-/// New states of one kind of a batch on their way to codes.
+/// New states of one kind of a block on their way to codes.
 template <bool is_signed>
 struct States {
-  HWY_ALIGN float values[batch * state_block];
-  float inverses[batch];
+  HWY_ALIGN float values[state_block];
+  float inverse;
 #if HWY_TARGET == HWY_AVX3_DL
-  Estimate estimates[chunks_of_batch];
+  Estimate estimates[chunks_of_block];
 
   HWY_INLINE void estimate(const Tables& tables, std::int64_t number) {
-    const __m512 inverse = _mm512_set1_ps(inverses[number / chunks_of_block]);
-    estimate_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, inverse, of(number),
-                              estimates[number]);
+    estimate_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, _mm512_set1_ps(inverse),
+                              of(number), estimates[number]);
   }
   HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
     encode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, of(number),
@@ -115,25 +109,26 @@ struct States {
 #else
   HWY_INLINE void estimate(const Tables&, std::int64_t) {}
   HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
-    const V inverse = hn::Set(F(), inverses[number / chunks_of_block]);
+    const V factor = hn::Set(F(), inverse);
     const auto* entries = is_signed ? tables.codes.mean_entries : tables.codes.square_entries;
     const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
     for (std::int64_t i = 0; i < chunk; i += step)
-      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), of(number) + i), inverse), entries, into + i);
+      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), of(number) + i), factor), entries, into + i);
   }
 #endif
   HWY_INLINE float* of(std::int64_t number) {
     return values + number * chunk;
   }
   /// Writes the scale of a block that is complete.
-  HWY_INLINE void close(std::int64_t block, V most, float& scale) {
+  HWY_INLINE void close(V most, float& scale) {
     scale = hn::GetLane(hn::MaxOfLanes(F(), most));
-    inverses[block] = scalar::inverse_scale(scale);
+    inverse = scalar::inverse_scale(scale);
   }
 };
 
-/// A run's batches in stages, each of which finds what it needs ready: what an update waits for in sequence
-/// (look-ups, roots, quotients, a block's maximum) would keep the CPU idle half of the time.
+/// Blocks in stages, each of which finds what it needs ready: what an update waits for in sequence (look-ups,
+/// roots, quotients, a block's maximum) would keep the CPU idle half of the time. Longer runs than a block
+/// between stages were faster in the caches and slower from memory.
 template <typename Gradient, typename Copy>
 class Stages {
  public:
@@ -141,31 +136,31 @@ class Stages {
       : run_(run), values_(run), update_(factors), tables_(tables) {}
 
   HWY_INLINE void all(std::int64_t blocks) {
-    for (std::int64_t first = 0; first < blocks; first += batch)
-      run_batch(first, std::min(batch, blocks - first));
+    for (std::int64_t block = 0; block < blocks; ++block) run_block(block);
   }
 
  private:
-  HWY_INLINE void run_batch(std::int64_t first, std::int64_t blocks) {
-    for (std::int64_t block = 0; block < blocks; ++block) move_states(first + block, block);
-    const std::int64_t chunks = blocks * chunks_of_block, from = first * state_block;
-    for (std::int64_t number = 0; number < chunks; ++number) {
+  HWY_INLINE void run_block(std::int64_t block) {
+    const std::int64_t first = block * state_block;
+    move_states(block);
+    for (std::int64_t number = 0; number < chunks_of_block; ++number) {
       // Estimating turns states into parts of their scale.
-      write_parameters(from + number * chunk, number);
+      write_parameters(first + number * chunk, number);
       means_.estimate(tables_, number);
       squares_.estimate(tables_, number);
     }
-    for (std::int64_t number = 0; number < chunks; ++number)
-      means_.encode(tables_, number, run_.mean + from + number * chunk);
-    for (std::int64_t number = 0; number < chunks; ++number)
-      squares_.encode(tables_, number, run_.square + from + number * chunk);
+    for (std::int64_t number = 0; number < chunks_of_block; ++number)
+      means_.encode(tables_, number, run_.mean + first + number * chunk);
+    for (std::int64_t number = 0; number < chunks_of_block; ++number)
+      squares_.encode(tables_, number, run_.square + first + number * chunk);
   }
-  HWY_INLINE void move_states(std::int64_t block, std::int64_t within) {
+
+  HWY_INLINE void move_states(std::int64_t block) {
     const F tag;
     const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
     V mean_most = hn::Zero(tag), square_most = hn::Zero(tag);
-    for (std::int64_t part = 0; part < chunks_of_block; ++part) {
-      const std::int64_t first = block * state_block + part * chunk, number = within * chunks_of_block + part;
+    for (std::int64_t number = 0; number < chunks_of_block; ++number) {
+      const std::int64_t first = block * state_block + number * chunk;
       const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
       const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
       for (std::int64_t i = 0; i < chunk; i += 2 * step) {
@@ -182,8 +177,8 @@ class Stages {
         }
       }
     }
-    means_.close(within, mean_most, run_.mean_scale[block]);
-    squares_.close(within, square_most, run_.square_scale[block]);
+    means_.close(mean_most, run_.mean_scale[block]);
+    squares_.close(square_most, run_.square_scale[block]);
   }
 
   HWY_INLINE void write_parameters(std::int64_t first, std::int64_t number) {
@@ -200,10 +195,10 @@ class Stages {
     }
   }
 
-  const AdamW8Run& run_;
+  const AdamW8Run run_;
   const Values<Copy, false> values_;
   const Update update_;
-  const Tables& tables_;
+  const Tables tables_;
   States<true> means_;
   States<false> squares_;
 };
