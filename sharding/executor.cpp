@@ -103,8 +103,12 @@ void Executor::execute(Run& run, int index) {
 void Executor::compute_in_rehearsal(Run& run, int index) {
   const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
   if (op.kind != OpKind::update) check_slots(run, op);
-  if (op.staging >= 0) place_.tiers.pipe()->arrived(op.staging);
+  if (op.staging >= 0 && op.kind == OpKind::update) place_.tiers.pipe()->arrived(op.staging);
+  const auto unit = static_cast<std::size_t>(op.target);
+  if (op.staging >= 0 && op.kind == OpKind::forward && unit < rehearsal_.input_bytes.size())
+    place_.units.pretend_input(op.target, op.micro_batch, rehearsal_.input_bytes[unit]);
   rehearsal_.compute(run.schedule, index);
+  if (op.staging >= 0 && op.kind == OpKind::backward) place_.units.forget_input(op.target, op.micro_batch);
 }
 
 void Executor::carry_out(Run& run, int index) {

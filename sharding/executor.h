@@ -77,6 +77,8 @@ using BeforeUpdate = std::function<void(int group)>;
 struct Rehearsal {
   /// Called on an op's lane instead of what it computes; empty: it computes.
   BeforeOp compute;
+  /// Where it does not compute: of each unit's input, for those that go to the host and come back.
+  std::vector<std::uint64_t> input_bytes{};
   /// Nothing is sent: what collectives would fill holds what it held.
   bool without_collectives = false;
 };

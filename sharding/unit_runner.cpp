@@ -126,6 +126,10 @@ void UnitRunner::forward(int unit, int micro_batch, bool train, bool keep) {
   if (train) saved(unit, micro_batch) = {input, keep ? output : Activation{}, keep, pieces};
 }
 
+void UnitRunner::pretend_input(int unit, int micro_batch, std::uint64_t bytes) {
+  saved(unit, micro_batch).input.hidden = at::zeros({static_cast<std::int64_t>(bytes)}, at::kByte);
+}
+
 void UnitRunner::backward(int unit, int micro_batch, std::uint32_t overwrite) {
   const at::AutoGradMode record(true);
   Saved kept = std::move(saved(unit, micro_batch));

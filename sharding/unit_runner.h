@@ -33,6 +33,11 @@ class UnitRunner {
   /// Writes the gradients of the unit's i-th group where bit i of `overwrite` is set, adds them otherwise.
   void backward(int unit, int micro_batch, std::uint32_t overwrite);
 
+  /// Instead of a forward pass: its input is there, with so many bytes that say nothing.
+  void pretend_input(int unit, int micro_batch, std::uint64_t bytes);
+  /// Instead of a backward pass: what was kept is gone.
+  void forget_input(int unit, int micro_batch) { saved(unit, micro_batch) = {}; }
+
   /// The losses of all units and micro-batches, added in a fixed order.
   double loss() const;
   /// What the inspected step found.

@@ -3,20 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sharding/wires.h"
+#include "sharding/predict/wire_costs.h"
 
 namespace trireme::sharding {
 namespace {
 
 constexpr double backward_attention = 2.5, backward_elementwise = 2;
-
-/// What encoding and decoding pass over in memory: the numbers at rest, twice, and as they travel, twice.
-double codec_bytes(const Schedule& schedule, const Op& op) {
-  if (schedule.circles[static_cast<std::size_t>(op.communicator)].wire == Wire::raw) return 0;
-  const GroupFacts& group = schedule.facts.groups[static_cast<std::size_t>(op.target)];
-  const double width = op.kind == OpKind::gather ? static_cast<double>(group.element_bytes) : sizeof(float);
-  return 2 * (static_cast<double>(elements_moved(group, op)) * width + static_cast<double>(op.bytes));
-}
 
 double product_seconds(const Product& product, const Machine& machine, bool fp32) {
   const auto share = [](double size, double half) { return size / (size + half); };
@@ -42,21 +34,25 @@ double attention_seconds(double flops, const Machine& machine, bool fp32) {
 double elementwise_seconds(double bytes, const Machine& machine) {
   return bytes / (machine.memory_bytes_per_s * machine.memory_share);
 }
+double factor_of(const UnitWork& work, const Machine& machine) {
+  return work.scores ? machine.head_factor : 1;
+}
 
 }  // namespace
 
 double forward_seconds(const UnitWork& work, const Machine& machine, bool fp32) {
-  return products_seconds(work.products, machine, fp32) +
-         products_seconds(work.adapter_products, machine, fp32) +
-         attention_seconds(work.attention_flops, machine, fp32) +
-         elementwise_seconds(work.elementwise_bytes, machine) + work.kernels * machine.kernel_s;
+  return factor_of(work, machine) *
+         (products_seconds(work.products, machine, fp32) +
+          products_seconds(work.adapter_products, machine, fp32) +
+          attention_seconds(work.attention_flops, machine, fp32) +
+          elementwise_seconds(work.elementwise_bytes, machine) + work.kernels * machine.kernel_s);
 }
 
 double backward_seconds(const UnitWork& work, const Machine& machine, bool fp32) {
   if (!work.input_gradient && !work.weights_trained && work.adapter_products.empty()) return 0;
   const double passes =
       (work.input_gradient ? 1 : 0) + (work.weights_trained ? 1 : 0) + (work.makes_again ? 1 : 0);
-  return machine.backward_factor *
+  return factor_of(work, machine) * machine.backward_factor *
          (passes * products_seconds(work.products, machine, fp32) +
           2 * products_seconds(work.adapter_products, machine, fp32) +
           backward_attention * attention_seconds(work.attention_flops, machine, fp32) +
@@ -196,7 +192,7 @@ class Costs {
   OpCost collective(const Op& op) const {
     OpCost cost = collective_cost(machine_, reach(op), extent_.node, static_cast<double>(op.bytes),
                                   op.route == Route::replicas ? 2 : 1);
-    cost.delay_s += elementwise_seconds(codec_bytes(schedule_, op), machine_);
+    add_wire_cost(cost, schedule_, op, reach(op), machine_);
     if (op.route == Route::primary) cost.delay_s += mapped_seconds(group(op.target));
     return cost;
   }
@@ -204,13 +200,17 @@ class Costs {
   OpCost norm(const Op& op) const {
     OpCost cost;
     if (op.communicator >= 0) cost = collective_cost(machine_, reach(op), extent_.node, 0, 2);
-    double bytes = 0;
+    cost.delay_s += machine_.step_s;
+    // Gradients that are gone by then were summed by their updates.
+    if (schedule_.options.update_when_reduced) return cost;
     for (const GroupFacts& facts : schedule_.facts.groups)
-      if (facts.trainable) bytes += sizeof(float) * static_cast<double>(facts.elements) / facts.optimizer;
+      if (facts.trainable) cost.delay_s += squares_seconds(facts);
+    return cost;
+  }
+  double squares_seconds(const GroupFacts& facts) const {
     const double rate =
         machine_.norm_bytes_per_s > 0 ? machine_.norm_bytes_per_s : update_rate(placement_.optimizer.tier);
-    cost.delay_s += machine_.step_s + bytes / rate;
-    return cost;
+    return sizeof(float) * static_cast<double>(facts.elements) / facts.optimizer / rate;
   }
 
   OpCost moved_input(const Op& op) const {
@@ -228,6 +228,7 @@ class Costs {
     const double elements = static_cast<double>(op.bytes) / sizeof(float);
     const GroupFacts& facts = group(op.target);
     double seconds = elements * update_bytes_per_element / update_rate(facts.state_tier);
+    if (schedule_.options.update_when_reduced && op.part == 0) seconds += squares_seconds(facts);
     // The gradient comes from the device, and the value as it is stored goes back.
     if (facts.state_tier != Tier::device && !machine_.device_is_host)
       seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;

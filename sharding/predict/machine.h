@@ -39,11 +39,19 @@ struct Machine {
   double update_bytes_per_s = 0;
   /// Of gradients that the norm is taken of; 0: as updates.
   double norm_bytes_per_s = 0;
+  /// What making the loss takes, forward and backward, of what its products and element-wise operations
+  /// should.
+  double head_factor = 1;
+  /// Numbers a second that wires encode and decode in 8 and in 4 bits; 0: as they pass over memory.
+  double encode8_per_s = 0, decode8_per_s = 0, encode4_per_s = 0, decode4_per_s = 0;
+  /// What a round of a two-hop reduction takes however little it moves; 0: as its messages.
+  double two_hop_s = 0;
   /// What computing forward again for backward takes, of forward.
   double recompute_share = 1;
   double attention_share = 0.4;
   /// Of the memory's rate, for memory-bound operations; they may pass over memory more often than counted.
   double memory_share = 0.8;
+  /// What an operation takes however little it computes: it is issued, and its threads come and go.
   double kernel_s = 5e-6;
   double step_s = 1e-3;
   double link_share = 0.8;

@@ -38,6 +38,39 @@ std::vector<std::int64_t> divisors(std::int64_t number) {
   return found;
 }
 
+/// What takes load off a device that is too small: inputs of units that are computed again wait on the host,
+/// optimizer state stays only as far as it fits, or both.
+std::vector<Setting> relieved(const Setting& setting) {
+  std::vector<Setting> all;
+  const Placement& placement = setting.placement;
+  const bool can_page = placement.optimizer.tier == Tier::device;
+  const bool can_park =
+      setting.options.activations != Activations::kept && placement.activation_tier == Tier::device;
+  const auto paged = [](Setting from) {
+    from.placement.optimizer.tier = Tier::host;
+    from.placement.device_state_bytes = whatever_fits;
+    return from;
+  };
+  const auto parked = [](Setting from) {
+    from.placement.activation_tier = from.options.input_tier = Tier::host;
+    return from;
+  };
+  if (can_park) all.push_back(parked(setting));
+  if (can_page) all.push_back(paged(setting));
+  if (can_park && can_page) all.push_back(paged(parked(setting)));
+  return all;
+}
+
+void offer_with_relief(Best& best, const Subject& subject, const Machine& machine, const Setting& setting,
+                       const Choices& choices) {
+  constexpr ForecastOptions brief{.traffic = false};
+  Forecast plain = forecast(subject, machine, setting, brief);
+  const bool wanted = !plain.fits && choices.other_tiers && !machine.device_is_host;
+  best.offer(std::move(plain));
+  if (!wanted) return;
+  for (const Setting& other : relieved(setting)) best.offer(forecast(subject, machine, other, brief));
+}
+
 void try_placement(Best& best, const Subject& subject, const Machine& machine, const Extent& extent,
                    const Placement& placement, const Choices& choices) {
   for (const std::int64_t rows : divisors(choices.rows_per_step)) {
@@ -51,7 +84,7 @@ void try_placement(Best& best, const Subject& subject, const Machine& machine, c
         setting.options.unit_major = unit_major;
         for (const int depth : choices.depths) {
           setting.options.prefetch_depth = setting.options.reduce_depth = depth;
-          best.offer(forecast(subject, machine, setting, {.traffic = false}));
+          offer_with_relief(best, subject, machine, setting, choices);
         }
       }
     }

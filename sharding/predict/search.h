@@ -15,6 +15,8 @@ struct Choices {
   std::vector<Activations> activations{Activations::kept, Activations::recomputed,
                                        Activations::recomputed_except_attention};
   std::vector<int> depths{0, 1, 2};
+  /// What does not fit is tried with units' inputs on the host and with optimizer state there, too.
+  bool other_tiers = true;
   Codec compute = Codec::bf16;
   /// What of the options is not chosen.
   ScheduleOptions others;

@@ -26,6 +26,8 @@ struct UnitWork {
   double elementwise_bytes = 0;
   /// Backward makes the products of forward once more although its graph is kept.
   bool makes_again = false;
+  /// Makes the loss.
+  bool scores = false;
   /// Of weights' gradients that no product makes, as a table's rows.
   double gradient_bytes = 0;
   /// Operations that are issued one by one in forward.

@@ -10,22 +10,21 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "cli/bench_commands.h"
 #include "cli/engine_options.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
-#include "cli/lora.h"
 #include "cli/plan.h"
+#include "cli/short_training.h"
 #include "cli/step_report.h"
 #include "comm/bench/fit.h"
+#include "comm/codec/codec.h"
+#include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/mpi/mpi_world.h"
 #include "core/log.h"
 #include "model/attention.h"
-#include "model/build.h"
 #include "model/linear.h"
-#include "model/work.h"
 #include "optim/adamw.h"
 #include "sharding/arrays.h"
 #include "sharding/crew.h"
@@ -40,8 +39,7 @@ class Stopwatch {
  public:
   explicit Stopwatch(comm::Communicator& everyone) : everyone_(everyone) {}
 
-  /// The least of a few blocks of runs that take long enough to be timed: what disturbs some of them must not
-  /// disturb the differences of two.
+  /// The median of a few blocks of runs that take long enough to be timed.
   double seconds(const std::function<void()>& work, double least_s = 0.05) const {
     using clock = std::chrono::steady_clock;
     work();
@@ -60,7 +58,8 @@ class Stopwatch {
       blocks.push_back(took / runs);
       ++block;
     }
-    return *std::min_element(blocks.begin(), blocks.end());
+    std::sort(blocks.begin(), blocks.end());
+    return blocks[blocks.size() / 2];
   }
 
  private:
@@ -68,56 +67,28 @@ class Stopwatch {
   comm::Communicator& everyone_;
 };
 
-/// A block of the job's model, with weights that nobody trained.
-class BlockUnderTest {
- public:
-  BlockUnderTest(const jobs::JobSpec& job, const model::ModelSpec& spec, at::ScalarType compute)
-      : model_(model::build_model(spec, compute, lora_of(job))) {
-    const at::AutoGradMode no_grad(false);
-    for (const int group : unit().groups()) {
-      const sharding::ParamGroup& facts = model_.groups[static_cast<std::size_t>(group)];
-      weights_.emplace_back();
-      for (const sharding::Parameter& parameter : facts.parameters) {
-        weights_.back().push_back(at::randn(parameter.shape).mul_(0.02).to(compute));
-        weights_.back().back().requires_grad_(facts.trainable);
-      }
-    }
-    input_.hidden = at::randn({job.micro_batch_size, job.sequence_len, spec.hidden}).to(compute);
-    input_.hidden.requires_grad_(true);
-    context_.positions = at::arange(job.sequence_len).repeat({job.micro_batch_size, 1});
-  }
+/// What an operation takes however little it computes, where all threads take part: what is left of two sizes
+/// that the caches hold.
+double seconds_of_an_operation(const Stopwatch& watch) {
+  constexpr std::int64_t least = std::int64_t{1} << 16;
+  const auto seconds = [&](std::int64_t elements) {
+    const at::Tensor from = at::ones({elements}), other = at::ones({elements});
+    at::Tensor into = at::empty({elements});
+    return watch.seconds([&] { at::add_out(into, from, other); });
+  };
+  return std::max(0.0, 2 * seconds(least) - seconds(2 * least));
+}
 
-  void forward() const {
-    const at::AutoGradMode no_grad(false);
-    unit().forward(input_, context_, weights_);
-  }
-  void forward_and_backward() const {
-    const at::AutoGradMode record(true);
-    const sharding::Activation output = unit().forward(input_, context_, weights_);
-    std::vector<at::Tensor> inputs{input_.hidden};
-    for (const auto& group : weights_)
-      for (const at::Tensor& weight : group)
-        if (weight.requires_grad()) inputs.push_back(weight);
-    torch::autograd::grad({output.hidden}, inputs, {at::ones_like(output.hidden)}, {}, false, true);
-  }
-
- private:
-  const sharding::Unit& unit() const { return *model_.units[1]; }
-
-  sharding::Model model_;
-  sharding::Weights weights_;
-  sharding::Activation input_;
-  sharding::Context context_;
-};
-
-/// Rates from a block of the job's own model: its products, its attention, and what else it takes.
+/// Rates from a short model of the job's own blocks: their products, their attention, and what else they
+/// take.
 void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, const model::ModelSpec& spec,
-                         const Stopwatch& watch, bool bf16) {
+                         comm::World& world, const Stopwatch& watch, bool bf16) {
+  const ShortTraining training =
+      train_shortly(job, spec, world, bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32);
+  const auto& units = training.work.units;
+  const auto blocks = static_cast<double>(units.size() - 2);
   const at::ScalarType compute = bf16 ? at::kBFloat16 : at::kFloat;
-  const auto work = model::work_of(
-      spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, bf16 ? DType::bf16 : DType::f32),
-      lora_of(job));
-  const sharding::UnitWork& block = work.units[1];
+  const sharding::UnitWork& block = units[1];
   const at::AutoGradMode no_grad(false);
 
   double flops = 0, products_s = 0;
@@ -128,7 +99,7 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
     products_s += watch.seconds([&] { model::multiply(x, weight, {}, false); });
     flops += product.flops();
   }
-  machine.matrix_share = 1, machine.small_dimension = machine.small_rows = 0, machine.kernel_s = 0;
+  machine.matrix_share = 1, machine.small_dimension = machine.small_rows = 0;
 
   const auto heads = [&](std::int64_t count) {
     return at::randn({job.micro_batch_size, job.sequence_len, count, spec.head_size}).to(compute);
@@ -142,19 +113,62 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
   const double copied = 2.0 * static_cast<double>(from.numel()) * sizeof(float);
   machine.memory_bytes_per_s = copied / watch.seconds([&] { at::empty_like(into).copy_(from); });
 
-  const BlockUnderTest unit(job, spec, compute);
-  const double forward_s = watch.seconds([&] { unit.forward(); });
+  const double forward_s = training.blocks_forward_s / blocks;
+  // Each product and each other operation is one; together they are never most of a block.
+  const auto operations = static_cast<double>(block.products.size()) + block.kernels;
+  machine.kernel_s = std::min(seconds_of_an_operation(watch), forward_s / 2 / operations);
+  products_s -= static_cast<double>(block.products.size()) * machine.kernel_s;
+  const double computed_s = std::max(products_s, forward_s / 10) + attention_s,
+               within_s = forward_s - operations * machine.kernel_s;
   // What is left of a block can take no less than its bytes; if all parts by themselves take longer than the
   // block, it is because each of them finds less in the caches.
   const double least_s = block.elementwise_bytes / machine.memory_bytes_per_s;
-  const double rest_s = std::max(forward_s - products_s - attention_s, std::min(least_s, forward_s / 2));
-  const double share = (forward_s - rest_s) / (products_s + attention_s);
+  const double rest_s = std::max(within_s - computed_s, std::min(least_s, within_s / 2));
+  const double share = (within_s - rest_s) / computed_s;
   machine.memory_share = block.elementwise_bytes / rest_s / machine.memory_bytes_per_s;
-  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / (products_s * share);
-  machine.attention_share = block.attention_flops / flops * products_s / attention_s;
-  machine.backward_factor = 1;
-  const double both_s = watch.seconds([&] { unit.forward_and_backward(); });
-  machine.backward_factor = (both_s - forward_s) / sharding::backward_seconds(block, machine, !bf16);
+  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / ((computed_s - attention_s) * share);
+  machine.attention_share = block.attention_flops / flops * (computed_s - attention_s) / attention_s;
+
+  machine.backward_factor = machine.head_factor = 1;
+  double backward_s = 0;
+  for (std::size_t unit = 1; unit + 1 < units.size(); ++unit)
+    backward_s += sharding::backward_seconds(units[unit], machine, !bf16);
+  machine.backward_factor = training.blocks_backward_s / backward_s;
+  machine.head_factor = training.head_s / (sharding::forward_seconds(units.back(), machine, !bf16) +
+                                           sharding::backward_seconds(units.back(), machine, !bf16));
+}
+
+/// What wires in 8 and 4 bits make of numbers that no cache holds.
+void measure_codecs(sharding::Machine& machine, const Stopwatch& watch) {
+  namespace codec = comm::codec;
+  constexpr std::size_t numbers = std::size_t{1} << 22;
+  const auto measure = [&](const codec::BlockFormat& format, DType dtype, double& encodes, double& decodes) {
+    const comm::Buffer at_rest = sharding::host_buffer(numbers * size_of(dtype)),
+                       encoded = sharding::host_buffer(format.bytes(numbers));
+    const at::Tensor values = at::randn({static_cast<std::int64_t>(numbers)});
+    sharding::store(values.data_ptr<float>(), at_rest.data(), dtype, static_cast<std::int64_t>(numbers));
+    const auto rate = [&](const auto& work) { return static_cast<double>(numbers) / watch.seconds(work); };
+    encodes = rate([&] { codec::encode(format, at_rest.data(), dtype, numbers, encoded.data()); });
+    decodes = rate([&] { codec::decode(format, encoded.data(), numbers, at_rest.data(), dtype); });
+  };
+  measure(codec::int8_blocks, DType::bf16, machine.encode8_per_s, machine.decode8_per_s);
+  measure(codec::int4_blocks, DType::f32, machine.encode4_per_s, machine.decode4_per_s);
+}
+
+/// What a two-hop reduction takes that moves next to nothing.
+void measure_two_hops(sharding::Machine& machine, comm::World& world, const comm::Group& all,
+                      const Stopwatch& watch) {
+  if (all.size() == 1) return;
+  constexpr std::size_t each = 256;
+  comm::TwoHopReduceScatter reduction(world, all, {});
+  const auto ranks = static_cast<std::size_t>(all.size());
+  const comm::Buffer whole = sharding::host_buffer(ranks * each * sizeof(float)),
+                     slice = sharding::host_buffer(each * sizeof(float));
+  std::fill_n(whole.as<float>(), ranks * each, 1.0f);
+  machine.two_hop_s = watch.seconds([&] {
+    reduction.run(whole.data(), DType::f32, slice.data(), DType::f32, comm::Shards::even(each, all.size()),
+                  comm::Reduction::sum);
+  });
 }
 
 /// With state that no cache holds, by the threads that share an engine's updates and norms.
@@ -278,7 +292,9 @@ int bench_machine(const JobWords& words) {
   const Stopwatch watch(*everyone);
   sharding::Machine machine = sharding::known_machine("cpu", "trireme");
   const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  measure_computation(machine, job, spec_of(job.base_model, job.sequence_len), watch, bf16);
+  measure_computation(machine, job, spec_of(job.base_model, job.sequence_len), world, watch, bf16);
+  measure_codecs(machine, watch);
+  measure_two_hops(machine, world, all, watch);
   measure_update(machine, engine_options(job, world), extent_of(world).node, watch);
   measure_links(machine, world, watch);
   if (extent_of(world).node < world.size())

@@ -66,6 +66,8 @@ class Replay {
     const auto work = model::work_of(
         spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_of(job));
     const sharding::Machine machine = machine_of(words.machine);
+    for (const sharding::UnitWork& unit : work.units)
+      input_bytes_.push_back(unit.input_bytes / static_cast<std::uint64_t>(words.scale));
     costs_ = costs_of(schedule, setting_.placement, work, machine, setting_.extent);
     for (std::size_t i = 0; i < costs_.size(); ++i) costs_[i] = replayed(schedule.ops[i], costs_[i], machine);
     // What computes only waits, and so takes no core from anybody.
@@ -85,6 +87,7 @@ class Replay {
       const double seconds = costs_[static_cast<std::size_t>(op)].seconds();
       if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     };
+    rehearsal.input_bytes = input_bytes_;
     rehearsal.without_collectives = words_.only != "collectives";
     engine_.executor().rehearse(rehearsal);
     sharding::StepInput input;
@@ -120,6 +123,9 @@ class Replay {
                             const sharding::Machine& machine) const {
     using sharding::OpKind;
     if (op.kind == OpKind::fetch || op.kind == OpKind::spill) return cost;
+    const auto scale = static_cast<double>(words_.scale);
+    if (op.kind == OpKind::park || op.kind == OpKind::recall)
+      return {cost.delay_s / scale, cost.work_s / scale, cost.carrier};
     const bool moves = is_communication(op) && words_.only == "collectives";
     if (op.kind == OpKind::norm && moves) {
       const auto circle = static_cast<std::size_t>(op.communicator);
@@ -129,7 +135,6 @@ class Replay {
     if (is_communication(op) || op.kind == OpKind::norm) return moves ? cost : sharding::OpCost{};
     if (op.kind == OpKind::stash) return cost;
     if (words_.compute == "none") return {};
-    const auto scale = static_cast<double>(words_.scale);
     return {cost.delay_s / scale, cost.work_s / scale, cost.carrier};
   }
 
@@ -139,6 +144,7 @@ class Replay {
   model::ModelSpec spec_;
   sharding::Engine engine_;
   std::vector<sharding::OpCost> costs_;
+  std::vector<std::uint64_t> input_bytes_;
   StepReport report_;
   comm::Traffic traffic_, foretold_traffic_;
 };

@@ -80,6 +80,13 @@ void write_chosen_job(const std::string& path, jobs::JobSpec job, const sharding
   job.gradient_checkpointing = options.activations != sharding::Activations::kept;
   if (options.activations == sharding::Activations::recomputed_except_attention)
     job.placement.said["activations"] = name_of(options.activations);
+  const sharding::Placement& placement = best.setting.placement;
+  if (placement.activation_tier != sharding::Tier::device)
+    job.placement.said["activation_tier"] = name_of(placement.activation_tier);
+  if (placement.device_state_bytes) {
+    job.placement.said["optimizer.tier"] = name_of(placement.optimizer.tier);
+    job.placement.said["optimizer.device_bytes"] = "auto";
+  }
   job.schedule.order = options.unit_major ? "unit_major" : "micro_batch_major";
   job.schedule.prefetch_depth = options.prefetch_depth, job.schedule.reduce_depth = options.reduce_depth;
   write(path, jobs::to_yaml(std::move(job)));

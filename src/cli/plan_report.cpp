@@ -23,6 +23,15 @@ std::string human(std::uint64_t bytes) {
   return human_bytes(static_cast<double>(bytes));
 }
 
+/// What waits on the host though its placement's name does not say so.
+std::string on_the_host(const Forecast& forecast) {
+  const sharding::Placement& placement = forecast.setting.placement;
+  std::string words;
+  if (placement.activation_tier == Tier::host) words += "  unit inputs on the host";
+  if (placement.device_state_bytes) words += "  optimizer state on the host where it does not fit";
+  return words;
+}
+
 void print_row(const Forecast& forecast) {
   const auto& options = forecast.setting.options;
   fmt::print("{:14} {:>5} {:>5}  {:27} {:17} {:>5}  {:>10} {:>10}", forecast.setting.placement.name,
@@ -30,9 +39,9 @@ void print_row(const Forecast& forecast) {
              options.unit_major ? "unit_major" : "micro_batch_major", options.prefetch_depth,
              human(bytes_in(forecast, Tier::device)), human(bytes_in(forecast, Tier::host)));
   if (forecast.fits) {
-    fmt::print("  {:>8.4g} {:>10.1f} {:>5.1f}% {:>7.1f}%{}\n", forecast.step_s, forecast.tokens_per_s_per_gpu,
-               100 * forecast.mfu, 100 * forecast.exposed_s / forecast.step_s,
-               forecast.not_yet.empty() ? "" : "  foretold only");
+    fmt::print("  {:>8.4g} {:>10.1f} {:>5.1f}% {:>7.1f}%{}{}\n", forecast.step_s,
+               forecast.tokens_per_s_per_gpu, 100 * forecast.mfu, 100 * forecast.exposed_s / forecast.step_s,
+               on_the_host(forecast), forecast.not_yet.empty() ? "" : "  foretold only");
   } else {
     fmt::print("  does not fit: {}\n", forecast.reason);
   }
@@ -88,6 +97,9 @@ std::string json_of(const Forecast& forecast) {
   line["micro_batch_size"] = forecast.setting.rows;
   line["gradient_accumulation_steps"] = forecast.setting.options.micro_batches;
   line["activations"] = name_of(forecast.setting.options.activations);
+  line["activation_tier"] = name_of(forecast.setting.placement.activation_tier);
+  line["optimizer_tier"] = name_of(forecast.setting.placement.optimizer.tier);
+  line["state_is_paged"] = forecast.setting.placement.device_state_bytes.has_value();
   line["order"] = forecast.setting.options.unit_major ? "unit_major" : "micro_batch_major";
   line["prefetch_depth"] = forecast.setting.options.prefetch_depth;
   line["fits"] = forecast.fits;

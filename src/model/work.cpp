@@ -88,6 +88,7 @@ class Worker {
   UnitWork head() const {
     UnitWork work;
     work.weights_trained = !lora_;
+    work.scores = true;
     work.products = {{tokens_, static_cast<double>(spec_.vocabulary), hidden_}};
     const double vocabulary = static_cast<double>(spec_.vocabulary);
     const double rows = std::min(
@@ -142,6 +143,7 @@ class Worker {
     work.weights_trained = !lora_;
     const bool keeps = keeps_logits(spec_, shape_.rows * shape_.sequence);
     work.makes_again = !keeps;
+    work.scores = true;
     const auto columns = static_cast<double>(chunk.rows);
     work.products = {{tokens_, columns, hidden_}};
     const double rows =

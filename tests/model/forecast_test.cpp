@@ -318,6 +318,60 @@ TEST(Search, LeavesAttentionOutOfRecomputationWhereThatIsWhatFits) {
   EXPECT_LT(all.best()->step_s, fewer.best()->step_s);
 }
 
+/// The best of one placement, and without what takes load off the device.
+std::pair<std::optional<Forecast>, std::optional<Forecast>> with_and_without_relief(const char* name,
+                                                                                    std::int64_t sequence,
+                                                                                    const Extent& extent) {
+  const Planning planning("llama-3-8b", sequence);
+  Choices choices;
+  choices.rows_per_step = 1;
+  choices.presets = {name};
+  const Machine machine = known_machine("rtx4090");
+  const auto relieved = search(planning.subject, machine, extent, choices).best();
+  choices.other_tiers = false;
+  return {relieved, search(planning.subject, machine, extent, choices).best()};
+}
+
+TEST(Search, PutsUnitsInputsOnTheHostWhereThatIsWhatFits) {
+  const auto [relieved, plain] = with_and_without_relief("zero3", 24576, {8, 8});
+  EXPECT_FALSE(plain);
+  ASSERT_TRUE(relieved);
+  EXPECT_EQ(relieved->setting.placement.activation_tier, Tier::host);
+  EXPECT_EQ(relieved->setting.options.input_tier, Tier::host);
+  EXPECT_GT(relieved->memory.of("parked unit inputs"), 0u);
+}
+
+TEST(Search, PagesOptimizerStateWhereThatIsWhatFits) {
+  const auto [relieved, plain] = with_and_without_relief("zero3", 512, {4, 4});
+  EXPECT_FALSE(plain);
+  ASSERT_TRUE(relieved);
+  EXPECT_EQ(relieved->setting.placement.optimizer.tier, Tier::host);
+  ASSERT_TRUE(relieved->setting.placement.device_state_bytes);
+  const TierBytes totals = relieved->memory.totals();
+  EXPECT_GT(totals[static_cast<std::size_t>(Tier::host)], 0u);
+  EXPECT_FALSE(relieved->state_places.empty());
+}
+
+TEST(Costs, WiresTakeWhatTheirCodecsWereMeasuredToTake) {
+  const Planning planning("llama-3-8b", 16);
+  const auto step = [&](Machine machine) {
+    Setting setting = setting_of("zeropp", {4, 2});
+    return sharding::forecast(planning.subject, machine, setting, {.always_time = true}).step_s;
+  };
+  Machine machine = known_machine("cpu", "trireme");
+  machine.encode8_per_s = machine.decode8_per_s = machine.encode4_per_s = machine.decode4_per_s = 1e12;
+  const double fast = step(machine);
+  machine.encode4_per_s = machine.decode4_per_s = 0.25e9;
+  const double slow = step(machine);
+  // All of a gradient is encoded, a node's sums are encoded again, and both are decoded; some of it hides.
+  const auto numbers = static_cast<double>(parameter_count(planning.spec));
+  EXPECT_GT(slow - fast, 0.5 * numbers * 3 / 0.25e9);
+  EXPECT_LT(slow - fast, 1.1 * numbers * 3 / 0.25e9);
+  machine.two_hop_s = 1;
+  // Each group's rounds: two lanes of 2^18 numbers.
+  EXPECT_GT(step(machine) - slow, 0.9 * numbers / (2 * 262144.0));
+}
+
 TEST(Machine, FiguresCanBeChangedByTheirNames) {
   Machine machine = known_machine("h100-80g", "compiled");
   for (const Figure& figure : figures_of(machine)) {

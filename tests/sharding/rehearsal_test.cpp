@@ -80,6 +80,27 @@ TEST(Rehearsal, WithoutCollectivesSendsNothing) {
   });
 }
 
+TEST(Rehearsal, TakesInputsOfTheSizesThatItIsToldToTheHostAndBack) {
+  ToyJob job = zero3_on_four();
+  job.shape.blocks = 6;
+  job.placement.activations = Activations::recomputed;
+  job.placement.activation_tier = Tier::host;
+  with_engines(job, [&](Engine& engine, int rank) {
+    const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, job.micro_batches);
+    ASSERT_GT(step.host_inputs, 0);
+    constexpr std::uint64_t bytes = std::uint64_t{1} << 20;
+    engine.executor().rehearse({.compute = [](const Schedule&, int) {},
+                                .input_bytes = std::vector<std::uint64_t>(step.facts.units.size(), bytes),
+                                .without_collectives = false});
+    for (int time = 0; time < 2; ++time) {
+      engine.train(toy_step(job, rank, 2));
+      EXPECT_EQ(engine.memory().tiers.inputs, static_cast<std::size_t>(step.host_inputs) * bytes);
+    }
+    engine.executor().rehearse({});
+    EXPECT_TRUE(std::isfinite(engine.train(toy_step(job, rank, 2)).loss));
+  });
+}
+
 TEST(StepRecorder, TakesTimesThatKeepTheSchedulesPromises) {
   const ToyJob job = zero3_on_four();
   with_engines(job, [&](Engine& engine, int rank) {

@@ -33,6 +33,10 @@ replay zero3 --only computation
 check 'line["bytes_inside_node"] == 0 and line["measured_step_s"] >= 0.9 * line["foretold_step_s"] > 0'
 replay zero_infinity --only tiers
 check 'line["bytes_inside_node"] == 0 and line["measured_step_s"] > 0 and line["foretold_step_s"] > 0'
+replay zero3 placement.activations=recomputed placement.activation_tier=host schedule.input_depth=0 --trace "$dir/trace.json"
+for op in park recall; do
+  grep -q "\"$op " "$dir/trace.json" || { echo "the replay's trace has no $op"; exit 1; }
+done
 status=0
 "$trireme" bench schedule "$dir/job.yaml" --only nothing >/dev/null 2>&1 || status=$?
 [ "$status" = 64 ] || { echo "--only nothing ended with $status"; exit 1; }

@@ -1,0 +1,122 @@
+#include "cli/short_training.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include <ATen/ATen.h>
+
+#include "cli/engine_options.h"
+#include "cli/loaded_model.h"
+#include "cli/lora.h"
+#include "model/build.h"
+#include "model/fresh_weights.h"
+#include "model/layout.h"
+#include "model/lora.h"
+#include "model/work.h"
+#include "optim/sgd.h"
+#include "sharding/predict/recorder.h"
+#include "sharding/presets.h"
+
+namespace trireme::cli {
+namespace {
+
+constexpr std::int64_t most_blocks = 4, most_parameters = 400'000'000, least_vocabulary = 4096;
+constexpr double timed_s = 4;
+constexpr int warm_up = 3, least_steps = 5, most_steps = 40;
+
+/// A model of the same blocks that is soon made and trained.
+model::ModelSpec shortened(model::ModelSpec spec) {
+  spec.vocabulary_chunk = 0;
+  spec.layers = std::min(spec.layers, most_blocks);
+  while (spec.layers > 1 && model::parameter_count(spec) > most_parameters) --spec.layers;
+  while (spec.vocabulary > least_vocabulary && model::parameter_count(spec) > most_parameters)
+    spec.vocabulary /= 2;
+  spec.windows.resize(static_cast<std::size_t>(spec.layers));
+  return spec;
+}
+
+sharding::Context random_rows(const jobs::JobSpec& job, const model::ModelSpec& spec) {
+  const std::array<std::int64_t, 2> shape{job.micro_batch_size, job.sequence_len};
+  sharding::Context context;
+  context.tokens = at::randint(spec.vocabulary, shape, at::kLong);
+  context.labels = at::randint(spec.vocabulary, shape, at::kLong);
+  context.positions = at::arange(job.sequence_len, at::kLong).expand(shape).contiguous();
+  context.loss_weight = 1.0 / static_cast<double>(job.micro_batch_size * job.sequence_len);
+  return context;
+}
+
+sharding::EngineOptions plain_options(const jobs::JobSpec& job, const comm::World& world) {
+  sharding::EngineOptions options = engine_options(job, world);
+  options.update_when_reduced = options.unit_major = false;
+  options.keeps_gradients = true;
+  return options;
+}
+
+/// Seconds of blocks forward, blocks backward, and of the head.
+std::array<double, 3> sums_of(const sharding::Schedule& schedule, const sharding::Timeline& timeline) {
+  std::array<double, 3> sums{};
+  const int head = static_cast<int>(schedule.facts.units.size()) - 1;
+  for (std::size_t i = 0; i < schedule.ops.size(); ++i) {
+    const sharding::Op& op = schedule.ops[i];
+    const bool forward = op.kind == sharding::OpKind::forward;
+    if ((!forward && op.kind != sharding::OpKind::backward) || op.target == 0) continue;
+    sums[op.target == head ? 2 : forward ? 0 : 1] += timeline.ops[i].seconds();
+  }
+  return sums;
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+                            sharding::Codec compute) {
+  const model::ModelSpec spec = shortened(full);
+  const DType dtype = sharding::dtype_of(compute);
+  const auto lora = lora_of(job);
+  sharding::Engine engine(
+      model::build_model(spec, scalar_type(compute), lora), sharding::preset("ddp", compute),
+      std::make_unique<optim::Sgd>(optim::SgdSettings{}), world, plain_options(job, world));
+  engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+    const auto seed = static_cast<std::uint64_t>(job.seed);
+    const bool adapter = model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name);
+    adapter ? model::initial_lora(parameter, seed, begin, into)
+            : model::fresh_weights(spec, parameter, seed, begin, into);
+  });
+  engine.executor().rehearse({.compute = {}, .without_collectives = true});
+  const sharding::Schedule& schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, 1);
+  sharding::StepInput input;
+  input.micro_batches = {random_rows(job, spec)};
+  sharding::StepRecorder recorder(engine.executor());
+  std::array<std::vector<double>, 3> all;
+  int steps = least_steps;
+  for (int step = -warm_up; step < steps; ++step) {
+    engine.control().barrier();
+    const auto begin = std::chrono::steady_clock::now();
+    recorder.begin(schedule);
+    engine.train(input);
+    double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (step == -1) {
+      engine.control().all_reduce(&took, &took, 1, DType::f64, comm::Reduction::max);
+      steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
+    }
+    if (step < 0) continue;
+    const auto sums = sums_of(schedule, recorder.timeline());
+    for (std::size_t part = 0; part < all.size(); ++part) all[part].push_back(sums[part]);
+  }
+  std::array<double, 3> medians{median(all[0]), median(all[1]), median(all[2])};
+  engine.control().all_reduce(medians.data(), medians.data(), medians.size(), DType::f64,
+                              comm::Reduction::max);
+  return {medians[0], medians[1], medians[2],
+          model::work_of(spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, dtype), lora)};
+}
+
+}  // namespace trireme::cli

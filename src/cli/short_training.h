@@ -1,0 +1,22 @@
+#pragma once
+#include "jobs/job_spec.h"
+#include "model/spec.h"
+#include "sharding/engine.h"
+#include "sharding/predict/work.h"
+
+namespace trireme::cli {
+
+/// How long a job's units take as an engine runs them: cold caches, gradients summed where they are kept,
+/// the lanes' threads. Medians over steps, of the slowest rank.
+struct ShortTraining {
+  double blocks_forward_s = 0, blocks_backward_s = 0, head_s = 0;
+  /// What the units were foretold to do, those of the blocks between the first and the last.
+  sharding::ModelWork work;
+};
+
+/// Trains the job's model with a few of its blocks on every rank at once, nothing sent between them and
+/// updates after all backward passes. Every rank calls it.
+ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, comm::World& world,
+                            sharding::Codec compute);
+
+}  // namespace trireme::cli
