@@ -130,8 +130,8 @@ class Worker {
     work.elementwise_bytes = tokens_ * hidden_ * (3 * element_ + 4);
     work.kernels = 4;
     work.input_bytes = bytes(tokens_ * hidden_);
-    // What the chunks pass on is wide.
-    work.output_bytes = static_cast<std::uint64_t>(4 * tokens_ * (hidden_ + 1));
+    // What the chunks pass on is wide, and each token has its normalizer and its label's logit.
+    work.output_bytes = static_cast<std::uint64_t>(4 * tokens_ * (hidden_ + 2));
     work.kept_bytes = static_cast<std::uint64_t>(4 * tokens_);
     work.forward_bytes = work.backward_bytes = bytes(tokens_ * hidden_);
     return work;

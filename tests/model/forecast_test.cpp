@@ -284,6 +284,7 @@ TEST(Search, NamesTheFastestThatFitsAndWhyOthersDoNot) {
   const Planning planning("llama-3-8b", 2048);
   Choices choices;
   choices.rows_per_step = 4;
+  choices.other_tiers = false;
   for (const std::string_view name : preset_names()) choices.presets.emplace_back(name);
   const Machine machine = known_machine("a100-40g");
   const Ranking ranking = search(planning.subject, machine, {8, 8}, choices);
@@ -307,6 +308,7 @@ TEST(Search, LeavesAttentionOutOfRecomputationWhereThatIsWhatFits) {
   const Planning planning("llama-3-8b", 8192);
   Choices choices;
   choices.rows_per_step = 2;
+  choices.other_tiers = false;
   choices.presets = {"zero3"};
   const Machine machine = known_machine("a100-40g");
   const Ranking all = search(planning.subject, machine, {8, 8}, choices);
