@@ -18,6 +18,7 @@
 #include "cli/plan.h"
 #include "cli/short_training.h"
 #include "cli/step_report.h"
+#include "cli/vocabulary.h"
 #include "comm/bench/fit.h"
 #include "comm/codec/codec.h"
 #include "comm/codec/two_hop_reduce_scatter.h"
@@ -86,9 +87,9 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
   const ShortTraining training =
       train_shortly(job, spec, world, bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32);
   const auto& units = training.work.units;
-  const auto blocks = static_cast<double>(units.size() - 2);
+  const auto blocks = static_cast<double>(std::count_if(units.begin(), units.end(), is_block));
   const at::ScalarType compute = bf16 ? at::kBFloat16 : at::kFloat;
-  const sharding::UnitWork& block = units[1];
+  const sharding::UnitWork& block = *std::find_if(units.begin(), units.end(), is_block);
   const at::AutoGradMode no_grad(false);
 
   double flops = 0, products_s = 0;
@@ -130,12 +131,15 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
   machine.attention_share = block.attention_flops / flops * (computed_s - attention_s) / attention_s;
 
   machine.backward_factor = machine.head_factor = 1;
-  double backward_s = 0;
-  for (std::size_t unit = 1; unit + 1 < units.size(); ++unit)
-    backward_s += sharding::backward_seconds(units[unit], machine, !bf16);
+  double backward_s = 0, head_s = 0;
+  for (const sharding::UnitWork& unit : units)
+    if (is_block(unit)) backward_s += sharding::backward_seconds(unit, machine, !bf16);
   machine.backward_factor = training.blocks_backward_s / backward_s;
-  machine.head_factor = training.head_s / (sharding::forward_seconds(units.back(), machine, !bf16) +
-                                           sharding::backward_seconds(units.back(), machine, !bf16));
+  for (const sharding::UnitWork& unit : units)
+    if (unit.scores)
+      head_s +=
+          sharding::forward_seconds(unit, machine, !bf16) + sharding::backward_seconds(unit, machine, !bf16);
+  machine.head_factor = training.head_s / head_s;
 }
 
 /// What wires in 8 and 4 bits make of numbers that no cache holds.
@@ -292,7 +296,10 @@ int bench_machine(const JobWords& words) {
   const Stopwatch watch(*everyone);
   sharding::Machine machine = sharding::known_machine("cpu", "trireme");
   const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  measure_computation(machine, job, spec_of(job.base_model, job.sequence_len), world, watch, bf16);
+  const auto codec = bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32;
+  const model::ModelSpec spec = with_chunks(spec_of(job.base_model, job.sequence_len), job,
+                                            jobs::placement_of(job, codec), extent_of(world));
+  measure_computation(machine, job, spec, world, watch, bf16);
   measure_codecs(machine, watch);
   measure_two_hops(machine, world, all, watch);
   measure_update(machine, engine_options(job, world), extent_of(world).node, watch);

@@ -30,11 +30,10 @@ constexpr int warm_up = 3, least_steps = 5, most_steps = 40;
 
 /// A model of the same blocks that is soon made and trained.
 model::ModelSpec shortened(model::ModelSpec spec) {
-  spec.vocabulary_chunk = 0;
   spec.layers = std::min(spec.layers, most_blocks);
   while (spec.layers > 1 && model::parameter_count(spec) > most_parameters) --spec.layers;
   while (spec.vocabulary > least_vocabulary && model::parameter_count(spec) > most_parameters)
-    spec.vocabulary /= 2;
+    spec.vocabulary /= 2, spec.vocabulary_chunk = 0;
   spec.windows.resize(static_cast<std::size_t>(spec.layers));
   return spec;
 }
@@ -56,15 +55,18 @@ sharding::EngineOptions plain_options(const jobs::JobSpec& job, const comm::Worl
   return options;
 }
 
-/// Seconds of blocks forward, blocks backward, and of the head.
-std::array<double, 3> sums_of(const sharding::Schedule& schedule, const sharding::Timeline& timeline) {
+/// Seconds of blocks forward, blocks backward, and of what makes the loss.
+std::array<double, 3> sums_of(const sharding::Schedule& schedule, const sharding::Timeline& timeline,
+                              const sharding::ModelWork& work) {
   std::array<double, 3> sums{};
-  const int head = static_cast<int>(schedule.facts.units.size()) - 1;
   for (std::size_t i = 0; i < schedule.ops.size(); ++i) {
     const sharding::Op& op = schedule.ops[i];
     const bool forward = op.kind == sharding::OpKind::forward;
-    if ((!forward && op.kind != sharding::OpKind::backward) || op.target == 0) continue;
-    sums[op.target == head ? 2 : forward ? 0 : 1] += timeline.ops[i].seconds();
+    if (!forward && op.kind != sharding::OpKind::backward) continue;
+    const sharding::UnitWork& unit = work.units[static_cast<std::size_t>(op.target)];
+    const double seconds = timeline.ops[i].seconds();
+    if (unit.scores) sums[2] += seconds;
+    if (is_block(unit)) sums[forward ? 0 : 1] += seconds;
   }
   return sums;
 }
@@ -76,6 +78,10 @@ double median(std::vector<double> values) {
 }
 
 }  // namespace
+
+bool is_block(const sharding::UnitWork& unit) {
+  return unit.attention_flops > 0;
+}
 
 ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
                             sharding::Codec compute) {
@@ -91,6 +97,9 @@ ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& fu
     adapter ? model::initial_lora(parameter, seed, begin, into)
             : model::fresh_weights(spec, parameter, seed, begin, into);
   });
+  ShortTraining training;
+  training.work =
+      model::work_of(spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, dtype), lora);
   engine.executor().rehearse({.compute = {}, .without_collectives = true});
   const sharding::Schedule& schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, 1);
   sharding::StepInput input;
@@ -109,14 +118,15 @@ ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& fu
       steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
     }
     if (step < 0) continue;
-    const auto sums = sums_of(schedule, recorder.timeline());
+    const auto sums = sums_of(schedule, recorder.timeline(), training.work);
     for (std::size_t part = 0; part < all.size(); ++part) all[part].push_back(sums[part]);
   }
   std::array<double, 3> medians{median(all[0]), median(all[1]), median(all[2])};
   engine.control().all_reduce(medians.data(), medians.data(), medians.size(), DType::f64,
                               comm::Reduction::max);
-  return {medians[0], medians[1], medians[2],
-          model::work_of(spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, dtype), lora)};
+  training.blocks_forward_s = medians[0], training.blocks_backward_s = medians[1];
+  training.head_s = medians[2];
+  return training;
 }
 
 }  // namespace trireme::cli

@@ -10,9 +10,12 @@ namespace trireme::cli {
 /// the lanes' threads. Medians over steps, of the slowest rank.
 struct ShortTraining {
   double blocks_forward_s = 0, blocks_backward_s = 0, head_s = 0;
-  /// What the units were foretold to do, those of the blocks between the first and the last.
+  /// What the units were foretold to do.
   sharding::ModelWork work;
 };
+
+/// Of the units that a model has between its embedding and its head.
+bool is_block(const sharding::UnitWork& unit);
 
 /// Trains the job's model with a few of its blocks on every rank at once, nothing sent between them and
 /// updates after all backward passes. Every rank calls it.
