@@ -1,5 +1,6 @@
 #include "cli/open_data.h"
 
+#include <filesystem>
 #include <memory>
 #include <numeric>
 
@@ -9,6 +10,8 @@
 #include "io/data/joined_documents.h"
 #include "io/data/mixture.h"
 #include "io/data/token_store.h"
+#include "io/file.h"
+#include "model/config.h"
 #include "train/document_rows.h"
 #include "train/token_rows.h"
 
@@ -66,14 +69,17 @@ EvaluationSet evaluation_set(const jobs::JobSpec& job, const std::string& name,
   return {name, {rows_of(job, documents, chosen), order_of(job, false)}, std::move(questions)};
 }
 
+std::unique_ptr<train::TokenRows> token_rows(const jobs::JobSpec& job, const std::string& path) {
+  const std::filesystem::path config = std::filesystem::path(job.base_model) / "config.json";
+  const model::ModelSpec spec = model::parse_config(io::read_text(config), config.string());
+  return std::make_unique<train::TokenRows>(path, job.sequence_len, spec.vocabulary);
+}
+
 EvaluationSet open_test_set(const jobs::JobSpec& job, const jobs::DataSet& set, bool tells,
                             const GoesOn& goes_on) {
   jobs::JobSpec alone = job;
   alone.datasets = {set};
-  if (set.is_token_array())
-    return {set.shown_name(),
-            {std::make_unique<train::TokenRows>(set.path, job.sequence_len), order_of(job, false)},
-            {}};
+  if (set.is_token_array()) return {set.shown_name(), {token_rows(job, set.path), order_of(job, false)}, {}};
   const auto documents = documents_of(alone, open_text_sources(alone), goes_on);
   std::vector<std::uint32_t> all(documents->size());
   std::iota(all.begin(), all.end(), std::uint32_t{0});
@@ -113,8 +119,7 @@ OpenedData open_text(const jobs::JobSpec& job, bool tells, const GoesOn& goes_on
 }
 
 OpenedData open_tokens(const jobs::JobSpec& job) {
-  return {{std::make_unique<train::TokenRows>(job.datasets.front().path, job.sequence_len),
-           order_of(job, job.shuffle_merged_datasets)},
+  return {{token_rows(job, job.datasets.front().path), order_of(job, job.shuffle_merged_datasets)},
           {},
           nullptr,
           -1};

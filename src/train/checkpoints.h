@@ -18,14 +18,14 @@
 namespace trireme::train {
 
 struct CheckpointSettings {
-  io::Retention keep;
+  io::Retention keep{};
   io::Reread reread = io::Reread::sampled;
   /// Training goes on while a copy of the state is written; otherwise it waits, and needs no copy.
   bool asynchronous = true;
   /// Where there are more ranks, neighbours share a file: HDF5 readers open all of them at once.
   int most_files = 128;
   /// Written into each manifest, for people: the job, its ranks and placement.
-  boost::json::object about;
+  boost::json::object about{};
 };
 
 /// What a checkpoint's name and manifest say beside the state.

@@ -20,11 +20,20 @@ std::int64_t row_count(const io::NpyFile& file, std::int64_t sequence_len, const
 
 }  // namespace
 
-TokenRows::TokenRows(const std::filesystem::path& path, std::int64_t sequence_len)
-    : file_(path), rows_(row_count(file_, sequence_len, path.string())) {}
+TokenRows::TokenRows(const std::filesystem::path& path, std::int64_t sequence_len, std::int64_t vocabulary)
+    : name_(path.string()),
+      file_(path),
+      rows_(row_count(file_, sequence_len, name_)),
+      vocabulary_(vocabulary) {}
 
 std::vector<std::int64_t> TokenRows::read(std::int64_t row, const RowPlace& place) const {
   file_.read(static_cast<std::uint64_t>(row) * place.tokens.size(), place.tokens);
+  const auto unknown = std::find_if(place.tokens.begin(), place.tokens.end(),
+                                    [&](std::int64_t token) { return token < 0 || token >= vocabulary_; });
+  if (unknown != place.tokens.end())
+    fail(ExitCode::damaged,
+         "{}: token {} of row {} is {}, but the model knows {} tokens; prepare the array with its tokenizer",
+         name_, unknown - place.tokens.begin(), row, *unknown, vocabulary_);
   std::copy(place.tokens.begin() + 1, place.tokens.end(), place.labels.begin());
   return {};
 }

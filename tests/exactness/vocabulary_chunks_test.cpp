@@ -87,7 +87,8 @@ std::vector<double> losses_of(int ranks, std::int64_t chunk, const std::filesyst
     train::RowOrder order;
     order.sequence_len = 64;
     const train::RowBatches rows(
-        std::make_unique<train::TokenRows>(std::filesystem::path(folder) / "tokens.npy", order.sequence_len),
+        std::make_unique<train::TokenRows>(std::filesystem::path(folder) / "tokens.npy", order.sequence_len,
+                                           spec.vocabulary),
         order);
     train::TrainerSettings settings;
     settings.total_steps = 4, settings.rate.peak = 1e-3;

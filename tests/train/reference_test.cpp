@@ -41,7 +41,9 @@ struct Reference {
 /// A rank's engine and loop over the reference's model and tokens.
 RowBatches reference_rows(const Reference& reference, RowOrder order = {}) {
   order.sequence_len = reference.recipe().at("sequence").as_int64();
-  return {std::make_unique<TokenRows>(reference_folder() / "tokens.npy", order.sequence_len), order};
+  const std::int64_t vocabulary = Pretrained(reference_folder()).spec().vocabulary;
+  return {std::make_unique<TokenRows>(reference_folder() / "tokens.npy", order.sequence_len, vocabulary),
+          order};
 }
 
 class Rig {

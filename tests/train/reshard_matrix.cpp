@@ -180,7 +180,9 @@ class Matrix {
     });
     RowOrder order;
     order.sequence_len = 64;
-    const RowBatches rows(std::make_unique<TokenRows>(reference_ / "tokens.npy", order.sequence_len), order);
+    const RowBatches rows(std::make_unique<TokenRows>(reference_ / "tokens.npy", order.sequence_len,
+                                                      pretrained.spec().vocabulary),
+                          order);
     BatchShape shape{world.rank(), world.size(), 12 / world.size(), 1, 12};
     TrainerSettings settings;
     settings.total_steps = steps_in_all, settings.rate.peak = 1e-3;
