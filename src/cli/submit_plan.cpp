@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -53,10 +54,18 @@ std::optional<double> node_memory(const jobs::JobSpec& job, const std::optional<
 /// The words that turn the job into what is foretold.
 std::string words_of(const Forecast& forecast) {
   const auto& options = forecast.setting.options;
-  return fmt::format(
-      "placement={} placement.activations={} micro_batch_size={} gradient_accumulation_steps={}",
-      forecast.setting.placement.name, name_of(options.activations), forecast.setting.rows,
-      options.micro_batches);
+  const sharding::Placement& placement = forecast.setting.placement;
+  // "zero3 with changes": the job says the changes already.
+  const std::string_view preset = std::string_view(placement.name).substr(0, placement.name.find(' '));
+  std::string words =
+      fmt::format("placement={} placement.activations={} micro_batch_size={} gradient_accumulation_steps={}",
+                  preset, name_of(options.activations), forecast.setting.rows, options.micro_batches);
+  if (placement.activation_tier != Tier::device)
+    words += fmt::format(" placement.activation_tier={}", name_of(placement.activation_tier));
+  if (placement.device_state_bytes)
+    words += fmt::format(" placement.optimizer.tier={} placement.optimizer.device_bytes=auto",
+                         name_of(placement.optimizer.tier));
+  return words;
 }
 
 }  // namespace

@@ -19,8 +19,12 @@ status=0
 submit placement=ddp --nodes 1 --gpu rtx4090 || status=$?
 [ "$status" = 78 ] || fail "ddp of 70B on 24 GB ended with $status"
 grep -q 'does not fit 1 nodes of 8 ranks on rtx4090: needs .* the nearest that fits: placement=' "$dir/said" || fail "the refusal does not name what fits"
-words=$(sed -n 's/.*the nearest that fits: \([^(]*\) (.*/\1/p' "$dir/said")
+words_named() { sed -n 's/.*the nearest that fits: \([^(]*\) (.*/\1/p' "$dir/said"; }
+words=$(words_named)
 submit --nodes 1 --gpu rtx4090 $words || fail "what was named does not fit: $words"
+submit --nodes 1 --gpu rtx4090 placement.activations=kept && fail "kept activations of 70B fit 24 GB"
+words=$(words_named)
+submit --nodes 1 --gpu rtx4090 placement.activations=kept $words || fail "what was named beside a change does not fit: $words"
 submit placement=ddp --nodes 1 --gpu rtx4090 --without-plan || fail "--without-plan is not heard"
 # What Slurm tells of its nodes.
 GRES='gpu:a100:8(S:0-1)' submit slurm.gpu= placement=ddp --nodes 1 && fail "the type of Slurm's GPUs is not heard"
