@@ -104,14 +104,17 @@ void share_cores(const comm::World& world) {
         at::get_num_threads(), cores);
 }
 
+int micro_batches_of(const jobs::JobSpec& job, std::int64_t ranks) {
+  if (job.train_batch_size == 0) return static_cast<int>(job.gradient_accumulation_steps);
+  const std::int64_t at_once = job.micro_batch_size * ranks;
+  return static_cast<int>((job.train_batch_size + at_once - 1) / at_once);
+}
+
 train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
   train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
-                          static_cast<int>(job.gradient_accumulation_steps), 0};
-  shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
-  if (job.train_batch_size == 0) return shape;
-  const std::int64_t at_once = shape.micro_batch_size * shape.ranks;
-  shape.micro_batches = static_cast<int>((job.train_batch_size + at_once - 1) / at_once);
-  shape.rows_per_step = job.train_batch_size;
+                          micro_batches_of(job, world.size()), job.train_batch_size};
+  if (job.train_batch_size == 0)
+    shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
   return shape;
 }
 

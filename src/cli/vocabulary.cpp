@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cli/loaded_model.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "model/vocabulary.h"
@@ -15,11 +16,8 @@ bool keeps_logits(const model::ModelSpec& spec, const jobs::JobSpec& job) {
 }
 
 bool gradients_vanish(const jobs::JobSpec& job, const sharding::Extent& extent) {
-  const std::int64_t at_once = job.micro_batch_size * extent.world;
   sharding::ScheduleOptions options;
-  options.micro_batches =
-      static_cast<int>(job.train_batch_size == 0 ? job.gradient_accumulation_steps
-                                                 : (job.train_batch_size + at_once - 1) / at_once);
+  options.micro_batches = micro_batches_of(job, extent.world);
   options.unit_major = job.schedule.order == "unit_major";
   options.update_when_reduced = updates_when_reduced(job);
   return options.gradients_vanish();
