@@ -41,8 +41,16 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
     set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_COMPILE_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
     set_property(TARGET LibTorch::cpu APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${_trireme_openmp})
   endif()
-  # The wheel's include/ holds a newer {fmt} than the system's library, and is searched first.
-  set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY)
+  # The wheel's include/ holds a newer {fmt} than the system's library. Compiled into each file as headers alone it would double the time
+  # that a file takes, so a folder with nothing but the system's {fmt} is searched before.
+  find_path(LibTorch_FMT_INCLUDE_DIR fmt/core.h PATHS /usr/local/include /usr/include NO_DEFAULT_PATH)
+  find_path(LibTorch_FMT_INCLUDE_DIR fmt/core.h REQUIRED)
+  set(_trireme_fmt_first ${CMAKE_BINARY_DIR}/headers_before_libtorch)
+  file(MAKE_DIRECTORY ${_trireme_fmt_first})
+  file(CREATE_LINK ${LibTorch_FMT_INCLUDE_DIR}/fmt ${_trireme_fmt_first}/fmt SYMBOLIC)
+  set_property(TARGET LibTorch::cpu PROPERTY INTERFACE_INCLUDE_DIRECTORIES
+    "${_trireme_fmt_first};${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include")
+  set_property(TARGET LibTorch::cpu APPEND PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${_trireme_fmt_first})
 
   # std::string in a mangled name fails to link when the library was built with the old ABI.
   include(CheckCXXSourceCompiles)
