@@ -37,7 +37,7 @@ bool same_bits(const std::vector<BFloat16>& a, const std::vector<BFloat16>& b) {
 }
 
 TEST(Pairs, PackingEqualsTheReferenceToTheBit) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU does not multiply pairs of bf16";
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
   for (const auto& [rows, columns] : {std::pair{64, 64}, {7, 33}, {2, 1}, {130, 63}, {34, 20}}) {
     const std::int64_t even = (rows + 1) / 2 * 2, stride = columns + 3;
     const auto in = random_numbers(rows * stride, 1);
@@ -56,8 +56,9 @@ TEST(Pairs, PackingEqualsTheReferenceToTheBit) {
   }
 }
 
-TEST(Pairs, AProductEqualsTheReference) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU does not multiply pairs of bf16";
+using Multiply = void (*)(const PairProduct&);
+
+void expect_products_as_the_reference_makes_them(Multiply multiply) {
   for (std::int64_t rows = 1; rows <= 14; ++rows)
     for (const std::int64_t columns : {64, 63, 17, 16, 1}) {
       const std::int64_t depth = 50;
@@ -69,7 +70,7 @@ TEST(Pairs, AProductEqualsTheReference) {
       product.rows = rows, product.columns = columns, product.depth = depth;
       product.sums_stride = panel_columns, product.add = true;
       product.sums = made.data();
-      multiply_panel(product);
+      multiply(product);
       product.sums = expected.data();
       kernels::reference::multiply_panel(product);
       for (std::size_t i = 0; i < made.size(); ++i)
@@ -84,7 +85,7 @@ TEST(Pairs, AProductEqualsTheReference) {
       pack_rows(turned.data(), rows, depth, rows, pairs.data(), 96);
       std::vector<float> again = before;
       product.left = pairs.data(), product.left_width = 96, product.sums = again.data();
-      multiply_panel(product);
+      multiply(product);
       EXPECT_EQ(again, made) << rows << columns;
       product.sums = again.data();
       again = before;
@@ -93,8 +94,37 @@ TEST(Pairs, AProductEqualsTheReference) {
     }
 }
 
+TEST(Pairs, AProductEqualsTheReference) {
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
+  expect_products_as_the_reference_makes_them(multiply_panel);
+}
+
+TEST(Pairs, AWidenedProductEqualsTheReference) {
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
+  expect_products_as_the_reference_makes_them(widened::multiply_panel);
+}
+
+/// More rows and more depth than are widened at once.
+TEST(Pairs, AWidenedProductOfManyPartsEqualsTheReference) {
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
+  const std::int64_t rows = 203, depth = 302;
+  const auto left = random_numbers(rows * depth, 3), panel = random_numbers(depth * panel_columns, 4);
+  std::vector<BFloat16> made(static_cast<std::size_t>(rows * panel_columns)), expected = made;
+  PairProduct product;
+  product.left = left.data(), product.left_stride = depth, product.panel = panel.data();
+  product.rows = rows, product.depth = depth, product.rounded_stride = panel_columns;
+  product.rounded = made.data();
+  widened::multiply_panel(product);
+  product.rounded = expected.data();
+  kernels::reference::multiply_panel(product);
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const float x = static_cast<float>(made[i]), y = static_cast<float>(expected[i]);
+    ASSERT_NEAR(x, y, 0.008f * std::abs(y) + 1e-4f) << i;
+  }
+}
+
 TEST(Pairs, ScoresEqualTheReference) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU does not multiply pairs of bf16";
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
   std::mt19937 random(5);
   std::normal_distribution<float> normal(0, 4);
   std::vector<std::int32_t> first(200);
@@ -275,7 +305,7 @@ class Counted final : public c10::Allocator {
 
 /// What a block's graph holds beside its input and its output is what plans count with, to the byte.
 TEST(Pairs, ABlockKeepsWhatThePlanSays) {
-  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU does not multiply pairs of bf16";
+  if (!multiplies_pairs()) GTEST_SKIP() << "this CPU has other kernels for bf16";
   static Counted counted;
   for (const std::string key_heads : {"2", "4"}) {
     const ModelSpec spec = parse_config(R"({"architectures": ["LlamaForCausalLM"], "hidden_size": 128,

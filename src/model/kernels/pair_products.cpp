@@ -3,6 +3,7 @@
 #include "core/error.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #pragma GCC push_options
 // GCC 12 takes its own "undefined" operands for a mistake of ours.
@@ -123,15 +124,28 @@ void transpose_pairs(const BFloat16* in, std::int64_t stride, std::int64_t rows,
   for (int i = 0; i < lanes; ++i) _mm512_storeu_si512(out + 2 * panel_columns * i, row[i]);
 }
 
+/// AMX for bf16, of which GCC 12's __builtin_cpu_supports knows nothing.
+bool multiplies_tiles() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned amx_bf16 = 1U << 22;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & amx_bf16) != 0;
+}
+
 }  // namespace
 
 bool multiplies_pairs() {
-  static const bool can = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
-                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  static const bool can = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                          __builtin_cpu_supports("avx512dq") && !multiplies_tiles();
   return can;
 }
 
+bool has_pair_instruction() {
+  static const bool has = __builtin_cpu_supports("avx512bf16");
+  return has;
+}
+
 void multiply_panel(const PairProduct& work) {
+  if (!has_pair_instruction()) return widened::multiply_panel(work);
   work.left_width > 0 ? multiply_rows<true>(work) : multiply_rows<false>(work);
 }
 
@@ -172,6 +186,9 @@ void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns,
 #else
 
 bool multiplies_pairs() {
+  return false;
+}
+bool has_pair_instruction() {
   return false;
 }
 void multiply_panel(const PairProduct& work) {

@@ -27,8 +27,11 @@ struct PairProduct {
   std::int64_t rounded_stride = 0;
 };
 
-/// Whether this CPU multiplies pairs of bf16; where it does not, nothing below but `reference` may be called.
+/// Whether products of pairs are what this CPU does best in bf16: it has vectors of 512 bits, but no tiles,
+/// for which LibTorch's library is the better choice. Where not, nothing below but `reference` may be called.
 bool multiplies_pairs();
+/// Whether it has an instruction for them; else they are widened to fp32 a part of a panel at a time.
+bool has_pair_instruction();
 
 void multiply_panel(const PairProduct& product);
 
@@ -41,6 +44,12 @@ void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::
 /// even.
 void pack_columns(const BFloat16* in, std::int64_t stride, std::int64_t columns, std::int64_t depth,
                   BFloat16* panel);
+
+namespace widened {
+
+void multiply_panel(const PairProduct& product);
+
+}  // namespace widened
 
 namespace reference {
 

@@ -1,19 +1,22 @@
 #include "model/kernels/score_lanes.h"
 
+#include "model/kernels/pair_products.h"
+
 #if defined(__x86_64__)
-#include <immintrin.h>
 // GCC 12 takes its own "undefined" operands for a mistake of ours.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
+#include "model/kernels/narrow_lanes-inl.h"
 
 namespace trireme::model::kernels {
 namespace {
 
 constexpr int vectors = 4, lanes = 16, columns = vectors * lanes;
 constexpr float nothing = -__builtin_inff();
+const bool rounds_by_instruction = has_pair_instruction();
 
 /// 2^x for x of at most a few; far below, zero.
 __m512 power_of_two(__m512 x) {
@@ -35,8 +38,18 @@ __m512 wide(const BFloat16* from) {
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))), 16));
 }
 
+/// Sixteen values in bf16.
+void store_narrow(__m512 values, BFloat16* to) {
+  const __m256i narrow = rounds_by_instruction ? reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(values))
+                                               : narrow_by_integers(values);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), narrow);
+}
+
 /// Two rows' values side by side, column after column.
 __m512i in_pairs(__m512 first, __m512 second, __m512i order) {
+  if (!rounds_by_instruction)
+    return _mm512_mask_mov_epi16(_mm512_srli_epi32(rounded_upper_halves(first), 16), 0xaaaaaaaaU,
+                                 rounded_upper_halves(second));
   return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));
 }
 
@@ -146,10 +159,8 @@ void scores_backward(const Scores& scores, const ScoreGradients& work) {
           weight = _mm512_maskz_mov_ps(sight.of(scores.first_key + key + half, v), weight);
         gradients[half] = _mm512_mul_ps(_mm512_mul_ps(weight, scale),
                                         _mm512_sub_ps(_mm512_loadu_ps(work.weight_gradients + at), along));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(work.weights + at),
-                            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(weight)));
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(work.gradients + at),
-                            reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(gradients[half])));
+        store_narrow(weight, work.weights + at);
+        store_narrow(gradients[half], work.gradients + at);
       }
       _mm512_storeu_si512(work.pairs + key * columns + 2 * v * lanes,
                           in_pairs(gradients[0], gradients[1], order));
@@ -161,15 +172,12 @@ void round_rows(const float* rows, const float* factors, std::int64_t count, BFl
     for (int v = 0; v < vectors; ++v) {
       const std::int64_t at = row * columns + v * lanes;
       const __m512 value = _mm512_mul_ps(_mm512_loadu_ps(rows + at), _mm512_loadu_ps(factors + v * lanes));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + at),
-                          reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
+      store_narrow(value, out + at);
     }
 }
 
 void round_values(const float* values, std::int64_t count, BFloat16* out) {
-  for (std::int64_t i = 0; i < count; i += lanes)
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
-                        reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(values + i))));
+  for (std::int64_t i = 0; i < count; i += lanes) store_narrow(_mm512_loadu_ps(values + i), out + i);
 }
 
 float dot(const BFloat16* left, const BFloat16* right, std::int64_t count) {
