@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "cli/lora.h"
+#include "model/linear.h"
 #include "model/work.h"
 
 namespace trireme::cli {
@@ -18,18 +19,18 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// The best of a few products of square matrices, large enough to reach the rate of larger ones.
+/// The best of a few products of square matrices, large enough to reach the rate of larger ones, made as linear
+/// layers make theirs.
 double matrix_rate(at::ScalarType type) {
   const at::AutoGradMode no_grad(false);
   constexpr std::int64_t size = 512;
   constexpr double long_enough = 0.04;
   const at::Tensor a = at::ones({size, size}, type), b = at::ones({size, size}, type);
-  at::Tensor c = at::empty({size, size}, type);
-  at::mm_out(c, a, b);
+  model::multiply(a, b, {}, false);
   double best = 0;
   for (const auto begin = Clock::now(); seconds_since(begin) < long_enough;) {
     const auto before = Clock::now();
-    at::mm_out(c, a, b);
+    model::multiply(a, b, {}, false);
     best = std::max(best, 2.0 * size * size * size / seconds_since(before));
   }
   return best;
