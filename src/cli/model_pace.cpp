@@ -19,8 +19,8 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-/// The best of a few products of square matrices, large enough to reach the rate of larger ones, made as linear
-/// layers make theirs.
+/// The best of a few products of square matrices, large enough to reach the rate of larger ones, made as
+/// linear layers make theirs.
 double matrix_rate(at::ScalarType type) {
   const at::AutoGradMode no_grad(false);
   constexpr std::int64_t size = 512;
