@@ -5,7 +5,7 @@
 
 #include <ATen/Parallel.h>
 
-#include "cli/loaded_model.h"
+#include "cli/batch_shape.h"
 #include "cli/plan.h"
 #include "offload/host/numa.h"
 

@@ -4,16 +4,15 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-#include <regex>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <ATen/Parallel.h>
 #include <sched.h>
 
 #include "cli/engine_options.h"
+#include "cli/job_optimizer.h"
 #include "cli/load_progress.h"
 #include "cli/lora.h"
 #include "cli/step_report.h"
@@ -21,8 +20,6 @@
 #include "core/log.h"
 #include "model/build.h"
 #include "model/nf4.h"
-#include "optim/adamw.h"
-#include "optim/sgd.h"
 #include "train/nf4_source.h"
 
 namespace trireme::cli {
@@ -32,35 +29,6 @@ sharding::Codec compute_type(const jobs::JobSpec& job) {
   if (job.fp16) return sharding::Codec::fp16;
   const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
   return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
-}
-
-/// The first group whose expression is in a parameter's name says how much it decays.
-optim::DecayOf decay_of(const jobs::JobSpec& job) {
-  std::vector<std::pair<std::regex, double>> groups;
-  for (const jobs::DecayGroup& group : job.weight_decay_groups)
-    groups.emplace_back(std::regex(group.match), group.weight_decay);
-  if (groups.empty()) return optim::decay_all(job.weight_decay);
-  return [groups = std::move(groups), otherwise = job.weight_decay](const sharding::Parameter& parameter) {
-    for (const auto& [match, decay] : groups)
-      if (std::regex_search(parameter.name, match)) return decay;
-    return otherwise;
-  };
-}
-
-std::unique_ptr<const sharding::Optimizer> optimizer_of(const jobs::JobSpec& job) {
-  if (job.optimizer == "sgd") {
-    optim::SgdSettings settings;
-    settings.weight_decay = decay_of(job);
-    settings.momentum = job.sgd_momentum;
-    return std::make_unique<optim::Sgd>(settings);
-  }
-  optim::AdamWSettings settings;
-  settings.beta1 = job.adam_beta1, settings.beta2 = job.adam_beta2, settings.epsilon = job.adam_epsilon;
-  settings.weight_decay = decay_of(job);
-  if (job.optimizer == "adamw_bnb_8bit" || job.optimizer == "adamw_8bit" ||
-      job.optimizer == "paged_adamw_8bit")
-    return std::make_unique<optim::AdamW8>(settings);
-  return std::make_unique<optim::AdamW>(settings);
 }
 
 std::optional<train::AdapterFolder> adapter_of(const jobs::JobSpec& job, const model::ModelSpec& spec) {
@@ -102,20 +70,6 @@ void share_cores(const comm::World& world) {
     log::warning(
         "OMP_NUM_THREADS gives a rank {} threads but it may use {} cores; unset it, or bind ranks less",
         at::get_num_threads(), cores);
-}
-
-int micro_batches_of(const jobs::JobSpec& job, std::int64_t ranks) {
-  if (job.train_batch_size == 0) return static_cast<int>(job.gradient_accumulation_steps);
-  const std::int64_t at_once = job.micro_batch_size * ranks;
-  return static_cast<int>((job.train_batch_size + at_once - 1) / at_once);
-}
-
-train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world) {
-  train::BatchShape shape{world.rank(), world.size(), job.micro_batch_size,
-                          micro_batches_of(job, world.size()), job.train_batch_size};
-  if (job.train_batch_size == 0)
-    shape.rows_per_step = shape.micro_batch_size * shape.micro_batches * shape.ranks;
-  return shape;
 }
 
 LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch)

@@ -1,11 +1,11 @@
 #pragma once
 #include <optional>
 
+#include "cli/batch_shape.h"
 #include "cli/watch.h"
 #include "jobs/job_spec.h"
 #include "sharding/engine.h"
 #include "train/adapter_folder.h"
-#include "train/batches.h"
 #include "train/pretrained.h"
 
 namespace trireme::cli {
@@ -14,10 +14,6 @@ namespace trireme::cli {
 at::ScalarType scalar_type(sharding::Codec compute);
 /// Ranks of a node share its cores, unless the user says how many threads each has.
 void share_cores(const comm::World& world);
-/// How a job's rows are dealt to the ranks.
-/// Of a step: what the job says, or as many as its train_batch_size takes.
-int micro_batches_of(const jobs::JobSpec& job, std::int64_t ranks);
-train::BatchShape shape_of(const jobs::JobSpec& job, const comm::World& world);
 
 /// A job's model under its placement, with the weights of the base model and of the adapter.
 class LoadedModel {

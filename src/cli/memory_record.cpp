@@ -15,11 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
-sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
-                                  const train::BatchShape& shape) {
+sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world) {
   sharding::Engine& engine = model.engine();
-  sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
-  setting.options.micro_batches = static_cast<int>(shape.micro_batches);
+  const sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
   // Not the engine's own, which all ranks ask for together.
   const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
   const auto work = model::work_of(model.spec(),
@@ -31,11 +29,10 @@ sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, 
 
 }  // namespace
 
-void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
-                         const train::BatchShape& shape) {
+void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world) {
   json::array lines;
   try {
-    const sharding::MemoryForecast forecast = foretold(job, model, world, shape);
+    const sharding::MemoryForecast forecast = foretold(job, model, world);
     for (const auto* part : {&forecast.standing, &forecast.passing})
       for (const sharding::MemoryLine& line : *part)
         if (line.bytes > 0)

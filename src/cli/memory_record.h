@@ -5,7 +5,6 @@ namespace trireme::cli {
 
 /// Writes `memory.json` of the run folder: what the first rank was foretold to hold, by tier and purpose,
 /// beside what the engine allocated.
-void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
-                         const train::BatchShape& shape);
+void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world);
 
 }  // namespace trireme::cli

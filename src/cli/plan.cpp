@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/batch_shape.h"
 #include "cli/commands.h"
 #include "core/bytes.h"
 #include "core/error.h"
@@ -39,8 +40,9 @@ jobs::JobSpec job_of(const Words& words) {
 }
 
 /// Those that --presets names, or all that suit the job.
-sharding::Choices named_choices(const Words& words, const jobs::JobSpec& job, sharding::Codec compute) {
-  sharding::Choices choices = choices_of(job, compute);
+sharding::Choices named_choices(const Words& words, const jobs::JobSpec& job, const sharding::Extent& extent,
+                                sharding::Codec compute) {
+  sharding::Choices choices = choices_of(job, extent, compute);
   if (words.presets.empty()) return choices;
   choices.presets.clear();
   std::istringstream names(words.presets);
@@ -95,8 +97,8 @@ void write_chosen_job(const std::string& path, jobs::JobSpec job, const sharding
 void print_end(const Words& words, const jobs::JobSpec& job, const sharding::Forecast& forecast,
                const sharding::Machine& machine) {
   const double ranks = forecast.setting.extent.world;
-  const double step_tokens = static_cast<double>(job.sequence_len * forecast.setting.rows) *
-                             forecast.setting.options.micro_batches * ranks;
+  const auto step_tokens =
+      static_cast<double>(job.sequence_len * rows_of_a_step(job, forecast.setting.extent.world));
   const double tokens = words.tokens > 0 ? words.tokens : step_tokens * static_cast<double>(job.max_steps);
   if (!(tokens > 0) || !(forecast.step_s > 0)) return;
   const double hours = tokens / step_tokens * forecast.step_s / 3600;
@@ -116,7 +118,7 @@ int plan(Words words) {
   const sharding::Extent extent{words.machine.nodes * words.machine.gpus_per_node,
                                 words.machine.gpus_per_node};
   const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute, machine.device_is_host);
-  const sharding::Choices choices = named_choices(words, job, compute);
+  const sharding::Choices choices = named_choices(words, job, extent, compute);
 
   if (words.search) {
     const sharding::Ranking ranking = sharding::search(planned.subject(), machine, extent, choices);

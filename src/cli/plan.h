@@ -45,7 +45,8 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
 /// bf16 where the job says so or the device is faster with it; fp16 takes the same room.
 sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string& gpu);
 /// All placements that suit the job, at its rows a step.
-sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute);
+sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& extent,
+                             sharding::Codec compute);
 
 void print_forecast(const sharding::Forecast& forecast, const sharding::Machine& machine);
 void print_ranking(const sharding::Ranking& ranking);

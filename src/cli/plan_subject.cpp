@@ -4,6 +4,7 @@
 
 #include <fmt/ranges.h>
 
+#include "cli/batch_shape.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/train_settings.h"
@@ -84,9 +85,10 @@ sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string
   return halves ? sharding::Codec::bf16 : sharding::Codec::fp32;
 }
 
-sharding::Choices choices_of(const jobs::JobSpec& job, sharding::Codec compute) {
+sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& extent,
+                             sharding::Codec compute) {
   sharding::Choices choices;
-  choices.rows_per_step = job.micro_batch_size * job.gradient_accumulation_steps;
+  choices.rows_per_step = rows_of_a_rank(job, extent.world);
   choices.compute = compute;
   choices.others.update_when_reduced = updates_when_reduced(job);
   choices.others.input_depth = static_cast<int>(job.schedule.input_depth);
@@ -103,7 +105,7 @@ bool updates_when_reduced(const jobs::JobSpec& job) {
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
                              sharding::Codec compute) {
   sharding::Setting setting{jobs::placement_of(job, compute), extent, {}, job.micro_batch_size};
-  setting.options.micro_batches = static_cast<int>(job.gradient_accumulation_steps);
+  setting.options.micro_batches = micro_batches_of(job, extent.world);
   setting.options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
   setting.options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
   setting.options.input_tier = setting.placement.activation_tier;

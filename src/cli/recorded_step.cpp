@@ -13,14 +13,17 @@ namespace {
 
 using Purpose = sharding::ScheduleOptions::Purpose;
 
-/// A GPU's figures are published ones; what a processor's products reach was measured when the run started.
-sharding::Machine machine_of_run(const jobs::JobSpec& job, sharding::Codec compute, double matrix_flops) {
+/// Without a file, a GPU's figures are published ones, and what a processor's products reach was measured
+/// when the run started.
+sharding::Machine machine_of_run(const jobs::JobSpec& job, const std::string& file, sharding::Codec compute,
+                                 double matrix_flops) {
   MachineWords words;
+  words.file = file;
   if (!job.slurm.gpu.empty()) words.gpu = job.slurm.gpu;
   words.nodes = static_cast<int>(job.slurm.nodes);
   words.gpus_per_node = static_cast<int>(std::max<std::int64_t>(job.slurm.gpus_per_node, 1));
   sharding::Machine machine = machine_of(words);
-  if (words.gpu == "cpu" && matrix_flops > 0)
+  if (words.gpu == "cpu" && file.empty() && matrix_flops > 0)
     (compute == sharding::Codec::fp32 ? machine.matrix_flops_fp32 : machine.matrix_flops) =
         matrix_flops / machine.matrix_share;
   return machine;
@@ -42,12 +45,14 @@ std::string lanes_of(const StepReport& report) {
 }  // namespace
 
 RecordedStep::RecordedStep(const jobs::JobSpec& job, LoadedModel& model, comm::World& world,
-                           const train::BatchShape& shape, const ModelPace& pace, std::int64_t steps_left)
+                           const train::BatchShape& shape, const ModelPace& pace,
+                           const std::string& machine_file, std::int64_t steps_left)
     : job_(job),
       model_(model),
       world_(world),
       shape_(shape),
       matrix_flops_(pace.flops_per_second / world.size()),
+      machine_file_(machine_file),
       which_(std::min(job.record_step, steps_left)) {}
 
 void RecordedStep::between_steps() {
@@ -63,8 +68,8 @@ void RecordedStep::between_steps() {
 
 void RecordedStep::write() const {
   try {
-    StepReport report =
-        foretell_step(job_, model_, world_, shape_, machine_of_run(job_, model_.compute(), matrix_flops_));
+    StepReport report = foretell_step(job_, model_, world_, shape_,
+                                      machine_of_run(job_, machine_file_, model_.compute(), matrix_flops_));
     report.measured = {recorder_->timeline()};
     const std::filesystem::path folder = job_.output_dir;
     write_step(report, folder / "trace.json");

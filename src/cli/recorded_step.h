@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <string>
 
 #include "cli/loaded_model.h"
 #include "cli/model_pace.h"
@@ -8,11 +9,13 @@
 namespace trireme::cli {
 
 /// One step of every start as the first rank ran it, over the same step as it was foretold: `trace.json` and
-/// `trace.svg` of the run folder, for the report. Nothing is sent for it; every rank makes the same calls.
+/// `trace.svg` of the run folder, for the report, foretold with the figures of `machine_file` where it is not
+/// empty. Nothing is sent for it; every rank makes the same calls.
 class RecordedStep {
  public:
   RecordedStep(const jobs::JobSpec& job, LoadedModel& model, comm::World& world,
-               const train::BatchShape& shape, const ModelPace& pace, std::int64_t steps_left);
+               const train::BatchShape& shape, const ModelPace& pace, const std::string& machine_file,
+               std::int64_t steps_left);
   /// Before the first step and after each one.
   void between_steps();
 
@@ -24,6 +27,7 @@ class RecordedStep {
   comm::World& world_;
   train::BatchShape shape_;
   double matrix_flops_;  ///< of one rank
+  std::string machine_file_;
   std::int64_t which_, steps_ = 0;
   std::unique_ptr<sharding::StepRecorder> recorder_;
 };

@@ -97,7 +97,7 @@ void foretell(jobs::JobSpec& job) {
     return;
   }
   const auto nearest =
-      sharding::nearest_that_fits(planned.subject(), machine, setting, choices_of(job, compute));
+      sharding::nearest_that_fits(planned.subject(), machine, setting, choices_of(job, extent, compute));
   fail(ExitCode::configuration,
        "the job does not fit {} nodes of {} ranks on {}: {}; {}, or ask for more nodes (--without-plan "
        "submits "

@@ -60,7 +60,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
   std::optional<RunTeller> teller;
   if (world.rank() == 0) {
     teller.emplace(job, world, model, checkpoints, shape, done_before, steps);
-    write_memory_record(job, model, world, shape);
+    write_memory_record(job, model, world);
   }
   const ModelPace pace = measure_pace(job, model, shape);
   const train::StopRequest stop;
@@ -75,7 +75,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
   if (!trace.file.empty())
     traced.emplace(trace, job, model, world, shape);
   else
-    recorded.emplace(job, model, world, shape, pace, steps - done_before);
+    recorded.emplace(job, model, world, shape, pace, trace.machine, steps - done_before);
   const auto between_steps = [&] {
     if (traced) traced->between_steps();
     if (recorded) recorded->between_steps();
@@ -119,7 +119,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
   }
   if (teller) {
     // What steps allocate themselves is there now.
-    write_memory_record(job, model, world, shape);
+    write_memory_record(job, model, world);
     teller->ended(end, trainer.state().step, early.state().without_improvement);
   }
   return static_cast<int>(end == RunEnd::asked ? ExitCode::requeue : ExitCode::done);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "cli/loaded_model.h"
+#include "cli/batch_shape.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "model/vocabulary.h"

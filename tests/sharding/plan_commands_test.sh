@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # plan_commands_test.sh TRIREME GOLDEN: the search writes a job that is planned as the search foretold it; pictures and traces of planned and of real
-# steps hold both; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
+# steps hold both; a plan counts a step's micro-batches as its run does; a run foretells with the machine that it is given; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
 set -euo pipefail
 trireme=$1 golden=$2
 export OMP_NUM_THREADS=1
@@ -58,3 +58,19 @@ names = {e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "p
 xml.parse(sys.argv[2])
 sys.exit(names != {"measured rank 0", "measured rank 1", "foretold rank 0"})
 PY
+
+plan_batch() { "$trireme" plan "$1" --nodes 1 --gpus-per-node 2 --gpu cpu --json "${@:2}" >"$dir/said"; }
+plan_batch "$dir/job.yaml" train_batch_size=10 micro_batch_size=2 gradient_accumulation_steps=7
+[ "$(number '["gradient_accumulation_steps"]')" = 3 ] || fail "10 rows are not 3 micro-batches of 2 on each of 2 ranks"
+plan_batch "$dir/job.yaml" train_batch_size=10 micro_batch_size=2 --search --presets zero3 --write-job "$dir/batch.yaml"
+[ "$(number '["gradient_accumulation_steps"] * '"$(number '["micro_batch_size"]')")" = 5 ] || fail "a search gives a rank another number of rows"
+searched=$(number '["gradient_accumulation_steps"]')
+plan_batch "$dir/batch.yaml" micro_batch_size=1
+[ "$(number '["gradient_accumulation_steps"]')" = 5 ] || fail "the job of $searched micro-batches that the search wrote forgets its rows"
+"$trireme" launch -n 2 -- train "$dir/job.yaml" train_batch_size=10 micro_batch_size=2 output_dir="$dir/batch" >"$dir/said" 2>&1 || fail "did not train 10 rows"
+grep -q "10 rows make 3 micro-batches" "$dir/said" || fail "the run has other micro-batches than its plan"
+
+foretold() { python3 -c "import json; print(json.load(open('$dir/$1/lanes.json'))['foretold_s'])"; }
+echo '{"matrix_tflops_fp32": 0.000001}' >"$dir/slow.json"
+"$trireme" launch -n 2 -- train "$dir/job.yaml" --machine "$dir/slow.json" output_dir="$dir/slow" >"$dir/said" 2>&1 || fail "did not train with a machine"
+python3 -c "import sys; sys.exit(not 100 * $(foretold batch) < $(foretold slow))" || fail "the record of a run does not count with its machine"
