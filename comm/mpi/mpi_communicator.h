@@ -39,6 +39,11 @@ class MpiCommunicator final : public Communicator {
   void dispatch(const Call& call);
   void all_gather(const Call& call);
   void reduce_scatter(const Call& call);
+  struct Stretch {
+    std::size_t offset, count;
+  };
+  /// Every rank sends each other what of the input that one reduces, a block at a time.
+  void exchange_and_reduce(const Call& call, const std::vector<Stretch>& reduced_by);
   void all_reduce(const Call& call);
   void all_reduce_at_once(const Call& call);
   void broadcast(const Call& call);

@@ -20,10 +20,18 @@ std::size_t part(std::size_t count, std::size_t done, std::size_t most) {
 }  // namespace
 
 void MpiCommunicator::reduce_scatter(const Call& call) {
+  std::vector<Stretch> reduced_by;
+  for (int member = 0; member < size(); ++member)
+    reduced_by.push_back({call.shards.offset(member), call.shards.count(member)});
+  exchange_and_reduce(call, reduced_by);
+}
+
+void MpiCommunicator::exchange_and_reduce(const Call& call, const std::vector<Stretch>& reduced_by) {
+  const auto stretch = [&](int member) { return reduced_by[static_cast<std::size_t>(member)]; };
   const std::size_t width = size_of(call.dtype), others = static_cast<std::size_t>(size() - 1);
-  const std::size_t mine = call.shards.count(rank());
+  const std::size_t mine = stretch(rank()).count;
   const auto* in = static_cast<const std::byte*>(call.in);
-  const std::byte* own = in + call.shards.offset(rank()) * width;
+  const std::byte* own = in + stretch(rank()).offset * width;
   auto* out = static_cast<std::byte*>(call.out);
   if (others == 0) {
     const void* alone[] = {own};
@@ -31,7 +39,7 @@ void MpiCommunicator::reduce_scatter(const Call& call) {
   }
   const std::size_t block = std::max<std::size_t>(limits_.scratch_bytes / (2 * others) / 64 * 64 / width, 1);
   std::size_t largest = 0;
-  for (int member = 0; member < size(); ++member) largest = std::max(largest, call.shards.count(member));
+  for (int member = 0; member < size(); ++member) largest = std::max(largest, stretch(member).count);
   const std::size_t held = std::min(block, largest);
   scratch_.resize(std::max(scratch_.size(), 2 * others * held * width));
 
@@ -47,8 +55,8 @@ void MpiCommunicator::reduce_scatter(const Call& call) {
     }
     for (int step = 1; step < size(); ++step) {
       const int to = (rank() + step) % size();
-      exchange.send(in + (call.shards.offset(to) + done) * width,
-                    part(call.shards.count(to), done, block) * width, to);
+      exchange.send(in + (stretch(to).offset + done) * width, part(stretch(to).count, done, block) * width,
+                    to);
     }
   };
 
@@ -86,6 +94,8 @@ void MpiCommunicator::all_reduce(const Call& call) {
   const std::size_t width = size_of(call.dtype);
   if (call.count * width * static_cast<std::size_t>(size() - 1) <= at_once_bytes && size() <= 2)
     return all_reduce_at_once(call);
+  // Two ranks swap whole vectors: the same bytes as two half steps, without a wait between them.
+  if (size() == 2) return exchange_and_reduce(call, {{0, call.count}, {0, call.count}});
   const Shards pieces = all_reduce_pieces(call.count, call.dtype, size());
   std::byte* own = static_cast<std::byte*>(call.out) + pieces.offset(rank()) * width;
   reduce_scatter(Call::reduce_scatter(call.in, own, pieces, call.dtype, call.reduction));
