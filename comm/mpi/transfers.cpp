@@ -10,29 +10,7 @@ namespace trireme::comm {
 namespace {
 
 constexpr int tag = 0;
-
-/// Between two looks at what is under way. At first there is no pause: most exchanges are over soon. Over a
-/// slow link a wait is long, and whoever polled all the while would take a core from those who compute: then
-/// it sleeps for a sixteenth of what it has waited, up to a limit that no socket's memory runs dry in.
-class Pauses {
- public:
-  void after_a_look() {
-    if (++looks_ % looks_without_a_pause != 0) return;
-    now_ = Clock::now();
-    const Clock::duration waited = now_ - begin_;
-    if (waited < soon) return std::this_thread::yield();
-    std::this_thread::sleep_for(std::min<Clock::duration>(waited / 16, longest));
-  }
-  /// As of the last pause.
-  bool is_after(std::chrono::steady_clock::time_point deadline) const { return now_ > deadline; }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  static constexpr unsigned looks_without_a_pause = 16;
-  static constexpr auto soon = std::chrono::microseconds(100), longest = std::chrono::microseconds(100);
-  Clock::time_point begin_ = Clock::now(), now_ = begin_;
-  unsigned looks_ = 0;
-};
+constexpr unsigned polls_between_looks_at_the_clock = 64;
 
 }  // namespace
 
@@ -72,8 +50,7 @@ MPI_Request& Transfers::add_request() {
 
 bool Transfers::finish(std::chrono::steady_clock::time_point deadline) {
   std::vector<MPI_Status> statuses(requests_.size());
-  for (Pauses pauses;; pauses.after_a_look()) {
-    if (pauses.is_after(deadline)) return false;
+  for (unsigned poll = 1;; ++poll) {
     int done = 0;
     const int code =
         MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, statuses.data());
@@ -84,6 +61,9 @@ bool Transfers::finish(std::chrono::steady_clock::time_point deadline) {
     }
     check_mpi(code, "MPI_Testall");
     if (done) break;
+    if (poll % polls_between_looks_at_the_clock != 0) continue;
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::yield();
   }
   check_lengths(statuses);
   requests_.clear();
