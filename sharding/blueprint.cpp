@@ -34,6 +34,7 @@ GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const E
   const bool persistent = total_elements(group) < placement.persist_below;
   const State& parameters = placement.of_parameters(group.trainable);
   if (!persistent) facts.parameters = parameters.span.ranks(extent);
+  facts.parameter_tier = parameters.tier;
   if (!persistent && size_of(stored_type(group, placement)) > 1) facts.parameter_wire = parameters.wire;
   if (facts.parameters > 1 && placement.secondary) facts.secondary = placement.secondary->span.ranks(extent);
   if (group.trainable) {

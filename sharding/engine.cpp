@@ -36,7 +36,8 @@ std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standi
 }
 
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
-                                    Tiers& tiers, const Allocate& allocate, const Slots& slices) {
+                                    Tiers& tiers, const Allocate& allocate, const Slots& slices,
+                                    const Slots& homes) {
   std::vector<GroupState> states;
   std::optional<StateMemory> memory;
   const Allocate on_device = [&](std::size_t bytes) {
@@ -45,7 +46,8 @@ std::vector<GroupState> make_states(const Blueprint& blueprint, int position, co
   };
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
     states.emplace_back(blueprint, group, position, optimizer, tiers, allocate, on_device,
-                        slices.has(group) ? slices.data(group) : nullptr);
+                        LentMemory{slices.has(group) ? slices.data(group) : nullptr,
+                                   homes.has(group) ? homes.data(group) : nullptr});
   return states;
 }
 
@@ -53,7 +55,7 @@ Blueprint draw_with_tiers(const Model& model, const Placement& placement, const 
                           const Optimizer& optimizer, const TierOptions& options) {
   Blueprint blueprint = draw(model, placement, extent, optimizer.granule());
   page_states(blueprint, optimizer.states(), placement);
-  cut_updates(blueprint, optimizer, placement, options);
+  cut_updates(blueprint, optimizer, options);
   return blueprint;
 }
 
@@ -78,18 +80,24 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
       replicas_((require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_),
                  of_replicas(world, standing_, placement_))),
-      tiers_(blueprint_, *optimizer_, placement_, options_.tiers),
+      tiers_(blueprint_, standing_.position(), *optimizer_, placement_, options_.tiers),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
       slice_slots_(first_schedule_.slice_slots, allocator()),
-      states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator(), slice_slots_)),
+      home_slots_(first_schedule_.home_slots, allocator()),
+      refresh_slots_(first_schedule_.refresh_slots, allocator()),
+      states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator(), slice_slots_,
+                          home_slots_)),
       parameter_slots_(first_schedule_.parameter_slots, allocator()),
       gradient_slots_(first_schedule_.gradient_slots, allocator()),
       landing_(allocator()(landing_bytes())),
       views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_),
       units_(model_, views_),
-      executor_({blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, units_,
-                 landing_, tiers_},
-                options_.host_threads) {}
+      executor_({blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, home_slots_,
+                 refresh_slots_, units_, landing_, tiers_},
+                options_.host_threads) {
+  for (const Slots* slots : {&home_slots_, &refresh_slots_})
+    for (const std::span<std::byte> memory : slots->memory()) tiers_.pipe()->register_memory(memory);
+}
 
 Allocate Engine::allocator() {
   return [this](std::size_t bytes) {
@@ -223,7 +231,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
         slice.data = reinterpret_cast<std::byte*>(masters.whole);
         if (!masters.whole) slice.halves = masters;
       } else {
-        slice.data = offset_by(state.home(), piece.at, state.stored());
+        slice.data = offset_by(state.home_at_rest(), piece.at, state.stored());
       }
       visit(slice);
       for (std::size_t k = 0; k < state.state_count(); ++k) {
@@ -243,7 +251,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
 MemoryUse Engine::memory() const {
   MemoryUse use;
   for (const GroupState& state : states_) use.states += state.bytes();
-  use.parameter_slots = parameter_slots_.bytes();
+  use.parameter_slots = parameter_slots_.bytes() + home_slots_.bytes() + refresh_slots_.bytes();
   use.gradient_slots = gradient_slots_.bytes() + slice_slots_.bytes();
   use.tiers = tiers_.use();
   return use;

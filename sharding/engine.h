@@ -104,7 +104,7 @@ class Engine {
   std::unique_ptr<comm::Communicator> replicas_;
   Tiers tiers_;
   Schedule first_schedule_;
-  Slots slice_slots_;
+  Slots slice_slots_, home_slots_, refresh_slots_;
   std::vector<GroupState> states_;
   Slots parameter_slots_, gradient_slots_;
   comm::Buffer landing_;

@@ -95,7 +95,8 @@ void load_own_slice(const ParamGroup& group, GroupState& state, const ReadFloats
     attempt([&] {
       values.resize(static_cast<std::size_t>(piece.count));
       read(group.parameters[static_cast<std::size_t>(piece.parameter)], piece.begin, values);
-      store(values.data(), offset_by(state.home(), piece.at, state.stored()), state.stored(), piece.count);
+      store(values.data(), offset_by(state.home_at_rest(), piece.at, state.stored()), state.stored(),
+            piece.count);
     });
 }
 
@@ -120,7 +121,7 @@ void load_in_turn(const ParamGroup& group, GroupState& state, const ReadFloats& 
     ranks.broadcast(whole.data(), whole.size(), DType::u8, reader);
     for (const Piece& piece : state.parameter_pieces())
       if (static_cast<std::size_t>(piece.parameter) == index)
-        std::memcpy(offset_by(state.home(), piece.at, state.stored()),
+        std::memcpy(offset_by(state.home_at_rest(), piece.at, state.stored()),
                     whole.data() + static_cast<std::size_t>(piece.begin) * size,
                     static_cast<std::size_t>(piece.count) * size);
   }

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "offload/optimizer/halves.h"
 #include "sharding/arrays.h"
 
 namespace trireme::sharding {
@@ -139,8 +138,14 @@ void Executor::carry_out(Run& run, int index) {
     case OpKind::fetch:
       return place_.tiers.pipe()->fetch(op.target, op.part, op.staging);
     case OpKind::spill:
-      if (updates(run)) place_.tiers.pipe()->spill(op.target, op.part, op.staging);
+      if (was_updated(run, op.target)) place_.tiers.pipe()->spill(op.target, op.part, op.staging);
       return;
+    case OpKind::load:
+      place_.tiers.pipe()->load(op.target, static_cast<std::byte*>(place_.home_slots.data(op.target)));
+      return place_.home_slots.filled(op.target, generation_);
+    case OpKind::store:
+      return place_.tiers.pipe()->store(op.target,
+                                        static_cast<std::byte*>(place_.refresh_slots.data(op.target)));
     case OpKind::snapshot:
       if (copied_) copied_(op.target);
       return;
@@ -156,17 +161,33 @@ void Executor::check_slots(const Run& run, const Op& op) const {
   for (const int group : unit.groups)
     if (place_.parameter_slots.has(group))
       place_.parameter_slots.check(group, generation_, place_.blueprint.group(group).name, unit.name);
+    else
+      await_home(group, unit.name);
+}
+
+/// Where a group's parameters lie on NVMe, waits until they are in memory.
+void Executor::await_home(int group, std::string_view user) const {
+  if (!place_.home_slots.has(group)) return;
+  place_.tiers.pipe()->loaded(group);
+  place_.home_slots.check(group, generation_, place_.blueprint.group(group).name, user);
 }
 
 void Executor::gather(Run& run, const Op& op) {
   Channel& channel = *run.channels[static_cast<std::size_t>(op.communicator)];
   const GroupState& from = state(op.target);
+  const bool refreshes = op.route == Route::refresh;
+  if (op.route == Route::primary && !run.failed) try {
+      await_home(op.target, "gather");
+    } catch (...) {
+      run.fail_with(std::current_exception());
+    }
   if (rehearsal_.without_collectives) {
-    if (op.route != Route::refresh) place_.parameter_slots.filled(op.target, generation_);
+    if (!refreshes) place_.parameter_slots.filled(op.target, generation_);
     return;
   }
-  if (op.route == Route::refresh)
-    return channel.gather(from.updated(), from.home(), from.optimizer_elements(), from.stored());
+  if (refreshes)
+    return refresh(run, op,
+                   place_.refresh_slots.has(op.target) ? place_.refresh_slots.data(op.target) : from.home());
   void* slot = place_.parameter_slots.data(op.target);
   if (op.route == Route::secondary) {
     channel.gather(from.secondary(), slot, from.secondary_elements(), from.stored());
@@ -174,6 +195,12 @@ void Executor::gather(Run& run, const Op& op) {
     channel.gather(from.home(), slot, from.parameter_elements(), from.stored());
   }
   place_.parameter_slots.filled(op.target, generation_);
+}
+
+void Executor::refresh(Run& run, const Op& op, void* into) {
+  const GroupState& from = state(op.target);
+  run.channels[static_cast<std::size_t>(op.communicator)]->gather(from.updated(), into,
+                                                                  from.optimizer_elements(), from.stored());
 }
 
 void Executor::stash(const Op& op) {
@@ -236,6 +263,13 @@ void Executor::norm(Run& run, const Op& op) {
     run.update_scale *= std::min(1.0, *run.input.max_norm / (run.result.gradient_norm + norm_margin));
 }
 
+/// Where a group is updated before the norm is known, its own gradient decides.
+bool Executor::was_updated(const Run& run, int group) const {
+  const bool finite = !run.schedule.options.update_when_reduced ||
+                      std::isfinite(run.squares[static_cast<std::size_t>(group)]);
+  return updates(run) && finite;
+}
+
 void Executor::update(Run& run, const Op& op) {
   GroupState& group = state(op.target);
   const UpdateScalars scalars{run.input.learning_rate, run.update_scale, run.input.step};
@@ -255,12 +289,32 @@ void Executor::update(Run& run, const Op& op) {
       return group.bring_home();
     }
     if (op.part == 0) squares = squares_of(group);
-    // The step will have failed: what can still be spared is.
-    if (!std::isfinite(squares)) return;
   }
-  if (!updates(run)) return;
+  // The step will have failed where this gradient is not finite: what can still be spared is.
+  if (!was_updated(run, op.target)) return;
   for (const Piece& piece : group.optimizer_pieces()) update_piece(op, piece, scalars);
+  if (op.staging >= 0) clear_padding(op);
   if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home();
+}
+
+/// New parameters go to the drive with what lies between and behind them.
+void Executor::clear_padding(const Op& op) {
+  const GroupState& group = state(op.target);
+  std::byte* parameters = place_.tiers.pipe()->arrived(op.staging).parameters;
+  if (!parameters || !place_.tiers.arrays(op.target).master) return;
+  const std::int64_t first = op.part * place_.tiers.part_elements();
+  const std::int64_t last = std::min(first + place_.tiers.part_elements(), group.optimizer_elements());
+  std::int64_t at = first;
+  const auto clear_to = [&](std::int64_t end) {
+    if (end > at)
+      std::memset(offset_by(parameters, at - first, group.stored()), 0,
+                  static_cast<std::size_t>(end - at) * size_of(group.stored()));
+  };
+  for (const Piece& piece : group.optimizer_pieces()) {
+    clear_to(std::min(piece.at, last));
+    at = std::max(at, piece.at + piece.count);
+  }
+  clear_to(last);
 }
 
 /// What of a piece is in the op's part, shared by the threads.
@@ -274,11 +328,12 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
   if (begin >= end) return;
 
   const StateArrays& arrays = place_.tiers.arrays(op.target);
-  const std::vector<std::byte*>* buffers = staged ? &place_.tiers.pipe()->arrived(op.staging) : nullptr;
+  const StagedPart here = staged ? place_.tiers.pipe()->arrived(op.staging) : StagedPart{};
+  const bool moves_state = !here.states.empty();
   const std::size_t before = arrays.master ? 1 : 0;
   const auto place = [&](std::size_t kind, std::int64_t at) {
-    std::byte* data = buffers ? (*buffers)[kind] : group.state(kind - before);
-    return data + arrays.offset(kind, at - (buffers ? first : 0));
+    std::byte* data = moves_state ? here.states[kind] : group.state(kind - before);
+    return data + arrays.offset(kind, at - (moves_state ? first : 0));
   };
   const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
   const auto run_of = [&](std::int64_t from, std::int64_t to) {
@@ -288,11 +343,17 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
     work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
     work.begin = piece.begin + from - piece.at, work.count = to - from;
     const MasterValues masters = group.masters().from(from);
-    work.master = buffers && arrays.master ? reinterpret_cast<float*>(place(0, from)) : masters.whole;
+    void* parameters_here =
+        here.parameters ? offset_by(here.parameters, from - first, group.stored()) : nullptr;
+    work.master = masters.whole;
+    if (moves_state && arrays.master) work.master = reinterpret_cast<float*>(place(0, from));
+    if (parameters_here && !arrays.master) work.master = static_cast<float*>(parameters_here);
     work.lower = masters.lower;
     work.gradient = group.reduced() + from;
     work.states = states;
-    if (void* copy = group.update_copy())
+    if (parameters_here && arrays.master)
+      work.copy = parameters_here, work.copy_dtype = group.stored();
+    else if (void* copy = group.update_copy())
       work.copy = offset_by(copy, from, group.stored()), work.copy_dtype = group.stored();
     place_.optimizer.update(work, scalars);
   };
@@ -308,15 +369,9 @@ void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& ch
   Run run{schedule, channels, nothing};
   for (const Op& op : schedule.ops) {
     if (op.kind == OpKind::update && op.part == 0) {
-      GroupState& group = state(op.target);
-      const MasterValues masters = group.masters();
-      if (masters.whole && group.stored() == DType::bf16)
-        offload::make_splittable(masters.whole, group.optimizer_elements());
-      if (void* copy = group.update_copy(); copy && masters.whole)
-        store(masters.whole, copy, group.stored(), group.optimizer_elements());
-      group.bring_home();
+      state(op.target).publish();
     } else if (op.kind == OpKind::gather && op.route == Route::refresh) {
-      gather(run, op);
+      refresh(run, op, state(op.target).home_at_rest());
     }
   }
   ++generation_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "core/lane.h"
@@ -61,6 +62,9 @@ struct Workplace {
   std::vector<GroupState>& states;
   Slots& parameter_slots;
   Slots& gradient_slots;
+  /// For a rank's slices of parameters that lie on NVMe: as they are read, and as a refresh gathers them.
+  Slots& home_slots;
+  Slots& refresh_slots;
   UnitRunner& units;
   /// Of the largest gradient slice that is added to: where a reduction lands before it is added.
   comm::Buffer& landing;
@@ -126,6 +130,8 @@ class Executor {
   void carry_out(Run& run, int index);
   void compute_in_rehearsal(Run& run, int index);
   void gather(Run& run, const Op& op);
+  void refresh(Run& run, const Op& op, void* into);
+  void await_home(int group, std::string_view user) const;
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
   double squares_of(const GroupState& group);
@@ -136,6 +142,8 @@ class Executor {
     return !run.result.overflow && run.failed_ranks == 0 && !run.input.inspect;
   }
   void check_slots(const Run& run, const Op& op) const;
+  void clear_padding(const Op& op);
+  bool was_updated(const Run& run, int group) const;
   GroupState& state(int group) { return place_.states[static_cast<std::size_t>(group)]; }
   Lane& lane(OpLane which);
 

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "offload/optimizer/halves.h"
+#include "sharding/arrays.h"
+
 namespace trireme::sharding {
 namespace {
 
@@ -12,7 +15,8 @@ std::size_t bytes_of(std::int64_t elements, DType dtype) {
 }  // namespace
 
 GroupState::GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
-                       Tiers& tiers, const Allocate& allocate, const Allocate& on_device, void* lent)
+                       Tiers& tiers, const Allocate& allocate, const Allocate& on_device,
+                       const LentMemory& lent)
     : facts_(&blueprint.group(group)),
       layout_(&blueprint.layouts[static_cast<std::size_t>(group)]),
       stored_(blueprint.stored[static_cast<std::size_t>(group)]),
@@ -29,19 +33,21 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
   const Partition& partition = blueprint.partitions[static_cast<std::size_t>(group)];
   const int parameters = facts_->parameters, optimizers = facts_->optimizer;
   parameter_pieces_ = layout_->pieces(partition.slice(position, parameters), parameters);
-  home_ = tiers.parameters(group, bytes_of(parameter_elements(), stored_));
-  if (!home_.data()) home_ = zeroed(parameter_elements(), stored_);
+  kept_home_ = tiers.parameters(group);
+  if (!facts_->on_drive()) kept_home_ = zeroed(parameter_elements(), stored_);
+  home_ = facts_->on_drive() ? lent.home : kept_home_.data();
   if (facts_->secondary > 1) secondary_ = zeroed(secondary_elements(), stored_);
   if (!facts_->trainable) return;
 
   optimizer_pieces_ = layout_->pieces(partition.slice(position, optimizers), optimizers);
   const bool narrower = optimizers > facts_->gradients;
-  if (!lent) gradients_ = zeroed(gradient_elements() + (narrower ? optimizer_elements() : 0), DType::f32);
-  gradient_ = static_cast<float*>(lent ? lent : gradients_.data());
+  if (!lent.gradient)
+    gradients_ = zeroed(gradient_elements() + (narrower ? optimizer_elements() : 0), DType::f32);
+  gradient_ = static_cast<float*>(lent.gradient ? lent.gradient : gradients_.data());
   reduced_ = gradient_ + (narrower ? gradient_elements() : 0);
   // What a refresh gathers must be in memory; the master is that only where it is fp32 and not on NVMe.
   const bool plain = stored_ == DType::f32;
-  if ((!plain || facts_->update_parts > 0) && optimizers != parameters)
+  if ((!plain || facts_->update_parts > 0) && optimizers != parameters && !facts_->update_writes_home())
     staging_ = zeroed(optimizer_elements(), stored_);
   if (optimizers < parameters)
     home_in_updated_ =
@@ -60,18 +66,29 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
 
 MasterValues GroupState::masters() const {
   if (splits_master_) return {nullptr, static_cast<BFloat16*>(update_copy()), master_.as<std::uint16_t>()};
-  return {master_.data() ? master_.as<float>() : home_.as<float>(), nullptr, nullptr};
+  return {master_.data() ? master_.as<float>() : kept_home_.as<float>(), nullptr, nullptr};
 }
 
 void* GroupState::update_copy() const {
   if (staging_.data()) return staging_.data();
-  return stored_ == DType::f32 ? nullptr : home_.data();
+  return stored_ == DType::f32 || facts_->on_drive() ? nullptr : home_;
 }
 
 void GroupState::bring_home() {
-  if (facts_->optimizer >= facts_->parameters) return;
+  if (facts_->optimizer >= facts_->parameters || facts_->on_drive()) return;
   const auto* from = static_cast<const std::byte*>(updated()) + bytes_of(home_in_updated_, stored_);
-  std::memcpy(home_.data(), from, home_.bytes());
+  std::memcpy(home_, from, kept_home_.bytes());
+}
+
+void GroupState::publish() {
+  const MasterValues values = masters();
+  if (values.whole) {
+    if (stored_ == DType::bf16) offload::make_splittable(values.whole, optimizer_elements());
+    if (void* copy = update_copy()) store(values.whole, copy, stored_, optimizer_elements());
+    if (facts_->update_writes_home() && master_.data())
+      store(values.whole + home_in_updated_, home_at_rest(), stored_, parameter_elements());
+  }
+  bring_home();
 }
 
 }  // namespace trireme::sharding

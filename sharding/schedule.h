@@ -21,6 +21,8 @@ enum class OpKind : std::uint8_t {
   snapshot,
   update,
   spill,
+  load,   ///< a rank's slice of a group's parameters comes from the drive into its slot
+  store,  ///< and what a refresh has gathered goes there
   park,   ///< a unit's input goes to the host until its backward
   recall  ///< and comes back
 };
@@ -93,13 +95,18 @@ struct GroupFacts {
   Wire parameter_wire = Wire::raw, gradient_wire = Wire::raw;
   /// Holds a part of a tensor that was cut so as not to set the size of a slot.
   bool cut = false;
-  /// Into how many parts the update of state on NVMe is cut; 0: the state is in memory. What a rank reads and
-  /// writes for it.
+  /// Into how many parts an update is cut that has something on NVMe; 0: all it needs is in memory. What a
+  /// rank reads and writes for it there, and what it writes only: the new parameters.
   int update_parts = 0;
-  std::uint64_t state_bytes = 0;
-  /// Where a rank's optimizer state lies.
-  Tier state_tier = Tier::device;
+  std::uint64_t state_bytes = 0, value_bytes = 0;
+  /// Where a rank's optimizer state lies, and its slice of the parameters.
+  Tier state_tier = Tier::device, parameter_tier = Tier::device;
   std::uint64_t bytes() const { return elements * element_bytes; }
+  /// Of a rank's slice of the parameters.
+  std::uint64_t home_bytes() const { return bytes() / static_cast<std::uint64_t>(parameters); }
+  bool on_drive() const { return parameter_tier == Tier::nvme; }
+  /// New parameters on a drive that a rank's own update makes; otherwise they come by a refresh.
+  bool update_writes_home() const { return trainable && on_drive() && optimizer <= parameters; }
   /// Of a rank's slice of the fp32 gradient, and of the optimizer's where that is a smaller one.
   std::uint64_t gradient_bytes() const { return elements / static_cast<std::uint64_t>(gradients) * 4; }
   std::uint64_t reduced_bytes() const {
@@ -163,6 +170,9 @@ struct Schedule {
   SlotTable gradient_slots;
   /// Where gradients vanish: of a rank's own slice, and of the optimizer's behind it.
   SlotTable slice_slots;
+  /// Of a rank's slices of parameters that lie on NVMe: where they are computed with or gathered from, and
+  /// where a refresh gathers them before they go there.
+  SlotTable home_slots, refresh_slots;
   /// Places on the host for units' inputs.
   int host_inputs = 0;
   std::vector<Circle> circles;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,7 @@ class Slots {
   /// Throws an internal error unless the group's slot holds the group's parameters of this generation.
   void check(int group, std::uint64_t generation, std::string_view group_name, std::string_view user) const;
   std::size_t bytes() const;
+  std::vector<std::span<std::byte>> memory() const;
 
  private:
   struct Tag {

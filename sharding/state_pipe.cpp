@@ -17,31 +17,29 @@ std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
 
 }  // namespace
 
-StatePipe::StatePipe(std::vector<StateArrays> groups, const std::vector<std::size_t>& parameters,
-                     const TierOptions& options, offload::Pool& pool)
-    : groups_(std::move(groups)), part_elements_(options.part_elements) {
+StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool)
+    : groups_(std::move(groups)),
+      part_elements_(options.part_elements),
+      loading_(groups_.size(), Event::already_set()) {
   std::uint64_t end = 0;
-  const auto place = [&end](std::size_t bytes) {
-    const Region region{end, bytes};
-    end = round_up(end + bytes, sector);
-    return region;
+  const auto place = [&end](Array array) {
+    array.offset = end;
+    end = round_up(end + array.bytes(), sector);
+    return array;
   };
   std::size_t buffer_bytes = 0;
-  for (const StateArrays& group : groups_) {
-    regions_.emplace_back();
+  for (const PipedGroup& group : groups_) {
+    auto& states = states_.emplace_back();
     std::size_t together = 0;
-    for (std::size_t kind = 0; kind < group.kinds.size(); ++kind) {
-      regions_.back().push_back(place(group.bytes(kind)));
-      const std::int64_t longest = std::min(part_elements_, group.elements);
-      const StateKind& array = group.kinds[kind];
-      together +=
-          round_up(static_cast<std::uint64_t>((longest + array.elements_each - 1) / array.elements_each) *
-                       size_of(array.dtype),
-                   sector);
+    for (const StateKind& kind : group.state.kinds) {
+      states.push_back(place({kind.dtype, kind.elements_each, 0, group.state.elements}));
+      together += room_of(states.back());
     }
+    parameters_.push_back(
+        place({group.stored, 1, group.first_parameter, group.parameters, 0, group.reads_parameters}));
+    if (group.updates_parameters) together += room_of(parameters_.back());
     buffer_bytes = std::max(buffer_bytes, together);
   }
-  for (const std::size_t bytes : parameters) parameters_.push_back(bytes > 0 ? place(bytes) : Region{});
   volume_ = std::make_unique<offload::Volume>(options.nvme_paths, end);
   map_ = std::make_shared<Buffer>(volume_->map());
   engine_ =
@@ -50,82 +48,120 @@ StatePipe::StatePipe(std::vector<StateArrays> groups, const std::vector<std::siz
   if (buffer_bytes == 0) return;
   for (int i = 0; i < options.parts_in_memory; ++i) {
     slots_.push_back({pool.allocate(buffer_bytes), {}, {}});
-    engine_->register_memory({slots_.back().memory.as<std::byte>(), buffer_bytes});
+    register_memory({slots_.back().memory.as<std::byte>(), buffer_bytes});
   }
 }
 
 StatePipe::~StatePipe() = default;
 
-Buffer StatePipe::mapped(const Region& region) const {
-  return Buffer(map_->as<std::byte>() + region.offset, region.bytes, [map = map_] {});
+std::size_t StatePipe::room_of(const Array& array) const {
+  return round_up(array.bytes_to(std::min(part_elements_, array.first + array.elements)), sector);
+}
+
+Buffer StatePipe::mapped(const Array& array) const {
+  return Buffer(map_->as<std::byte>() + array.offset, array.bytes(), [map = map_] {});
 }
 
 Buffer StatePipe::array(int group, std::size_t kind) const {
-  return mapped(region(group, kind));
+  return mapped(states_[static_cast<std::size_t>(group)][kind]);
 }
 
 Buffer StatePipe::parameters(int group) const {
   return mapped(parameters_[static_cast<std::size_t>(group)]);
 }
 
-StatePipe::Region StatePipe::part_of(int group, std::size_t kind, int part) const {
-  const StateArrays& arrays = groups_[static_cast<std::size_t>(group)];
-  const Region& whole = region(group, kind);
-  const std::size_t begin = arrays.offset(kind, part * part_elements_);
-  const bool last = (part + 1) * part_elements_ >= arrays.elements;
-  const std::size_t end = last ? whole.bytes : arrays.offset(kind, (part + 1) * part_elements_);
-  return {whole.offset + begin, end - begin};
+StatePipe::Cut StatePipe::cut(const Array& array, int part) const {
+  const std::int64_t from = part * part_elements_, last = array.first + array.elements;
+  const std::int64_t begin = std::max(from, array.first), end = std::min(from + part_elements_, last);
+  if (begin >= end) return {};
+  Cut cut{array.offset + array.bytes_to(begin - array.first), array.bytes_to(end - begin),
+          array.bytes_to(begin - from)};
+  // An array's last sector is its own, and so is that of its room in a buffer.
+  if (end == last && cut.behind == 0 && cut.offset % sector == 0) cut.bytes = round_up(cut.bytes, sector);
+  return cut;
 }
 
-void StatePipe::settle(Slot& slot) {
+template <typename Move>
+void StatePipe::for_each_array(int group, int part, const StagedPart& staged, const Move& move) const {
+  const auto g = static_cast<std::size_t>(group);
+  const auto one = [&](const Array& array, std::byte* data) {
+    const Cut part_of_it = cut(array, part);
+    if (part_of_it.bytes > 0) move(array, data + part_of_it.behind, part_of_it);
+  };
+  for (std::size_t kind = 0; kind < staged.states.size(); ++kind) one(states_[g][kind], staged.states[kind]);
+  if (staged.parameters) one(parameters_[g], staged.parameters);
+}
+
+void StatePipe::settle(std::vector<Event>& moving) {
   std::exception_ptr failure;
-  for (const Event& event : slot.moving) {
+  for (const Event& event : moving) {
     try {
       event.wait();
     } catch (...) {
       if (!failure) failure = std::current_exception();
     }
   }
-  slot.moving.clear();
+  moving.clear();
   if (failure) std::rethrow_exception(failure);
 }
 
 void StatePipe::fetch(int group, int part, int slot_index) {
+  const auto g = static_cast<std::size_t>(group);
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
-  settle(slot);
-  slot.arrays.clear();
+  settle(slot.moving);
+  slot.part = {};
   std::byte* at = slot.memory.as<std::byte>();
-  for (std::size_t kind = 0; kind < groups_[static_cast<std::size_t>(group)].kinds.size(); ++kind) {
-    const Region from = part_of(group, kind, part);
-    slot.arrays.push_back(at);
-    slot.moving.push_back(engine_->read(*volume_, from.offset, {at, from.bytes}));
-    at += round_up(from.bytes, sector);
+  for (const Array& array : states_[g]) {
+    slot.part.states.push_back(at);
+    at += room_of(array);
   }
+  if (groups_[g].updates_parameters) slot.part.parameters = at;
+  for_each_array(group, part, slot.part, [&](const Array& array, std::byte* data, const Cut& from) {
+    if (array.is_read) slot.moving.push_back(engine_->read(*volume_, from.offset, {data, from.bytes}));
+  });
 }
 
-const std::vector<std::byte*>& StatePipe::arrived(int slot_index) {
+const StagedPart& StatePipe::arrived(int slot_index) {
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
-  settle(slot);
-  return slot.arrays;
+  settle(slot.moving);
+  return slot.part;
 }
 
 void StatePipe::spill(int group, int part, int slot_index) {
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
-  for (std::size_t kind = 0; kind < slot.arrays.size(); ++kind) {
-    const Region into = part_of(group, kind, part);
-    slot.moving.push_back(engine_->write(*volume_, into.offset, {slot.arrays[kind], into.bytes}));
-  }
+  for_each_array(group, part, slot.part, [&](const Array&, std::byte* data, const Cut& into) {
+    slot.moving.push_back(engine_->write(*volume_, into.offset, {data, into.bytes}));
+  });
+}
+
+void StatePipe::load(int group, std::byte* into) {
+  const Array& array = parameters_[static_cast<std::size_t>(group)];
+  loading_[static_cast<std::size_t>(group)] =
+      engine_->read(*volume_, array.offset, {into, round_up(array.bytes(), sector)});
+}
+
+void StatePipe::loaded(int group) {
+  loading_[static_cast<std::size_t>(group)].wait();
+}
+
+void StatePipe::store(int group, const std::byte* from) {
+  const Array& array = parameters_[static_cast<std::size_t>(group)];
+  engine_->write(*volume_, array.offset, {from, round_up(array.bytes(), sector)}).wait();
 }
 
 void StatePipe::drain() {
   std::exception_ptr failure;
-  for (Slot& slot : slots_) {
+  const auto wait_for = [&](std::vector<Event>& moving) {
     try {
-      settle(slot);
+      settle(moving);
     } catch (...) {
       if (!failure) failure = std::current_exception();
     }
-  }
+  };
+  for (Slot& slot : slots_) wait_for(slot.moving);
+  std::vector<Event> loading(loading_.size(), Event::already_set());
+  loading.swap(loading_);
+  wait_for(loading);
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "core/buffer.h"
@@ -13,27 +12,56 @@
 
 namespace trireme::sharding {
 
-/// Optimizer state on NVMe: each group's arrays in one volume, and a ring of buffers through which an update
-/// goes part by part. `fetch` and `spill` begin transfers and return.
+/// What of a group lies on NVMe.
+struct PipedGroup {
+  /// Of its optimizer state; no kinds: that lies elsewhere.
+  StateArrays state;
+  /// A rank's slice of the parameters, of which so many elements lie there, and where in the optimizer's
+  /// slice it begins.
+  DType stored = DType::f32;
+  std::int64_t parameters = 0, first_parameter = 0;
+  /// Updates go through the ring with their new parameters, and find the old ones there too where these are
+  /// the only masters.
+  bool updates_parameters = false, reads_parameters = false;
+};
+
+/// A part of an update in a buffer of the ring: each array's elements from the part's first on.
+struct StagedPart {
+  /// None where the state lies elsewhere.
+  std::vector<std::byte*> states;
+  /// Parameters as they are stored; null where those lie elsewhere.
+  std::byte* parameters = nullptr;
+};
+
+/// Optimizer state and parameters on NVMe: each group's arrays in one volume, and a ring of buffers through
+/// which an update goes part by part. `fetch`, `spill` and `load` begin transfers and return.
 ///
 /// The arrays are also mapped, for what happens outside of steps: loading, saving, publishing. Step and map
 /// see the same bytes as long as they take turns.
 class StatePipe {
  public:
-  /// `parameters`: bytes of each group's parameters that lie on NVMe as well; 0: none.
-  StatePipe(std::vector<StateArrays> groups, const std::vector<std::size_t>& parameters,
-            const TierOptions& options, offload::Pool& pool);
+  StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool);
   ~StatePipe();
 
   /// An array as mapped memory.
   Buffer array(int group, std::size_t kind) const;
   Buffer parameters(int group) const;
+  /// Transfers from and to this memory save the kernel work.
+  void register_memory(std::span<std::byte> memory) { engine_->register_memory(memory); }
 
-  /// Reads a part's arrays into a buffer of the ring, once what was written from there is on the drive.
+  /// Reads what a part needs into a buffer of the ring, once what was written from there is on the drive.
   void fetch(int group, int part, int slot);
-  /// Waits for the part; each array's elements from the part's first on.
-  const std::vector<std::byte*>& arrived(int slot);
+  /// Waits for the part.
+  const StagedPart& arrived(int slot);
   void spill(int group, int part, int slot);
+
+  /// Reads a rank's slice of the parameters to memory with room for whole sectors.
+  void load(int group, std::byte* into);
+  /// Waits for what was loaded last of the group.
+  void loaded(int group);
+  /// Writes a rank's slice of the parameters and returns when it is on the drive.
+  void store(int group, const std::byte* from);
+
   /// Returns when nothing is on its way; throws what went wrong first.
   void drain();
 
@@ -41,31 +69,47 @@ class StatePipe {
   const offload::Engine& engine() const { return *engine_; }
 
  private:
-  struct Region {
+  /// Elements of an array: of the optimizer's slice those from `first` on.
+  struct Array {
+    DType dtype = DType::f32;
+    std::int64_t elements_each = 1, first = 0, elements = 0;
     std::uint64_t offset = 0;
-    std::size_t bytes = 0;
+    bool is_read = true;
+    std::size_t bytes() const { return bytes_to(elements); }
+    std::size_t bytes_to(std::int64_t element) const {
+      return static_cast<std::size_t>((element + elements_each - 1) / elements_each) * size_of(dtype);
+    }
   };
   struct Slot {
     Buffer memory;
-    std::vector<std::byte*> arrays;
+    StagedPart part;
     std::vector<Event> moving;
   };
-  /// One array's part of a part: where on the volume, and how long.
-  Region part_of(int group, std::size_t kind, int part) const;
-  const Region& region(int group, std::size_t kind) const {
-    return regions_[static_cast<std::size_t>(group)][kind];
-  }
-  Buffer mapped(const Region& region) const;
-  void settle(Slot& slot);
+  /// What of an array is in a part: where on the volume, how long, and how far behind the part's first
+  /// element.
+  struct Cut {
+    std::uint64_t offset = 0;
+    std::size_t bytes = 0, behind = 0;
+  };
+  Cut cut(const Array& array, int part) const;
+  /// In a buffer of the ring.
+  std::size_t room_of(const Array& array) const;
+  Buffer mapped(const Array& array) const;
+  /// Calls `move(array, data, cut)` for each array of a part that goes through a buffer.
+  template <typename Move>
+  void for_each_array(int group, int part, const StagedPart& staged, const Move& move) const;
+  static void settle(std::vector<Event>& moving);
 
-  std::vector<StateArrays> groups_;
+  std::vector<PipedGroup> groups_;
   std::int64_t part_elements_;
-  std::vector<std::vector<Region>> regions_;
-  std::vector<Region> parameters_;
+  std::vector<std::vector<Array>> states_;
+  std::vector<Array> parameters_;
   std::unique_ptr<offload::Volume> volume_;
   std::shared_ptr<Buffer> map_;
   std::unique_ptr<offload::Engine> engine_;
   std::vector<Slot> slots_;
+  /// By group.
+  std::vector<Event> loading_;
 };
 
 }  // namespace trireme::sharding

@@ -37,53 +37,61 @@ std::unique_ptr<offload::PinnedSource> source_of(const TierOptions& options, boo
   return std::make_unique<offload::LockedPages>(memory);
 }
 
-std::size_t parameter_bytes(const Blueprint& blueprint, std::size_t group) {
-  const GroupFacts& facts = blueprint.facts.groups[group];
-  return static_cast<std::size_t>(blueprint.layouts[group].slice_elements(facts.parameters)) *
-         size_of(blueprint.stored[group]);
+std::vector<PipedGroup> piped_groups(const Blueprint& blueprint, int position,
+                                     const std::vector<StateArrays>& arrays) {
+  std::vector<PipedGroup> groups;
+  for (std::size_t g = 0; g < arrays.size(); ++g) {
+    const GroupFacts& facts = blueprint.facts.groups[g];
+    PipedGroup& group = groups.emplace_back();
+    group.stored = blueprint.stored[g];
+    if (facts.state_tier == Tier::nvme) group.state = arrays[g];
+    if (!facts.on_drive()) continue;
+    group.parameters = blueprint.layouts[g].slice_elements(facts.parameters);
+    group.updates_parameters = facts.update_writes_home();
+    group.reads_parameters = group.updates_parameters && !arrays[g].master;
+    if (group.updates_parameters)
+      group.first_parameter = blueprint.partitions[g].slice(position, facts.parameters) %
+                              (facts.parameters / facts.optimizer) * group.parameters;
+  }
+  return groups;
 }
 
 }  // namespace
 
-void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
-                 const TierOptions& options) {
-  if (placement.optimizer.tier != Tier::nvme) return;
-  const std::int64_t each = part_elements_of(optimizer, options);
+void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOptions& options) {
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
-    const StateArrays arrays = state_arrays(blueprint, group, optimizer);
-    if (arrays.kinds.empty()) continue;
     GroupFacts& facts = blueprint.facts.groups[static_cast<std::size_t>(group)];
-    facts.update_parts = static_cast<int>((arrays.elements - 1) / each + 1);
-    facts.state_bytes = arrays.total_bytes();
+    const StateArrays arrays = state_arrays(blueprint, group, optimizer);
+    if (facts.state_tier == Tier::nvme) facts.state_bytes = arrays.total_bytes();
+    if (facts.update_writes_home())
+      (arrays.master ? facts.value_bytes : facts.state_bytes) += facts.home_bytes();
+    if (facts.state_bytes + facts.value_bytes > 0)
+      facts.update_parts = static_cast<int>((arrays.elements - 1) / part_elements_of(optimizer, options) + 1);
   }
 }
 
-Tiers::Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
+Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimizer, const Placement& placement,
              const TierOptions& options)
-    : placement_(placement),
-      arrays_(all_arrays(blueprint, optimizer)),
+    : arrays_(all_arrays(blueprint, optimizer)),
       part_elements_(part_elements_of(optimizer, options)),
       team_(options.update_cores) {
-  const bool on_nvme = placement.optimizer.tier == Tier::nvme;
-  std::vector<std::size_t> parameters(arrays_.size(), 0);
-  std::size_t host_bytes = 0, nvme_bytes = 0;
+  std::size_t host_bytes = 0;
+  bool on_nvme = false;
   for (std::size_t group = 0; group < arrays_.size(); ++group) {
-    trainable_.push_back(blueprint.facts.groups[group].trainable);
-    state_tiers_.push_back(blueprint.facts.groups[group].state_tier);
-    if (state_tiers_.back() == Tier::host) host_bytes += arrays_[group].total_bytes();
-    if (on_nvme) nvme_bytes += arrays_[group].total_bytes();
-    if (placement.of_parameters(trainable_.back()).tier == Tier::nvme)
-      nvme_bytes += parameters[group] = parameter_bytes(blueprint, group);
+    const GroupFacts& facts = blueprint.facts.groups[group];
+    state_tiers_.push_back(facts.state_tier);
+    parameter_tiers_.push_back(facts.parameter_tier);
+    if (facts.state_tier == Tier::host) host_bytes += arrays_[group].total_bytes();
+    on_nvme |= facts.on_drive() || (facts.state_tier == Tier::nvme && arrays_[group].total_bytes() > 0);
   }
   const bool inputs = placement.activation_tier == Tier::host;
-  if (host_bytes == 0 && nvme_bytes == 0 && !inputs) return;
-  pool_ = std::make_unique<offload::Pool>(source_of(options, host_bytes == 0 && nvme_bytes == 0));
+  if (host_bytes == 0 && !on_nvme && !inputs) return;
+  pool_ = std::make_unique<offload::Pool>(source_of(options, host_bytes == 0 && !on_nvme));
   if (inputs) inputs_ = std::make_unique<InputStore>(*pool_, options.device);
-  if (nvme_bytes == 0) return;
+  if (!on_nvme) return;
   TierOptions cut = options;
   cut.part_elements = part_elements_;
-  pipe_ = std::make_unique<StatePipe>(on_nvme ? arrays_ : std::vector<StateArrays>(arrays_.size()),
-                                      parameters, cut, *pool_);
+  pipe_ = std::make_unique<StatePipe>(piped_groups(blueprint, position, arrays_), cut, *pool_);
 }
 
 Buffer Tiers::state(int group, std::size_t kind) {
@@ -95,10 +103,8 @@ Buffer Tiers::state(int group, std::size_t kind) {
   return buffer;
 }
 
-Buffer Tiers::parameters(int group, std::size_t bytes) {
-  if (bytes == 0 ||
-      placement_.of_parameters(trainable_[static_cast<std::size_t>(group)] != 0).tier != Tier::nvme)
-    return {};
+Buffer Tiers::parameters(int group) {
+  if (parameter_tiers_[static_cast<std::size_t>(group)] != Tier::nvme) return {};
   return pipe_->parameters(group);
 }
 

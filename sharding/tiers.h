@@ -19,21 +19,21 @@ struct TierUse {
   offload::PoolUse pool;
 };
 
-/// Cuts the updates of state on NVMe into parts.
-void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
-                 const TierOptions& options);
+/// Cuts the updates that have something on NVMe into parts.
+void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOptions& options);
 
 /// Where a rank's state lies when it is not on the device, and the threads that update it.
 class Tiers {
  public:
   /// Refuses in one sentence what the drives' limits do not allow, before anything is taken.
-  Tiers(const Blueprint& blueprint, const Optimizer& optimizer, const Placement& placement,
+  /// `position`: this rank among the ranks.
+  Tiers(const Blueprint& blueprint, int position, const Optimizer& optimizer, const Placement& placement,
         const TierOptions& options);
 
   /// Memory for one of a group's `state_arrays`; no buffer where they lie on the device.
   Buffer state(int group, std::size_t kind);
-  /// Memory for a group's own slice of the parameters; no buffer where it lies on the device.
-  Buffer parameters(int group, std::size_t bytes);
+  /// A group's own slice of the parameters where it lies on NVMe, mapped; no buffer where it is in memory.
+  Buffer parameters(int group);
 
   const StateArrays& arrays(int group) const { return arrays_[static_cast<std::size_t>(group)]; }
   /// Null where nothing lies on NVMe.
@@ -45,10 +45,8 @@ class Tiers {
   TierUse use() const;
 
  private:
-  const Placement placement_;
   std::vector<StateArrays> arrays_;
-  std::vector<char> trainable_;
-  std::vector<Tier> state_tiers_;
+  std::vector<Tier> state_tiers_, parameter_tiers_;
   std::int64_t part_elements_;
   offload::Team team_;
   std::unique_ptr<offload::Pool> pool_;

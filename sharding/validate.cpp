@@ -12,6 +12,7 @@ class Validator {
   explicit Validator(const Schedule& schedule)
       : schedule_(schedule),
         slots_(schedule.parameter_slots.bytes.size(), -1),
+        homes_(schedule.home_slots.bytes.size(), -1),
         gradients_(schedule.facts.groups.size()),
         forward_(schedule.facts.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0),
         device_inputs_(static_cast<std::size_t>(schedule.options.input_depth) + 1, nobody),
@@ -33,7 +34,7 @@ class Validator {
   /// Where a group's gradient is on its way through a step.
   struct Gradient {
     bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false,
-         copied = false;
+         copied = false, refreshed = false, stored = false;
     int backwards = 0, parts = 0;
   };
   enum : std::uint8_t { computed_forward = 1, computed_backward = 2 };
@@ -83,6 +84,15 @@ class Validator {
         return fetch(op);
       case OpKind::spill:
         return spill(op);
+      case OpKind::load:
+        expect(!gradient(op.target).updated, "nothing is loaded after its update");
+        home_of(op.target) = op.target;
+        return;
+      case OpKind::store:
+        expect(gradient(op.target).refreshed && !gradient(op.target).stored,
+               "what is stored was gathered after its update");
+        gradient(op.target).stored = true;
+        return;
       case OpKind::snapshot:
         expect(gradient(op.target).parts == 0, "what is copied was not updated yet");
         gradient(op.target).copied = true;
@@ -107,6 +117,15 @@ class Validator {
     expect(slot >= 0, "the group has a slot");
     return slots_[static_cast<std::size_t>(slot)];
   }
+  int& home_of(int group) {
+    const int slot = schedule_.home_slots.of_group[static_cast<std::size_t>(group)];
+    expect(slot >= 0, "parameters on NVMe have a slot");
+    return homes_[static_cast<std::size_t>(slot)];
+  }
+  void expect_home(int group) {
+    if (facts(group).on_drive())
+      expect(home_of(group) == group, "parameters on NVMe are loaded when they are wanted");
+  }
   void stash(const Op& op) {
     expect(slot_of(op.target) == op.target, "what is stashed is in its slot");
     stashed_.insert(op.target);
@@ -115,6 +134,8 @@ class Validator {
     int& slot = slot_of(op.target);
     if (op.route == Route::secondary)
       expect(stashed_.contains(op.target), "a secondary copy is made before it is gathered");
+    else
+      expect_home(op.target);
     expect(slot == -1, "a slot is dropped before it is filled again");
     expect(!gradient(op.target).updated, "nothing is gathered after its update");
     slot = op.target;
@@ -143,6 +164,8 @@ class Validator {
       const int group = unit.groups[i];
       if (facts(group).parameters > 1)
         expect(slot_of(group) == group, "parameters are gathered when they are computed with");
+      else
+        expect_home(group);
       if (!forward && facts(group).trainable) accumulate(group, (op.overwrite >> i & 1) != 0);
     }
   }
@@ -261,7 +284,7 @@ class Validator {
   }
   void check_refresh(const Op& op) {
     expect(gradient(op.target).updated, "parameters are refreshed after their update");
-    refreshed_.insert(op.target);
+    gradient(op.target).refreshed = true;
   }
 
   void check_end() {
@@ -277,8 +300,10 @@ class Validator {
       const GroupFacts& at = facts(group);
       if (!at.trainable) continue;
       expect(gradient(group).updated, "every trained group is updated");
-      expect(refreshed_.contains(group) == (at.optimizer > at.parameters),
-             "updated parameters reach every rank that holds them");
+      const bool refreshes = at.optimizer > at.parameters;
+      expect(gradient(group).refreshed == refreshes, "updated parameters reach every rank that holds them");
+      expect(gradient(group).stored == (refreshes && at.on_drive()),
+             "refreshed parameters reach the drive that holds them");
     }
   }
 
@@ -313,13 +338,12 @@ class Validator {
 
   const Schedule& schedule_;
   int at_ = -1;
-  std::vector<int> slots_;
+  std::vector<int> slots_, homes_;
   std::vector<Gradient> gradients_;
   std::vector<std::uint8_t> forward_;
   std::vector<Staged> staging_;
   std::vector<Key> device_inputs_, host_inputs_;
   std::set<int> stashed_;
-  std::set<int> refreshed_;
   bool normed_ = false;
 };
 

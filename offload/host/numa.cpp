@@ -1,8 +1,12 @@
 #include "offload/host/numa.h"
 
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <string>
+#include <system_error>
 
+#include <fmt/format.h>
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -39,6 +43,24 @@ int node_of_page(const void* address) {
   int node = -1;
   const long status = ::syscall(SYS_get_mempolicy, &node, nullptr, 0, address, MPOL_F_NODE | MPOL_F_ADDR);
   return status == 0 ? node : -1;
+}
+
+int node_of_cores(const std::vector<int>& cores, const std::filesystem::path& described) {
+  int common = -1;
+  for (const int core : cores) {
+    int node = -1;
+    std::error_code missing;
+    const auto folder = described / fmt::format("cpu{}", core);
+    for (const auto& entry : std::filesystem::directory_iterator(folder, missing)) {
+      const std::string name = entry.path().filename();
+      const char* end = name.data() + name.size();
+      int number = -1;
+      if (name.starts_with("node") && std::from_chars(name.data() + 4, end, number).ptr == end) node = number;
+    }
+    if (node < 0 || (common >= 0 && node != common)) return -1;
+    common = node;
+  }
+  return common;
 }
 
 bool pin_thread(int core) {

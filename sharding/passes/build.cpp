@@ -43,6 +43,8 @@ Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& optio
   passes::assign_parameter_slots(draft.schedule);
   passes::assign_gradient_slots(draft.schedule);
   passes::assign_slice_slots(draft.schedule);
+  passes::assign_home_slots(draft.schedule);
+  passes::assign_refresh_slots(draft.schedule);
   passes::order_computation(draft);
   passes::move_inputs(draft);
   passes::reduce_gradients(draft);

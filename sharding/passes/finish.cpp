@@ -83,7 +83,8 @@ class Finish {
   void move(OpKind kind, std::size_t turn, std::size_t number, std::size_t cell) {
     const GroupFacts& group = draft_.group(turns_[turn].group);
     Op op = make(kind, turns_[turn], OpLane::nvme);
-    op.bytes = group.state_bytes / static_cast<std::uint64_t>(group.update_parts);
+    op.bytes = (group.state_bytes + (kind == OpKind::spill ? group.value_bytes : 0)) /
+               static_cast<std::uint64_t>(group.update_parts);
     op.staging = static_cast<int>(number % static_cast<std::size_t>(draft_.options().parts_in_memory));
     draft_.before[cell].push_back(op);
   }
@@ -105,6 +106,10 @@ class Finish {
     refresh.communicator =
         draft_.circle(OpLane::gather, group, group.parameters, group.optimizer, group.parameter_wire);
     draft_.before[turn.cell].push_back(refresh);
+    if (!group.on_drive()) return;
+    Op store = make(OpKind::store, turn, OpLane::nvme);
+    store.part = 0, store.bytes = group.home_bytes();
+    draft_.before[turn.cell].push_back(store);
   }
 
   Draft& draft_;

@@ -38,13 +38,15 @@ SlotTable assign_slots(const ScheduleFacts& facts, int depth, const std::vector<
 void assign_parameter_slots(Schedule& schedule);
 void assign_gradient_slots(Schedule& schedule);
 void assign_slice_slots(Schedule& schedule);
+void assign_home_slots(Schedule& schedule);
+void assign_refresh_slots(Schedule& schedule);
 
 /// Which units compute in which order, and which keep what autograd saved.
 void order_computation(Draft& draft);
 /// Takes what units that are computed again were given to the host, and back before their backward.
 void move_inputs(Draft& draft);
 /// Gathers each group into its slot before it is computed with, unless it is still there, and drops what was
-/// there.
+/// there; takes what lies on NVMe from there first.
 void gather_parameters(Draft& draft);
 /// Reduces each gradient once its buffer is complete, and marks the first write of each buffer.
 void reduce_gradients(Draft& draft);
@@ -61,6 +63,8 @@ struct Resource {
     parameter_slot,
     gradient_slot,
     slice_slot,
+    home_slot,
+    refresh_slot,
     home,
     secondary,
     gradient,

@@ -15,6 +15,12 @@ std::uint64_t size_class(std::uint64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+/// Drives move these around the page cache.
+std::uint64_t whole_sectors(std::uint64_t bytes) {
+  constexpr std::uint64_t sector = 4096;
+  return (bytes + sector - 1) / sector * sector;
+}
+
 std::vector<int> users(const ScheduleFacts& facts) {
   std::vector<int> count(facts.groups.size(), 0);
   for (const UnitFacts& unit : facts.units)
@@ -156,6 +162,28 @@ void assign_slice_slots(Schedule& schedule) {
   };
   schedule.slice_slots = assign_slots(schedule.facts, schedule.options.reduce_depth,
                                       wishes_in_order(schedule.facts, wants), SlotUse::passed);
+}
+
+void assign_home_slots(Schedule& schedule) {
+  const auto wants = [](const GroupFacts& group, SlotWish& wish) {
+    wish.bytes = whole_sectors(group.home_bytes());
+    // What is gathered from the slot is done with it at once.
+    wish.stays &= group.parameters == 1;
+    return group.on_drive();
+  };
+  schedule.home_slots = assign_slots(schedule.facts, schedule.options.prefetch_depth,
+                                     wishes_in_order(schedule.facts, wants), SlotUse::kept);
+}
+
+void assign_refresh_slots(Schedule& schedule) {
+  const auto wants = [](const GroupFacts& group, SlotWish& wish) {
+    wish.bytes = whole_sectors(group.home_bytes());
+    wish.stays = false;
+    return group.trainable && group.on_drive() && !group.update_writes_home();
+  };
+  // Each goes to the drive before the next one is gathered.
+  schedule.refresh_slots =
+      assign_slots(schedule.facts, 0, wishes_in_order(schedule.facts, wants), SlotUse::kept);
 }
 
 }  // namespace trireme::sharding::passes

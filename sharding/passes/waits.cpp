@@ -23,6 +23,14 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
   const auto slot = [&](int group) {
     return schedule.parameter_slots.of_group[static_cast<std::size_t>(group)];
   };
+  const auto home = [&](int group) {
+    const int s = schedule.home_slots.of_group[static_cast<std::size_t>(group)];
+    return s >= 0 ? Resource{Kind::home_slot, s} : Resource{Kind::home, group};
+  };
+  const auto refreshed = [&](int group) {
+    const int s = schedule.refresh_slots.of_group[static_cast<std::size_t>(group)];
+    return s >= 0 ? Resource{Kind::refresh_slot, s} : Resource{Kind::home, group};
+  };
   const auto slice = [&](int group) {
     const int s = schedule.slice_slots.of_group[static_cast<std::size_t>(group)];
     return s >= 0 ? Resource{Kind::slice_slot, s} : Resource{Kind::gradient, group};
@@ -35,8 +43,7 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
     case OpKind::forward:
     case OpKind::backward:
       for (const int group : schedule.facts.units[static_cast<std::size_t>(op.target)].groups) {
-        reads.push_back(slot(group) >= 0 ? Resource{Kind::parameter_slot, slot(group)}
-                                         : Resource{Kind::home, group});
+        reads.push_back(slot(group) >= 0 ? Resource{Kind::parameter_slot, slot(group)} : home(group));
         if (op.kind == OpKind::backward && schedule.facts.groups[static_cast<std::size_t>(group)].trainable)
           writes.push_back(gradient(group));
       }
@@ -45,9 +52,9 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       break;
     case OpKind::gather:
       if (op.route == Route::refresh) {
-        reads = {{Kind::optimizer, op.target}}, writes = {{Kind::home, op.target}};
+        reads = {{Kind::optimizer, op.target}}, writes = {refreshed(op.target)};
       } else {
-        reads = {{op.route == Route::secondary ? Kind::secondary : Kind::home, op.target}};
+        reads = {op.route == Route::secondary ? Resource{Kind::secondary, op.target} : home(op.target)};
         writes = {{Kind::parameter_slot, slot(op.target)}};
       }
       break;
@@ -71,14 +78,24 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
     case OpKind::update:
       reads = {slice(op.target)};
       if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
-      writes = {{Kind::optimizer, op.target}, {Kind::home, op.target}};
+      writes = {{Kind::optimizer, op.target}};
+      if (!schedule.facts.groups[static_cast<std::size_t>(op.target)].on_drive())
+        writes.push_back({Kind::home, op.target});
       if (op.staging >= 0) writes.push_back({Kind::staging, op.staging});
       break;
     case OpKind::fetch:
       writes = {{Kind::staging, op.staging}};
       break;
+    case OpKind::load:
+      reads = {{Kind::home, op.target}}, writes = {home(op.target)};
+      break;
+    case OpKind::store:
+      reads = {refreshed(op.target)}, writes = {{Kind::home, op.target}};
+      break;
     case OpKind::spill:
       reads = {{Kind::staging, op.staging}};
+      if (schedule.facts.groups[static_cast<std::size_t>(op.target)].update_writes_home())
+        writes = {{Kind::home, op.target}};
       // Whether there is anything to write is known with the norm.
       if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
       break;
@@ -100,7 +117,9 @@ int index_of(const Schedule& schedule, const Resource& resource) {
   const int gradient_slots = static_cast<int>(schedule.gradient_slots.bytes.size());
   const int slices = static_cast<int>(schedule.slice_slots.bytes.size());
   const int groups = static_cast<int>(schedule.facts.groups.size());
-  const int before_groups = slots + gradient_slots + slices;
+  const int homes = static_cast<int>(schedule.home_slots.bytes.size());
+  const int refreshes = static_cast<int>(schedule.refresh_slots.bytes.size());
+  const int before_groups = slots + gradient_slots + slices + homes + refreshes;
   switch (resource.kind) {
     case Kind::parameter_slot:
       return resource.index;
@@ -108,6 +127,10 @@ int index_of(const Schedule& schedule, const Resource& resource) {
       return slots + resource.index;
     case Kind::slice_slot:
       return slots + gradient_slots + resource.index;
+    case Kind::home_slot:
+      return slots + gradient_slots + slices + resource.index;
+    case Kind::refresh_slot:
+      return slots + gradient_slots + slices + homes + resource.index;
     case Kind::home:
       return before_groups + resource.index;
     case Kind::secondary:

@@ -95,33 +95,18 @@ OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per
   return {rounds == 2 ? std::min(ring, tree) : ring, moved / rate, Carrier::across_nodes};
 }
 
-double share_from_drive(const MemoryForecast& memory, const Machine& machine, const Extent& extent) {
-  double mapped = 0, others = 0;
-  for (const auto* lines : {&memory.standing, &memory.passing})
-    for (const MemoryLine& line : *lines) {
-      const auto bytes = static_cast<double>(line.bytes);
-      const bool parameters = line.what == "parameters" || line.what == "frozen parameters";
-      if (line.tier == Tier::nvme && parameters) mapped += bytes;
-      if (line.tier == Tier::host || (line.tier == Tier::device && machine.device_is_host)) others += bytes;
-    }
-  const double all = machine.device_is_host ? machine.memory_bytes : machine.host_memory_bytes / extent.node;
-  const double left = std::max(0.0, all - others);
-  return mapped > left ? 1 - left / mapped : 0;
-}
-
 namespace {
 
 /// The cost of each op in turn; what a unit kept of its forward pass decides what its backward does.
 class Costs {
  public:
   Costs(const Schedule& schedule, const Placement& placement, const ModelWork& work, const Machine& machine,
-        const Extent& extent, double from_drive)
+        const Extent& extent)
       : schedule_(schedule),
         placement_(placement),
         work_(work),
         machine_(machine),
         extent_(extent),
-        from_drive_(from_drive),
         fp32_(placement.parameters.codec == Codec::fp32),
         kept_(work.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0) {
     const bool keeps_attention = schedule.options.activations == Activations::recomputed_except_attention;
@@ -139,11 +124,10 @@ class Costs {
     switch (op.kind) {
       case OpKind::forward:
         kept_of(op) = op.keep;
-        return {0, forward_[target(op)] + mapped_unit_seconds(op)};
+        return {0, forward_[target(op)]};
       case OpKind::backward: {
         const double again = kept_of(op) ? 0 : again_[target(op)];
-        return {0, backward_[target(op)] + again * work_.recomputed_share * machine_.recompute_share +
-                       mapped_unit_seconds(op)};
+        return {0, backward_[target(op)] + again * work_.recomputed_share * machine_.recompute_share};
       }
       case OpKind::gather:
       case OpKind::reduce:
@@ -155,8 +139,10 @@ class Costs {
       case OpKind::update:
         return {0, update_seconds(op)};
       case OpKind::fetch:
+      case OpKind::load:
         return {0, static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
       case OpKind::spill:
+      case OpKind::store:
         return {0, static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
       case OpKind::park:
       case OpKind::recall:
@@ -176,24 +162,10 @@ class Costs {
   const Reach& reach(const Op& op) const { return reaches_[static_cast<std::size_t>(op.communicator)]; }
   const GroupFacts& group(int index) const { return schedule_.facts.groups[static_cast<std::size_t>(index)]; }
 
-  /// Reading a rank's own slice of a group where it is mapped from a drive.
-  double mapped_seconds(const GroupFacts& facts) const {
-    if (placement_.of_parameters(facts.trainable).tier != Tier::nvme) return 0;
-    return from_drive_ * static_cast<double>(facts.bytes()) / facts.parameters / machine_.mapped_bytes_per_s;
-  }
-  /// Of groups that are whole on the rank and so are not gathered: the unit reads them itself.
-  double mapped_unit_seconds(const Op& op) const {
-    double seconds = 0;
-    for (const int index : schedule_.facts.units[target(op)].groups)
-      if (group(index).parameters == 1) seconds += mapped_seconds(group(index));
-    return seconds;
-  }
-
   OpCost collective(const Op& op) const {
     OpCost cost = collective_cost(machine_, reach(op), extent_.node, static_cast<double>(op.bytes),
                                   op.route == Route::replicas ? 2 : 1);
     add_wire_cost(cost, schedule_, op, reach(op), machine_);
-    if (op.route == Route::primary) cost.delay_s += mapped_seconds(group(op.target));
     return cost;
   }
 
@@ -232,10 +204,6 @@ class Costs {
     // The gradient comes from the device, and the value as it is stored goes back.
     if (facts.state_tier != Tier::device && !machine_.device_is_host)
       seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;
-    // New values are written to pages that are read first, and these go to the drive.
-    if (placement_.of_parameters(facts.trainable).tier == Tier::nvme && facts.optimizer <= facts.parameters)
-      seconds += from_drive_ * elements * static_cast<double>(facts.element_bytes) *
-                 (1 / machine_.mapped_bytes_per_s + 1 / machine_.nvme_write_bytes_per_s);
     return seconds;
   }
 
@@ -244,7 +212,6 @@ class Costs {
   const ModelWork& work_;
   const Machine& machine_;
   const Extent& extent_;
-  double from_drive_;
   bool fp32_;
   std::vector<char> kept_;
   std::vector<Reach> reaches_;
@@ -254,8 +221,8 @@ class Costs {
 }  // namespace
 
 std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
-                             const Machine& machine, const Extent& extent, double from_drive) {
-  Costs costs(schedule, placement, work, machine, extent, from_drive);
+                             const Machine& machine, const Extent& extent) {
+  Costs costs(schedule, placement, work, machine, extent);
   std::vector<OpCost> all;
   all.reserve(schedule.ops.size());
   for (const Op& op : schedule.ops) all.push_back(costs.of(op));

@@ -3,7 +3,6 @@
 
 #include "sharding/placement.h"
 #include "sharding/predict/machine.h"
-#include "sharding/predict/memory.h"
 #include "sharding/predict/simulate.h"
 #include "sharding/predict/traffic.h"
 #include "sharding/predict/work.h"
@@ -13,13 +12,9 @@ namespace trireme::sharding {
 /// AdamW reads and writes value, gradient and two moments, and writes the value again as it is stored.
 constexpr double update_bytes_per_element = 30;
 
-/// The part of parameters mapped from a drive that the memory left by all else cannot hold: so much of them
-/// is read again at each pass.
-double share_from_drive(const MemoryForecast& memory, const Machine& machine, const Extent& extent);
-
-/// How long each op of a schedule takes by itself on a machine. `from_drive`: of mapped parameters.
+/// How long each op of a schedule takes by itself on a machine.
 std::vector<OpCost> costs_of(const Schedule& schedule, const Placement& placement, const ModelWork& work,
-                             const Machine& machine, const Extent& extent, double from_drive = 0);
+                             const Machine& machine, const Extent& extent);
 
 /// A collective of a circle in which each rank ends up sending about `bytes` (`rounds` 2: an all-reduce).
 OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per_node, double bytes,

@@ -61,7 +61,7 @@ Blueprint blueprint_of(const Subject& subject, const Setting& setting) {
   page_states(blueprint, subject.states, setting.placement);
   TierOptions tiers;
   tiers.part_elements = subject.part_elements;
-  cut_updates(blueprint, DescribedOptimizer(subject), setting.placement, tiers);
+  cut_updates(blueprint, DescribedOptimizer(subject), tiers);
   return blueprint;
 }
 
@@ -120,8 +120,8 @@ struct Takes {
 };
 
 Takes walk(const Schedule& schedule, const Setting& setting, const ModelWork& work, const Machine& machine,
-           double from_drive, bool with_traffic) {
-  const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent, from_drive);
+           bool with_traffic) {
+  const auto costs = costs_of(schedule, setting.placement, work, machine, setting.extent);
   const Timeline timeline = simulate(schedule, costs, machine.sharing());
   Takes takes{
       timeline.step_s(), exposed_communication(schedule, timeline), occupancy(schedule, timeline), {}, {}};
@@ -153,14 +153,12 @@ void foretell_time(Forecast& result, const Blueprint& blueprint, const ModelWork
                    const Machine& machine, const Schedule& walked, bool traffic) {
   const Setting& setting = result.setting;
   const int wanted = setting.options.micro_batches, done = walked.options.micro_batches;
-  const double from_drive = share_from_drive(result.memory, machine, setting.extent);
-  Takes takes = walk(walked, setting, work, machine, from_drive, traffic);
+  Takes takes = walk(walked, setting, work, machine, traffic);
   if (wanted > done) {
     ScheduleOptions shorter = walked.options;
     shorter.micro_batches = done - 1;
-    takes = continued(
-        takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine, from_drive, traffic),
-        wanted - done);
+    takes = continued(takes, walk(build_schedule(blueprint.facts, shorter), setting, work, machine, traffic),
+                      wanted - done);
   }
   result.step_s = takes.step_s, result.exposed_s = takes.exposed_s;
   result.occupied_s = takes.occupied_s, result.critical_s = takes.critical_s, result.traffic = takes.traffic;
@@ -234,10 +232,7 @@ Preview preview(const Subject& given, const Machine& machine, const Setting& wan
   Preview view;
   view.schedule = build_schedule(blueprint.facts, setting.options);
   const ModelWork work = subject.work(setting.rows);
-  const MemoryForecast memory =
-      forecast_memory(blueprint, setting.placement, view.schedule, subject.states, work);
-  view.costs = costs_of(view.schedule, setting.placement, work, machine, setting.extent,
-                        share_from_drive(memory, machine, setting.extent));
+  view.costs = costs_of(view.schedule, setting.placement, work, machine, setting.extent);
   view.timeline = simulate(view.schedule, view.costs, machine.sharing());
   return view;
 }

@@ -89,7 +89,7 @@ Machine known_machine(std::string_view device, std::string_view software) {
     machine.inside = {share->inside_us * micro, row.inside_gb_s * giga};
     machine.across = {share->across_us * micro, row.nics_gb_s * giga};
     machine.host_link_bytes_per_s = row.host_link_gb_s * giga;
-    machine.nvme_bytes_per_s = machine.nvme_write_bytes_per_s = 5 * giga, machine.mapped_bytes_per_s = giga;
+    machine.nvme_bytes_per_s = machine.nvme_write_bytes_per_s = 5 * giga;
     machine.host_memory_bytes = 1000 * giga;
     machine.device_is_host = device == cpu;
     machine.host_update_bytes_per_s = 100 * giga;

@@ -22,8 +22,6 @@ struct Machine {
   Link inside, across;
   double host_link_bytes_per_s = 1;
   double nvme_bytes_per_s = 1, nvme_write_bytes_per_s = 1;
-  /// Reading memory that is mapped from a drive, page after page, where it is not in the page cache.
-  double mapped_bytes_per_s = 1;
   double host_memory_bytes = 0;  ///< of a node
   double host_update_bytes_per_s = 1;
   double price_per_hour = 0;

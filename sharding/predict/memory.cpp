@@ -30,7 +30,8 @@ class GroupSizes {
     return !plain_ || moves() ? trained(slice(facts_.optimizer) * master_bytes_) : 0;
   }
   std::uint64_t staging() const {
-    return !plain_ && moves() ? trained(slice(facts_.optimizer) * stored_) : 0;
+    const bool apart = moves() && (!plain_ || facts_.update_parts > 0) && !facts_.update_writes_home();
+    return apart ? trained(slice(facts_.optimizer) * stored_) : 0;
   }
   /// Values in fp32 and states, shared by the ranks that hold the same.
   std::uint64_t saved(const std::vector<StateKind>& states, int world) const {
@@ -95,7 +96,9 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
     const GroupFacts& facts = blueprint.group(group);
     if (facts.update_parts > 0)
-      part = std::max(part, (facts.state_bytes - 1) / static_cast<std::uint64_t>(facts.update_parts) + 1);
+      part = std::max(
+          part,
+          (facts.state_bytes + facts.value_bytes - 1) / static_cast<std::uint64_t>(facts.update_parts) + 1);
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {
@@ -109,9 +112,11 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     stands("master weights", tier, master[static_cast<std::size_t>(tier)]);
     stands("optimizer state", tier, moments[static_cast<std::size_t>(tier)]);
   }
-  stands("updated parameters", placement.optimizer.tier, staging);
+  stands("updated parameters", Tier::device, staging);
   stands("update buffers", Tier::host, part * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
-  stands("parameter slots", Tier::device, sum(schedule.parameter_slots.bytes));
+  stands("parameter slots", Tier::device,
+         sum(schedule.parameter_slots.bytes) + sum(schedule.home_slots.bytes) +
+             sum(schedule.refresh_slots.bytes));
   stands("gradient slots", Tier::device,
          sum(schedule.gradient_slots.bytes) + sum(schedule.slice_slots.bytes));
   stands("landing", placement.gradients.tier, landing);

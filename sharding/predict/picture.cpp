@@ -43,10 +43,12 @@ std::string_view colour(OpKind kind) {
       return "#f28e2b";
     case OpKind::gather:
     case OpKind::fetch:
+    case OpKind::load:
     case OpKind::recall:
       return "#59a14f";
     case OpKind::reduce:
     case OpKind::spill:
+    case OpKind::store:
     case OpKind::park:
       return "#e15759";
     default:

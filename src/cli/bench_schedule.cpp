@@ -122,7 +122,7 @@ class Replay {
   sharding::OpCost replayed(const sharding::Op& op, const sharding::OpCost& cost,
                             const sharding::Machine& machine) const {
     using sharding::OpKind;
-    if (op.kind == OpKind::fetch || op.kind == OpKind::spill) return cost;
+    if (op.lane == sharding::OpLane::nvme) return cost;
     const auto scale = static_cast<double>(words_.scale);
     if (op.kind == OpKind::park || op.kind == OpKind::recall)
       return {cost.delay_s / scale, cost.work_s / scale, cost.carrier};

@@ -60,8 +60,7 @@ struct Measured {
   double parts = 1;
 };
 
-/// Lines of `bench tier --json`: the best rates of the drives, and the rate of requests that come one after
-/// the other, as those do that a page fault makes.
+/// Lines of `bench tier --json`: the best rates of the drives and of the update on the host.
 class MeasuredTiers {
  public:
   void add(const json::object& line) {
@@ -69,10 +68,6 @@ class MeasuredTiers {
     const double rate = line.at("gb_s").to_number<double>() * giga;
     if (what == "nvme_read" || what == "nvme_write") {
       (what == "nvme_read" ? read_ : write_) = std::max(what == "nvme_read" ? read_ : write_, rate);
-      const double block = line.at("block_bytes").to_number<double>();
-      if (what == "nvme_read" && line.at("depth").to_number<double>() == 1 &&
-          (faulted_ == 0 || block < faulted_block_))
-        faulted_ = rate, faulted_block_ = block;
     } else if (what == "adamw") {
       update_ = std::max(
           update_, line.at("parameters_per_s").to_number<double>() * sharding::update_bytes_per_element);
@@ -82,13 +77,12 @@ class MeasuredTiers {
   void apply(sharding::Machine& machine) const {
     if (read_ > 0) machine.nvme_bytes_per_s = read_;
     if (write_ > 0) machine.nvme_write_bytes_per_s = write_;
-    if (faulted_ > 0) machine.mapped_bytes_per_s = faulted_;
     if (update_ > 0) machine.host_update_bytes_per_s = update_;
   }
 
  private:
   static constexpr double giga = 1e9;
-  double read_ = 0, write_ = 0, faulted_ = 0, faulted_block_ = 0, update_ = 0;
+  double read_ = 0, write_ = 0, update_ = 0;
 };
 
 void calibrate(sharding::Machine& machine, const std::string& path) {

@@ -59,8 +59,7 @@ StepReport foretell_step(const jobs::JobSpec& job, LoadedModel& model, const com
                                    lora_of(job));
   report.memory =
       forecast_memory(engine.blueprint(), setting.placement, report.schedule, states_of(job), work);
-  const auto costs = costs_of(report.schedule, setting.placement, work, machine, setting.extent,
-                              share_from_drive(report.memory, machine, setting.extent));
+  const auto costs = costs_of(report.schedule, setting.placement, work, machine, setting.extent);
   report.foretold = simulate(report.schedule, costs, machine.sharing());
   return report;
 }

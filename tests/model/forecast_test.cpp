@@ -220,27 +220,29 @@ Machine host_with(double bytes) {
   return machine;
 }
 
-TEST(Forecast, MappedParametersAreReadAgainWhereMemoryCannotHoldThem) {
+TEST(Forecast, ParametersOnNvmeAreReadForEachPassAndWrittenByTheUpdate) {
   const Planning planning("llama-3-8b", 4);
-  const auto foretold = [&](double memory, int ranks) {
-    return sharding::forecast(planning.subject, host_with(memory),
-                              setting_of("zero_infinity", {ranks, ranks}));
-  };
   for (const int ranks : {1, 2}) {
-    const Forecast roomy = foretold(200e9, ranks);
-    const double others = static_cast<double>(device_bytes(roomy) +
-                                              roomy.memory.totals()[static_cast<std::size_t>(Tier::host)]);
-    const auto mapped = static_cast<double>(roomy.memory.of("parameters"));
-    const Forecast half = foretold(others + mapped / 2, ranks), none = foretold(others + 1e6, ranks);
-    ASSERT_TRUE(none.fits) << none.reason;
-    const Extent extent{ranks, ranks};
-    EXPECT_EQ(share_from_drive(roomy.memory, host_with(200e9), extent), 0);
-    EXPECT_NEAR(share_from_drive(half.memory, host_with(others + mapped / 2), extent), 0.5, 0.01);
-    // Forward and backward both wait for the drive, and computation hides a part of it.
-    const double pass = mapped / host_with(1).mapped_bytes_per_s;
-    EXPECT_GT(none.step_s, roomy.step_s + pass) << ranks;
-    EXPECT_GT(half.step_s, roomy.step_s + 0.3 * pass) << ranks;
-    EXPECT_LT(half.step_s, none.step_s);
+    Machine machine = host_with(400e9);
+    machine.nvme_bytes_per_s = 3e9, machine.nvme_write_bytes_per_s = 2e9;
+    const Setting setting = setting_of("zero_infinity", {ranks, ranks});
+    const Forecast foretold = sharding::forecast(planning.subject, machine, setting);
+    ASSERT_TRUE(foretold.fits) << foretold.reason;
+    double loaded = 0, fetched = 0, spilled = 0;
+    for (const Op& op : preview(planning.subject, machine, setting).schedule.ops) {
+      const auto bytes = static_cast<double>(op.bytes);
+      if (op.kind == OpKind::load) loaded += bytes;
+      if (op.kind == OpKind::fetch) fetched += bytes;
+      if (op.kind == OpKind::spill) spilled += bytes;
+    }
+    const auto parameters = static_cast<double>(foretold.memory.of("parameters"));
+    // What is still in its slot when backward begins is not read again.
+    EXPECT_GT(loaded, 1.75 * parameters);
+    EXPECT_LT(loaded, 2 * parameters);
+    EXPECT_NEAR((spilled - fetched) / parameters, 1, 1e-3);
+    EXPECT_NEAR(foretold.occupied_s[static_cast<std::size_t>(OpLane::nvme)],
+                (loaded + fetched) / 3e9 + spilled / 2e9, 1e-6 * foretold.step_s);
+    EXPECT_GE(foretold.step_s, foretold.occupied_s[static_cast<std::size_t>(OpLane::nvme)]);
   }
 }
 

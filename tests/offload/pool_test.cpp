@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "offload/host/numa.h"
+#include "tests/offload/scratch.h"
 
 namespace trireme::offload {
 namespace {
@@ -113,6 +114,18 @@ TEST(LockedPages, AreZeroedAndOnTheNodeAskedFor) {
   block.as<char>()[0] = 1;
   EXPECT_THAT(node_of_page(block.data()), testing::AnyOf(memory_nodes().front(), -1));
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block.data()) % (2 * mib), 0u);
+}
+
+TEST(Numa, CoresOfOneNodeHaveThatNode) {
+  const tests::Scratch machine;
+  for (const char* folder : {"cpu0/node0", "cpu1/node0", "cpu2/node1", "cpu2/nodes", "cpu3/power"})
+    machine.make(folder);
+  EXPECT_EQ(node_of_cores({0, 1}, machine.path()), 0);
+  EXPECT_EQ(node_of_cores({2}, machine.path()), 1);
+  EXPECT_EQ(node_of_cores({1, 2}, machine.path()), -1);
+  EXPECT_EQ(node_of_cores({0, 3}, machine.path()), -1);
+  EXPECT_EQ(node_of_cores({7}, machine.path()), -1);
+  EXPECT_EQ(node_of_cores({}, machine.path()), -1);
 }
 
 TEST(LockedPages, RefuseWhatTheLimitsForbidAndGoWithoutLockingWhereTheyMay) {

@@ -58,6 +58,74 @@ TEST(Paging, StateOfBothTiersTrainsToTheBitsOfStateOnTheDevice) {
       }
 }
 
+using Bytes = std::vector<std::byte>;
+
+/// Everything that a rank keeps, in the order in which it is handed out.
+std::vector<Bytes> state_of(Engine& engine) {
+  std::vector<Bytes> kept;
+  engine.for_each_slice([&](const StateSlice& slice) { slice.read(0, kept.emplace_back(slice.bytes())); });
+  return kept;
+}
+
+std::unique_ptr<const Optimizer> eight_bits() {
+  return std::make_unique<optim::AdamW8>(optim::AdamWSettings{});
+}
+
+/// Steps under one budget and, with the state taken over, further ones under the next.
+std::vector<std::vector<Bytes>> under_budgets(ToyJob job, const std::vector<std::uint64_t>& budgets) {
+  std::vector<std::vector<Bytes>> of_rank(static_cast<std::size_t>(job.ranks));
+  int step = 0;
+  for (const std::uint64_t budget : budgets) {
+    job.placement.optimizer.tier = Tier::host;
+    job.placement.device_state_bytes = budget;
+    comm::run_ranks(job.ranks, [&](comm::World& world) {
+      Engine engine(toy_model(job.shape), job.placement, eight_bits(), world, job.options);
+      engine.load(read_starting_values());
+      auto& kept = of_rank[static_cast<std::size_t>(world.rank())];
+      std::size_t next = 0;
+      if (!kept.empty()) {
+        engine.for_each_slice([&](const StateSlice& slice) { slice.write(0, kept[next++]); });
+        engine.publish();
+      }
+      for (int more = 1; more <= job.settings.steps; ++more)
+        engine.train(toy_step(job, world.rank(), step + more));
+      const auto places = state_places(engine.blueprint(), eight_bits()->states());
+      EXPECT_LE(on(places, Tier::device), budget);
+      EXPECT_EQ(on(places, Tier::host) > 0, budget != whatever_fits);
+      kept = state_of(engine);
+    });
+    step += job.settings.steps;
+  }
+  return of_rank;
+}
+
+TEST(Paging, EightBitStateUnderPressureHasTheBitsOfStateOnTheDevice) {
+  for (const Codec codec : {Codec::fp32, Codec::bf16})
+    for (const char* name : {"ddp", "zero2"})
+      for (const int ranks : {1, 2}) {
+        ToyJob job;
+        job.placement = preset(name, codec);
+        job.ranks = ranks;
+        job.settings.steps = 3;
+        if (ranks == 2) job.settings.max_norm = 0.5;
+        const auto device = under_budgets(job, {whatever_fits});
+        for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{3000}, std::uint64_t{6000}})
+          EXPECT_EQ(under_budgets(job, {bytes}), device) << name << " " << name_of(codec) << " " << bytes;
+      }
+}
+
+TEST(Paging, StateOfOneBudgetGoesOnUnderAnother) {
+  for (const Codec codec : {Codec::fp32, Codec::bf16}) {
+    ToyJob job;
+    job.placement = preset("zero2", codec);
+    job.ranks = 2;
+    job.settings.steps = 2;
+    const auto whole = under_budgets(job, {whatever_fits, whatever_fits, whatever_fits});
+    EXPECT_EQ(under_budgets(job, {0, 3000, whatever_fits}), whole) << name_of(codec);
+    EXPECT_EQ(under_budgets(job, {6000, whatever_fits, 0}), whole) << name_of(codec);
+  }
+}
+
 /// Groups of 100, 60, 60, 20 and 1 thousand elements.
 struct Five {
   Model model;

@@ -37,7 +37,8 @@ RandomCase random_case(std::mt19937& random) {
       group.parameters = random_divisor(random, made.facts.world);
     }
     if (group.parameters > 1 && random() % 3 == 0) group.secondary = random_divisor(random, group.parameters);
-    if (group.trainable && random() % 3 == 0) {
+    if (random() % 3 == 0) group.parameter_tier = Tier::nvme;
+    if (group.update_writes_home() || (group.trainable && random() % 3 == 0)) {
       group.update_parts = 1 + static_cast<int>(random() % 4);
       group.state_bytes = 12 * group.elements;
     }

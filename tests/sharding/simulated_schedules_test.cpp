@@ -26,7 +26,7 @@ std::vector<OpCost> random_costs(std::mt19937& random, const Schedule& schedule)
   for (const Op& op : schedule.ops) {
     Carrier carrier = Carrier::none;
     if (is_communication(op)) carrier = random() % 2 ? Carrier::inside_node : Carrier::across_nodes;
-    if (op.kind == OpKind::fetch || op.kind == OpKind::spill) carrier = Carrier::nvme;
+    if (op.lane == OpLane::nvme) carrier = Carrier::nvme;
     costs.push_back({tenths(3), tenths(10), carrier});
   }
   return costs;

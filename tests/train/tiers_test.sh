@@ -45,6 +45,15 @@ try_train resumed 2 placement=zero_offload max_steps=8 lr_scheduler=constant || 
 try_train whole 2 placement=zero2 lr_scheduler=constant || fail "the whole"
 same whole resumed
 
+paged="placement=zero2 placement.optimizer.tier=host optimizer=adamw_bnb_8bit lr_scheduler=constant"
+try_train budgets 2 $paged placement.optimizer.device_bytes=0 max_steps=3 || fail "8-bit state on the host"
+try_train budgets 2 $paged placement.optimizer.device_bytes=300KiB max_steps=6 || fail "resumed with a part on the device"
+try_train budgets 2 $paged placement.optimizer.device_bytes=1GiB max_steps=8 || fail "resumed with all on the device"
+try_train unpaged 2 placement=zero2 optimizer=adamw_bnb_8bit lr_scheduler=constant || fail "8-bit state, never paged"
+same unpaged budgets
+try_train other-drive 1 placement=zero2 placement.parameters.tier=nvme || fail "parameters alone on NVMe"
+same base-1 other-drive
+
 try_train killed 1 placement=zero_infinity max_steps=100000 & launcher=$!
 for _ in $(seq 200); do [ -s "$dir/killed/metrics.jsonl" ] && break; sleep 0.05; done
 [ -n "$(find "$dir"/drive-* -type f)" ] || fail "a run with state on NVMe has no files there"
