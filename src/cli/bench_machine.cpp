@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -30,6 +31,7 @@
 #include "sharding/arrays.h"
 #include "sharding/crew.h"
 #include "sharding/predict/costs.h"
+#include "sharding/presets.h"
 #include "sharding/tensor_memory.h"
 
 namespace trireme::cli {
@@ -283,6 +285,23 @@ void measure_sharing(sharding::Machine& machine, comm::Communicator& everyone, a
   machine.collective_beside_compute = std::max(0.0, slower[1] / everyone.size());
 }
 
+/// What a step takes beside its operations: threads that come and go, lanes that hand over, caches that
+/// others have used. What is left of a whole step when all that is counted has been taken off.
+void measure_steps(sharding::Machine& machine, const jobs::JobSpec& job, const model::ModelSpec& spec,
+                   comm::World& world, sharding::Codec codec) {
+  const WholeStep step = step_shortly(job, spec, world, codec);
+  sharding::Machine alone = machine;
+  alone.inside = alone.across = {0, std::numeric_limits<double>::infinity()};
+  alone.step_s = 0;
+  const auto costs =
+      costs_of(step.schedule, sharding::preset("ddp", codec), step.work, alone, extent_of(world));
+  const double counted = simulate(step.schedule, costs, alone.sharing()).step_s();
+  machine.step_s = std::max(0.0, step.seconds - counted);
+  if (world.rank() == 0)
+    log::info("a step of the short model takes {:.4f} s, of which {:.4f} s are counted op by op",
+              step.seconds, counted);
+}
+
 int bench_machine(const JobWords& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
   comm::MpiWorld world(runtime);
@@ -303,6 +322,7 @@ int bench_machine(const JobWords& words) {
   measure_codecs(machine, watch);
   measure_two_hops(machine, world, all, watch);
   measure_update(machine, engine_options(job, world), extent_of(world).node, watch);
+  measure_steps(machine, job, spec, world, codec);
   measure_links(machine, world, watch);
   if (extent_of(world).node < world.size())
     measure_sharing(machine, *everyone, bf16 ? at::kBFloat16 : at::kFloat, watch);

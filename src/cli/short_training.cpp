@@ -4,12 +4,16 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
 
 #include "cli/engine_options.h"
+#include "cli/job_optimizer.h"
 #include "cli/loaded_model.h"
 #include "cli/lora.h"
 #include "model/build.h"
@@ -24,12 +28,15 @@
 namespace trireme::cli {
 namespace {
 
-constexpr std::int64_t most_blocks = 4, most_parameters = 400'000'000, least_vocabulary = 4096;
+/// A model of up to so many parameters is trained whole; of larger ones a few blocks are.
+constexpr std::int64_t most_parameters_whole = 200'000'000, most_blocks = 4, most_parameters = 400'000'000,
+                       least_vocabulary = 4096;
 constexpr double timed_s = 4;
-constexpr int warm_up = 3, least_steps = 5, most_steps = 40;
+constexpr int warm_up = 3, least_steps = 5, most_steps = 60;
 
 /// A model of the same blocks that is soon made and trained.
 model::ModelSpec shortened(model::ModelSpec spec) {
+  if (model::parameter_count(spec) <= most_parameters_whole) return spec;
   spec.layers = std::min(spec.layers, most_blocks);
   while (spec.layers > 1 && model::parameter_count(spec) > most_parameters) --spec.layers;
   while (spec.vocabulary > least_vocabulary && model::parameter_count(spec) > most_parameters)
@@ -77,6 +84,60 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// An engine over a short model on every rank at once, in which nothing is sent between them.
+class Training {
+ public:
+  Training(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+           sharding::Codec compute, std::unique_ptr<const sharding::Optimizer> optimizer,
+           const sharding::EngineOptions& options)
+      : spec_(shortened(full)),
+        lora_(lora_of(job)),
+        engine_(model::build_model(spec_, scalar_type(compute), lora_), sharding::preset("ddp", compute),
+                std::move(optimizer), world, options) {
+    engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
+      const auto seed = static_cast<std::uint64_t>(job.seed);
+      const bool adapter = model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name);
+      adapter ? model::initial_lora(parameter, seed, begin, into)
+              : model::fresh_weights(spec_, parameter, seed, begin, into);
+    });
+    const DType dtype = sharding::dtype_of(compute);
+    work_ =
+        model::work_of(spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_);
+    engine_.executor().rehearse({.compute = {}, .without_collectives = true});
+    input_.micro_batches = {random_rows(job, spec_)};
+    if (job.max_grad_norm > 0) input_.max_norm = job.max_grad_norm;
+  }
+
+  /// Tells the seconds of each step that counts, on this rank.
+  void run(const std::function<void()>& before_step, const std::function<void(double)>& after_step) {
+    using Clock = std::chrono::steady_clock;
+    int steps = least_steps;
+    for (int step = -warm_up; step < steps; ++step) {
+      engine_.control().barrier();
+      const auto begin = Clock::now();
+      if (before_step) before_step();
+      engine_.train(input_);
+      double took = std::chrono::duration<double>(Clock::now() - begin).count();
+      if (step >= 0) after_step(took);
+      if (step != -1) continue;
+      engine_.control().all_reduce(&took, &took, 1, DType::f64, comm::Reduction::max);
+      steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
+    }
+  }
+  const sharding::Schedule& schedule() {
+    return engine_.schedule(sharding::ScheduleOptions::Purpose::train, 1);
+  }
+  sharding::Engine& engine() { return engine_; }
+  const sharding::ModelWork& work() const { return work_; }
+
+ private:
+  model::ModelSpec spec_;
+  std::optional<model::LoraSettings> lora_;
+  sharding::Engine engine_;
+  sharding::ModelWork work_;
+  sharding::StepInput input_;
+};
+
 }  // namespace
 
 bool is_block(const sharding::UnitWork& unit) {
@@ -85,48 +146,31 @@ bool is_block(const sharding::UnitWork& unit) {
 
 ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
                             sharding::Codec compute) {
-  const model::ModelSpec spec = shortened(full);
-  const DType dtype = sharding::dtype_of(compute);
-  const auto lora = lora_of(job);
-  sharding::Engine engine(
-      model::build_model(spec, scalar_type(compute), lora), sharding::preset("ddp", compute),
-      std::make_unique<optim::Sgd>(optim::SgdSettings{}), world, plain_options(job, world));
-  engine.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
-    const auto seed = static_cast<std::uint64_t>(job.seed);
-    const bool adapter = model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name);
-    adapter ? model::initial_lora(parameter, seed, begin, into)
-            : model::fresh_weights(spec, parameter, seed, begin, into);
-  });
-  ShortTraining training;
-  training.work =
-      model::work_of(spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, dtype), lora);
-  engine.executor().rehearse({.compute = {}, .without_collectives = true});
-  const sharding::Schedule& schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, 1);
-  sharding::StepInput input;
-  input.micro_batches = {random_rows(job, spec)};
-  sharding::StepRecorder recorder(engine.executor());
+  Training training(job, full, world, compute, std::make_unique<optim::Sgd>(optim::SgdSettings{}),
+                    plain_options(job, world));
+  const sharding::Schedule& schedule = training.schedule();
+  sharding::StepRecorder recorder(training.engine().executor());
   std::array<std::vector<double>, 3> all;
-  int steps = least_steps;
-  for (int step = -warm_up; step < steps; ++step) {
-    engine.control().barrier();
-    const auto begin = std::chrono::steady_clock::now();
-    recorder.begin(schedule);
-    engine.train(input);
-    double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    if (step == -1) {
-      engine.control().all_reduce(&took, &took, 1, DType::f64, comm::Reduction::max);
-      steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
-    }
-    if (step < 0) continue;
-    const auto sums = sums_of(schedule, recorder.timeline(), training.work);
-    for (std::size_t part = 0; part < all.size(); ++part) all[part].push_back(sums[part]);
-  }
+  training.run([&] { recorder.begin(schedule); },
+               [&](double) {
+                 const auto sums = sums_of(schedule, recorder.timeline(), training.work());
+                 for (std::size_t part = 0; part < all.size(); ++part) all[part].push_back(sums[part]);
+               });
   std::array<double, 3> medians{median(all[0]), median(all[1]), median(all[2])};
-  engine.control().all_reduce(medians.data(), medians.data(), medians.size(), DType::f64,
-                              comm::Reduction::max);
-  training.blocks_forward_s = medians[0], training.blocks_backward_s = medians[1];
-  training.head_s = medians[2];
-  return training;
+  training.engine().control().all_reduce(medians.data(), medians.data(), medians.size(), DType::f64,
+                                         comm::Reduction::max);
+  return {medians[0], medians[1], medians[2], training.work()};
+}
+
+WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+                       sharding::Codec compute) {
+  Training training(job, full, world, compute, optimizer_of(job), engine_options(job, world));
+  WholeStep step{0, training.schedule(), training.work()};
+  std::vector<double> steps;
+  training.run({}, [&](double seconds) { steps.push_back(seconds); });
+  step.seconds = median(steps);
+  training.engine().control().all_reduce(&step.seconds, &step.seconds, 1, DType::f64, comm::Reduction::max);
+  return step;
 }
 
 }  // namespace trireme::cli

@@ -22,4 +22,15 @@ bool is_block(const sharding::UnitWork& unit);
 ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, comm::World& world,
                             sharding::Codec compute);
 
+/// A step as the job runs it, updates included, on ranks that send nothing.
+struct WholeStep {
+  double seconds = 0;
+  sharding::Schedule schedule;
+  sharding::ModelWork work;
+};
+
+/// The same model with the job's optimizer and order of updates. Every rank calls it.
+WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, comm::World& world,
+                       sharding::Codec compute);
+
 }  // namespace trireme::cli

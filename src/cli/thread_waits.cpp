@@ -14,6 +14,17 @@ namespace {
 /// Some tens of microseconds: as long as the threads of one product differ by, far below a time slice.
 constexpr const char* spins = "2000";
 constexpr std::array<std::string_view, 3> computing{"train", "eval", "generate"};
+/// What measures for those is to wait as they do.
+constexpr std::array<std::string_view, 2> measuring{"machine", "products"};
+
+bool computes(int argc, char** argv) {
+  const auto is_one_of = [](const auto& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (argc < 2) return false;
+  const std::string_view command = argv[1];
+  return command == "bench" ? argc > 2 && is_one_of(measuring, argv[2]) : is_one_of(computing, command);
+}
 
 bool one_thread() {
   if (const char* threads = std::getenv("OMP_NUM_THREADS")) return std::string_view(threads) == "1";
@@ -25,7 +36,7 @@ bool one_thread() {
 }  // namespace
 
 void wait_patiently(int argc, char** argv) {
-  if (argc < 2 || std::find(computing.begin(), computing.end(), argv[1]) == computing.end()) return;
+  if (!computes(argc, argv)) return;
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY") || one_thread()) return;
   setenv("GOMP_SPINCOUNT", spins, 1);
   // Where it cannot be started anew it runs on, only less patiently.
