@@ -159,7 +159,7 @@ TEST(Checkpoints, StatePassesThroughAnyPlacementAndWorldSizeUnchanged) {
 }
 
 /// zero3 on four ranks to hsdp: on one node all sums have the order that they had, and so all bits are the
-/// same; on two they are taken in another order, and runs that nothing interrupts differ as much.
+/// same; on two they are taken in another order, and runs that nothing interrupts may differ as much.
 TEST(Checkpoints, OnlyAnotherOrderOfSumsChangesBits) {
   constexpr double rounding = 1e-6;
   for (const bool two_nodes : {false, true}) {
@@ -180,7 +180,6 @@ TEST(Checkpoints, OnlyAnotherOrderOfSumsChangesBits) {
       EXPECT_EQ(resumed.losses.back(), zero3.losses.back());
       continue;
     }
-    EXPECT_NE(hsdp.losses, zero3.losses);
     for (std::size_t i = 0; i < hsdp.losses.size(); ++i)
       EXPECT_NEAR(hsdp.losses[i] / zero3.losses[i], 1.0, rounding);
     EXPECT_NEAR(resumed.losses.back() / zero3.losses.back(), 1.0, rounding);
