@@ -42,8 +42,10 @@ StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options,
   }
   volume_ = std::make_unique<offload::Volume>(options.nvme_paths, end);
   map_ = std::make_shared<Buffer>(volume_->map());
-  engine_ =
-      std::make_unique<offload::Engine>(offload::make_backend(options.nvme_backend, options.nvme_depth));
+  offload::EngineOptions engine;
+  engine.around_page_cache = moves_whole_sectors();
+  engine_ = std::make_unique<offload::Engine>(offload::make_backend(options.nvme_backend, options.nvme_depth),
+                                              engine);
   engine_->register_volume(*volume_);
   if (buffer_bytes == 0) return;
   for (int i = 0; i < options.parts_in_memory; ++i) {
@@ -53,6 +55,19 @@ StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options,
 }
 
 StatePipe::~StatePipe() = default;
+
+bool StatePipe::moves_whole_sectors() const {
+  const auto whole = [this](const Array& array) {
+    const bool in_one_part = array.first + array.elements <= part_elements_;
+    return array.bytes_to(array.first) % sector == 0 &&
+           (in_one_part || array.bytes_to(part_elements_) % sector == 0);
+  };
+  for (std::size_t group = 0; group < groups_.size(); ++group)
+    if (!std::ranges::all_of(states_[group], whole) ||
+        (groups_[group].updates_parameters && !whole(parameters_[group])))
+      return false;
+  return true;
+}
 
 std::size_t StatePipe::room_of(const Array& array) const {
   return round_up(array.bytes_to(std::min(part_elements_, array.first + array.elements)), sector);
@@ -77,7 +92,8 @@ StatePipe::Cut StatePipe::cut(const Array& array, int part) const {
   Cut cut{array.offset + array.bytes_to(begin - array.first), array.bytes_to(end - begin),
           array.bytes_to(begin - from)};
   // An array's last sector is its own, and so is that of its room in a buffer.
-  if (end == last && cut.behind == 0 && cut.offset % sector == 0) cut.bytes = round_up(cut.bytes, sector);
+  if (end == last && cut.behind % sector == 0 && cut.offset % sector == 0)
+    cut.bytes = round_up(cut.bytes, sector);
   return cut;
 }
 

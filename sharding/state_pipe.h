@@ -92,6 +92,8 @@ class StatePipe {
     std::size_t bytes = 0, behind = 0;
   };
   Cut cut(const Array& array, int part) const;
+  /// Whether all that steps move begins and ends at whole sectors.
+  bool moves_whole_sectors() const;
   /// In a buffer of the ring.
   std::size_t room_of(const Array& array) const;
   Buffer mapped(const Array& array) const;

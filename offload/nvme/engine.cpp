@@ -86,8 +86,8 @@ void Engine::cut(const std::shared_ptr<Transfer>& transfer, const Volume& volume
 }
 
 void Engine::add(std::vector<Piece>& pieces, Piece piece) const {
-  piece.direct =
-      piece.file->direct() >= 0 && aligned(piece.data, piece.offset, piece.bytes, piece.file->alignment());
+  piece.direct = options_.around_page_cache && piece.file->direct() >= 0 &&
+                 aligned(piece.data, piece.offset, piece.bytes, piece.file->alignment());
   pieces.push_back(std::move(piece));
 }
 

@@ -18,6 +18,9 @@ namespace trireme::offload {
 struct EngineOptions {
   /// The largest request; a transfer is cut into these.
   std::uint32_t block_bytes = 1 << 20;
+  /// Off: all goes through it. Transfers on both sides of it at once do not see each other where they share a
+  /// folio, which may be many pages long.
+  bool around_page_cache = true;
   /// How often in a row a request may be interrupted or move nothing before that is an error.
   int attempts = 64;
 };
