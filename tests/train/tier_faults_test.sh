@@ -68,7 +68,7 @@ kill_when() {  # run, ranks, test, overrides…
   while [ -n "$(ranks_of "$run")" ]; do sleep 0.02; done
 }
 steps_of() { [ -f "$dir/$1/metrics.jsonl" ] && wc -l <"$dir/$1/metrics.jsonl" || echo 0; }
-# A step of one rank reads and writes more than 80 times, one of two half as often each; a run that is killed in its second step leaves no new checkpoint.
+# Faults come at one of the transfers 30 to 79. A run that is killed in its second step leaves no new checkpoint.
 meets() {  # phase, run, ranks
   local phase=$1 run=$2 ranks=$3 place=$((30 + RANDOM % 50)) before
   before=$(steps_of "$run")
