@@ -69,8 +69,7 @@ class BlockUnit : public NamedUnit {
   sharding::Weights in_order(const sharding::Weights& weights) const;
   at::Tensor attention(const Remakable& x, const sharding::Context& context,
                        const sharding::Weights& weights) const;
-  at::Tensor mlp(Remakable x, const sharding::Context& context,
-                 const sharding::Weights& weights) const;
+  at::Tensor mlp(Remakable x, const sharding::Context& context, const sharding::Weights& weights) const;
   /// The share of each expert that its position was sent to, and the loss of an uneven load.
   sharding::Activation mixture(const at::Tensor& x, const sharding::Context& context,
                                const sharding::Weights& weights) const;

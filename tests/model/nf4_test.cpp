@@ -37,7 +37,8 @@ TEST(Nf4Linear, IsTheLinearOfTheDequantisedWeight) {
                        bias = at::randn({transposed ? 40 : 24});
       const at::Tensor x = at::randn({5, transposed ? 24 : 40}).to(type).requires_grad_(true);
       const at::Tensor ours = nf4_linear(x, bytes, weight.sizes(), bias, transposed);
-      const at::Tensor theirs = linear({x, {}}, back(bytes, weight.sizes()).to(type), bias.to(type), transposed);
+      const at::Tensor theirs =
+          linear({x, {}}, back(bytes, weight.sizes()).to(type), bias.to(type), transposed);
       EXPECT_TRUE(at::equal(ours, theirs));
       const at::Tensor gradient = at::randn(ours.sizes()).to(type);
       EXPECT_TRUE(at::equal(torch::autograd::grad({ours}, {x}, {gradient})[0],
