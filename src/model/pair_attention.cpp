@@ -4,11 +4,11 @@
 #include <optional>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/error.h"
 #include "model/kernels/attention_tiles.h"
+#include "model/turns.h"
 
 namespace trireme::model {
 namespace {
@@ -53,7 +53,7 @@ AttentionShape shape_of(const at::Tensor& query, const at::Tensor& key, const at
 /// Calls `work(row of the batch, head, scratch)` for each, shared by the threads.
 template <typename Work>
 void for_heads(std::int64_t rows, std::int64_t heads, std::size_t scratch_bytes, const Work& work) {
-  at::parallel_for(0, rows * heads, 1, [&](std::int64_t begin, std::int64_t end) {
+  take_turns(rows * heads, 1, [&](std::int64_t begin, std::int64_t end) {
     const at::Tensor scratch = at::empty({static_cast<std::int64_t>(scratch_bytes)}, at::kByte);
     for (std::int64_t i = begin; i < end; ++i)
       work(i / heads, i % heads, reinterpret_cast<std::byte*>(scratch.data_ptr()));

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include "model/kernels/pair_products.h"
+#include "model/turns.h"
 
 namespace trireme::model {
 namespace {
@@ -82,7 +83,7 @@ at::Tensor pair_product_transposed(const at::Tensor& given, const at::Tensor& we
   const at::Tensor x = rows_of(given), out = result_for(given, weight.size(0));
   const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(0);
   const Share share = share_rows(rows, panels_of(columns));
-  at::parallel_for(0, panels_of(columns) * share.row_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+  take_turns(panels_of(columns) * share.row_parts, 1, [&](std::int64_t begin, std::int64_t end) {
     const at::Tensor packed = at::empty({depth * panel_columns}, x.options());
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t column = task / share.row_parts * panel_columns,
@@ -105,7 +106,8 @@ at::Tensor pair_product(const at::Tensor& given, const at::Tensor& weight, at::T
   if (!out.defined()) out = result_for(given, weight.size(1));
   const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(1);
   const std::int64_t longest = std::min(depth, depth_at_once);
-  at::parallel_for(0, panels_of(columns), 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t panels = panels_of(columns);
+  take_turns(panels, piece_of(panels), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t column = begin * panel_columns,
                        width = std::min(end * panel_columns, columns) - column;
     const at::Tensor packed = at::empty({(end - begin) * longest * panel_columns}, x.options());
@@ -138,11 +140,11 @@ void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, co
   const at::Tensor packed = at::empty({longest * panels * panel_columns}, right.options());
   for (std::int64_t first = 0; first < depth; first += longest) {
     const std::int64_t count = std::min(longest, depth - first), paired = (count + 1) / 2 * 2;
-    at::parallel_for(0, panels, 1, [&](std::int64_t begin, std::int64_t end) {
+    take_turns(panels, piece_of(panels), [&](std::int64_t begin, std::int64_t end) {
       pack_panels(ours(right), n, first, count, begin, end,
                   ours_to_write(packed) + begin * paired * panel_columns);
     });
-    at::parallel_for(0, (m + block_rows - 1) / block_rows, 1, [&](std::int64_t begin, std::int64_t end) {
+    take_turns((m + block_rows - 1) / block_rows, 1, [&](std::int64_t begin, std::int64_t end) {
       const at::Tensor pairs = at::empty({block_rows * longest}, left.options());
       for (std::int64_t block = begin; block < end; ++block) {
         const std::int64_t at = block * block_rows, height = std::min(block_rows, m - at);

@@ -5,6 +5,7 @@
 #include <random>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -274,6 +275,31 @@ TEST(Pairs, AttentionAndItsGradientsEqualTheDefinition) {
     for (std::size_t i = 0; i < 3; ++i)
       EXPECT_LT(difference(gradients[i], reference[i]), 1.5e-2) << "length " << each.length << " of " << i;
   }
+}
+
+/// Threads take pieces in whatever order they get to them; what comes out may not tell.
+TEST(Pairs, AnyNumberOfThreadsMakesTheSameBits) {
+  at::manual_seed(12);
+  const auto random = [](at::IntArrayRef sizes) { return at::randn(sizes).to(at::kBFloat16); };
+  const at::Tensor x = random({200, 1100}), weight = random({700, 1100}), dy = random({200, 700}),
+                   query = random({1, 300, 6, 32}), key = random({1, 300, 2, 32}), value = key.flip(1);
+  const auto make_all = [&](int threads) {
+    at::set_num_threads(threads);
+    const at::Tensor leaf = query.detach().clone().requires_grad_(true);
+    const at::Tensor seen = attend(leaf, key, value, {}, 0, 0.2), dweight = at::ones({700, 1100}, at::kFloat);
+    add_product(dy, x, dweight, true);
+    return std::vector<at::Tensor>{linear({x, {}}, weight, {}, false), linear({dy, {}}, weight, {}, true),
+                                   dweight, seen, torch::autograd::grad({seen}, {leaf}, {query})[0]};
+  };
+  const int before = at::get_num_threads();
+  const std::vector<at::Tensor> expected = make_all(1);
+  for (const int threads : {2, 3, 7})
+    for (int again = 0; again < 3; ++again) {
+      const std::vector<at::Tensor> made = make_all(threads);
+      for (std::size_t i = 0; i < made.size(); ++i)
+        EXPECT_TRUE(at::equal(made[i], expected[i])) << threads << " threads, result " << i;
+    }
+  at::set_num_threads(before);
 }
 
 /// LibTorch's memory for tensors, with each byte counted.
