@@ -86,18 +86,31 @@ std::size_t TwoHopReduceScatter::lane_bytes(const ShardRounds& rounds, int lane,
 
 void TwoHopReduceScatter::send_to_lanes(const Job& job, int round) {
   const std::size_t width = size_of(job.whole_type);
+  struct Stretch {
+    std::size_t in_whole, in_packed, count;
+  };
+  std::vector<Stretch> stretches;
   job.rounds.for_each_stretch(round, [&](std::size_t in_whole, std::size_t in_packed, std::size_t count) {
-    coder_->copy(packed_ + in_packed * width, job.whole + in_whole * width, count * width);
+    stretches.push_back({in_whole, in_packed, count});
   });
   std::vector<std::size_t> sent(static_cast<std::size_t>(node_ranks()), 0);
-  const std::byte* from = packed_;
   std::byte* to = to_lanes_;
+  auto next = stretches.begin();
   for (int lane = 0; lane < layout_.lanes(); ++lane) {
     const Shards load = job.rounds.lane_load(lane, round);
     for (int segment = 0; segment < layout_.nodes(); ++segment) {
-      coder_->encode(options_.inside, from, job.whole_type, load.count(segment), to);
-      from += load.count(segment) * width;
-      to += options_.inside.bytes(load.count(segment));
+      const std::size_t count = load.count(segment);
+      if (count == 0) continue;
+      // Numbers that lie in one stretch are encoded where they are.
+      const Stretch first = *next;
+      for (std::size_t found = 0; found < count; found += (next++)->count)
+        if (first.count < count)
+          coder_->copy(packed_ + next->in_packed * width, job.whole + next->in_whole * width,
+                       next->count * width);
+      const std::byte* from =
+          first.count < count ? packed_ + first.in_packed * width : job.whole + first.in_whole * width;
+      coder_->encode(options_.inside, from, job.whole_type, count, to);
+      to += options_.inside.bytes(count);
     }
     sent[static_cast<std::size_t>(lane)] = lane_bytes(job.rounds, lane, round);
   }

@@ -42,7 +42,9 @@ class Simulation {
  private:
   struct Active {
     int op = -1;
-    double delay = 0, work = 0;
+    double delay = 0, cores = 0, work = 0;
+    bool on_cores() const { return delay <= 0 && cores > 0; }
+    bool on_carrier() const { return delay <= 0 && cores <= 0; }
   };
 
   bool ready(const Op& op) const {
@@ -58,7 +60,7 @@ class Simulation {
       const int index = queues_[lane][next];
       if (!ready(schedule_.ops[static_cast<std::size_t>(index)])) continue;
       const OpCost& cost = costs_[static_cast<std::size_t>(index)];
-      active_[lane] = {index, cost.delay_s, cost.work_s};
+      active_[lane] = {index, cost.delay_s, cost.cores_s, cost.work_s};
       timeline_.ops[static_cast<std::size_t>(index)].begin_s = now_;
       ++next;
       any_instant |= cost.seconds() <= instant;
@@ -70,9 +72,11 @@ class Simulation {
   Carrier carrier_of(const Active& active) const {
     return costs_[static_cast<std::size_t>(active.op)].carrier;
   }
-  /// Computes, updates or copies between the ranks of a node.
+  /// Computes, updates, encodes or copies between the ranks of a node.
   bool wants_cores(const Active& active) const {
-    if (!sharing_.lanes_share_cores || carrier_of(active) == Carrier::across_nodes) return false;
+    if (!sharing_.lanes_share_cores) return false;
+    if (active.on_cores()) return true;
+    if (carrier_of(active) == Carrier::across_nodes) return false;
     const OpLane lane = op_of(active).lane;
     return lane == OpLane::compute || lane == OpLane::cpu_update || lane == OpLane::host_to_device ||
            lane == OpLane::device_to_host || is_communication(op_of(active));
@@ -93,9 +97,12 @@ class Simulation {
     const Carrier carrier = carrier_of(active);
     double share = 1.0;
     if (wants_cores(active)) share = share_among([this](const Active& other) { return wants_cores(other); });
+    if (active.on_cores()) return share;
     if (carrier != Carrier::none) {
       if (carrier == Carrier::across_nodes && computes()) share /= 1.0 + sharing_.collective_beside_compute;
-      return std::min(share, share_among([&](const Active& other) { return carrier_of(other) == carrier; }));
+      return std::min(share, share_among([&](const Active& other) {
+                        return other.on_carrier() && carrier_of(other) == carrier;
+                      }));
     }
     if (op_of(active).lane != OpLane::compute) return share;
     const bool collective = std::any_of(active_.begin(), active_.end(), [&](const Active& other) {
@@ -105,9 +112,11 @@ class Simulation {
   }
   double next_change() const {
     double least = never;
-    for (const Active& active : active_)
-      if (active.op >= 0)
-        least = std::min(least, active.delay > 0 ? active.delay : active.work / rate(active));
+    for (const Active& active : active_) {
+      if (active.op < 0) continue;
+      const double left = active.on_cores() ? active.cores : active.work;
+      least = std::min(least, active.delay > 0 ? active.delay : left / rate(active));
+    }
     return least;
   }
   void advance(double step) {
@@ -117,8 +126,11 @@ class Simulation {
     for (std::size_t lane = 0; lane < active_.size(); ++lane) {
       Active& active = active_[lane];
       if (active.op < 0) continue;
+      const auto less = [](double left, double by) { return left - by <= instant ? 0 : left - by; };
       if (active.delay > 0) {
-        active.delay = active.delay - step <= instant ? 0 : active.delay - step;
+        active.delay = less(active.delay, step);
+      } else if (active.cores > 0) {
+        active.cores = less(active.cores, step * rates[lane]);
       } else {
         active.work -= step * rates[lane];
       }
@@ -128,7 +140,7 @@ class Simulation {
   std::size_t end_finished_ops() {
     std::size_t ended = 0;
     for (Active& active : active_) {
-      if (active.op < 0 || active.delay > 0 || active.work > instant) continue;
+      if (active.op < 0 || active.delay > 0 || active.cores > 0 || active.work > instant) continue;
       done_[static_cast<std::size_t>(active.op)] = 1;
       timeline_.ops[static_cast<std::size_t>(active.op)].end_s = now_;
       active.op = -1;

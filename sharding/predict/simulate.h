@@ -11,13 +11,14 @@ namespace trireme::sharding {
 enum class Carrier : std::uint8_t { none, inside_node, across_nodes, host_link, nvme };
 constexpr int carrier_count = 5;
 
-/// How long an op takes when it has its carrier to itself: a delay that nothing shortens or shares, then
-/// work.
+/// How long an op takes when it has all to itself: a delay that nothing shortens or shares, then work.
 struct OpCost {
   double delay_s = 0;
   double work_s = 0;
   Carrier carrier = Carrier::none;
-  double seconds() const { return delay_s + work_s; }
+  /// Between the two, what the rank's cores do for the op: encoding, decoding, narrowing.
+  double cores_s = 0;
+  double seconds() const { return delay_s + cores_s + work_s; }
 };
 
 /// How a machine slows what runs at the same time.

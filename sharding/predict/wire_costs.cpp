@@ -51,21 +51,22 @@ void add_wire_cost(OpCost& cost, const Schedule& schedule, const Op& op, const R
   const GroupFacts& group = schedule.facts.groups[static_cast<std::size_t>(op.target)];
   const auto elements = static_cast<double>(elements_moved(group, op));
   if (wire == Wire::bf16) {
-    cost.delay_s += memory_seconds(narrowing_bytes(elements, op, reach), machine);
+    cost.cores_s = memory_seconds(narrowing_bytes(elements, op, reach), machine);
     return;
   }
   const double width = op.kind == OpKind::gather ? static_cast<double>(group.element_bytes) : sizeof(float);
   const double codec = codec_seconds(elements, elements * width, op, wire, reach, machine);
   if (wire == Wire::int8) {
-    cost.delay_s += codec;
+    cost.cores_s = codec;
     return;
   }
   const double round_elements =
       static_cast<double>(comm::TwoHopOptions{}.lane_elements) * static_cast<double>(reach.beside);
   const double rounds = std::max(1.0, std::ceil(elements / round_elements));
   cost.delay_s = rounds * (machine.two_hop_s > 0 ? machine.two_hop_s : cost.delay_s);
-  // One round is encoded while the one before it travels.
-  cost.delay_s += codec / rounds + (rounds - 1) / rounds * std::max(0.0, codec - cost.work_s);
+  // One round is encoded while the one before it travels: but for a round, the longer hides the shorter.
+  cost.cores_s = codec;
+  (codec > cost.work_s ? cost.work_s : cost.cores_s) /= rounds;
 }
 
 }  // namespace trireme::sharding

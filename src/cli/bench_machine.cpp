@@ -144,21 +144,29 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
   machine.head_factor = training.head_s / head_s;
 }
 
-/// What wires in 8 and 4 bits make of numbers that no cache holds.
+/// What wires in 8 and 4 bits make of numbers, as many at once as their collectives encode and decode: whole
+/// groups that no cache holds, and rounds of a reduction.
 void measure_codecs(sharding::Machine& machine, const Stopwatch& watch) {
   namespace codec = comm::codec;
   constexpr std::size_t numbers = std::size_t{1} << 22;
-  const auto measure = [&](const codec::BlockFormat& format, DType dtype, double& encodes, double& decodes) {
+  const auto measure = [&](const codec::BlockFormat& format, DType dtype, std::size_t at_once,
+                           double& encodes, double& decodes) {
     const comm::Buffer at_rest = sharding::host_buffer(numbers * size_of(dtype)),
-                       encoded = sharding::host_buffer(format.bytes(numbers));
+                       encoded = sharding::host_buffer(format.bytes(at_once));
     const at::Tensor values = at::randn({static_cast<std::int64_t>(numbers)});
     sharding::store(values.data_ptr<float>(), at_rest.data(), dtype, static_cast<std::int64_t>(numbers));
-    const auto rate = [&](const auto& work) { return static_cast<double>(numbers) / watch.seconds(work); };
-    encodes = rate([&] { codec::encode(format, at_rest.data(), dtype, numbers, encoded.data()); });
-    decodes = rate([&] { codec::decode(format, encoded.data(), numbers, at_rest.data(), dtype); });
+    const auto rate = [&](const auto& work) {
+      return static_cast<double>(numbers) / watch.seconds([&] {
+        for (std::size_t done = 0; done < numbers; done += at_once)
+          work(at_rest.as<std::byte>() + done * size_of(dtype));
+      });
+    };
+    encodes = rate([&](std::byte* part) { codec::encode(format, part, dtype, at_once, encoded.data()); });
+    decodes = rate([&](std::byte* part) { codec::decode(format, encoded.data(), at_once, part, dtype); });
   };
-  measure(codec::int8_blocks, DType::bf16, machine.encode8_per_s, machine.decode8_per_s);
-  measure(codec::int4_blocks, DType::f32, machine.encode4_per_s, machine.decode4_per_s);
+  measure(codec::int8_blocks, DType::bf16, numbers, machine.encode8_per_s, machine.decode8_per_s);
+  measure(codec::int4_blocks, DType::f32, comm::TwoHopOptions{}.lane_elements, machine.encode4_per_s,
+          machine.decode4_per_s);
 }
 
 /// What a two-hop reduction takes that moves next to nothing.

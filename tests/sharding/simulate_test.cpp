@@ -57,6 +57,18 @@ TEST(Simulate, ComputationIsSlowedWhileACollectiveRuns) {
   EXPECT_DOUBLE_EQ(timeline.step_s(), 5);  // three seconds do the work of two
 }
 
+TEST(Simulate, CodecsTakeCoresFromComputationAndLinksDoNot) {
+  const Schedule schedule =
+      of_ops({op_on(OpKind::gather, OpLane::gather, {}, 0), op_on(OpKind::forward, OpLane::compute)});
+  const std::vector<OpCost> costs{{0, 4, Carrier::across_nodes, 2}, {0, 6}};
+  const Timeline shared = simulate(schedule, costs, {.lanes_share_cores = true});
+  EXPECT_DOUBLE_EQ(shared.ops[0].end_s, 8);  // four seconds for the cores' two, then the link's four
+  EXPECT_DOUBLE_EQ(shared.ops[1].end_s, 8);  // two in the first four, then alone
+  const Timeline apart = simulate(schedule, costs);
+  EXPECT_DOUBLE_EQ(apart.ops[0].end_s, 6);
+  EXPECT_DOUBLE_EQ(apart.ops[1].end_s, 6);
+}
+
 TEST(Simulate, LanesThatShareCoresTakeTheirSum) {
   const Schedule schedule =
       of_ops({op_on(OpKind::update, OpLane::cpu_update), op_on(OpKind::backward, OpLane::compute),
