@@ -62,9 +62,8 @@ RankTables::RankTables(bool is_signed) : numbers{}, lasts{}, starts{}, rises{}, 
                  : std::bit_cast<std::uint32_t>(last_before_middle(codes[code], codes[code + 1])),
         lasts, rank);
   }
-  for (int exponent = -24; exponent <= 0; ++exponent) {
-    const double low = std::ldexp(1.0, exponent);
-    const auto place = static_cast<std::size_t>(exponent + 24);
+  for (std::size_t place = 0; place <= 24; ++place) {
+    const double low = std::ldexp(1.0, static_cast<int>(place) - 24);
     const int decade = decade_of(low);
     const Line line(is_signed, decade), next(is_signed, decade + 1);
     starts[place] = in_256ths(line.at(low));

@@ -29,15 +29,15 @@ bool is_tied(const Model& model) {
 }
 
 /// In chunks also where gradients vanish, if no logits are made twice for it.
-const Subject& as_run(const Subject& subject, const Setting& setting) {
-  if (!subject.when_split) return subject;
-  const bool trainable = subject.model->groups.front().trainable;
-  if (splits_vocabulary(setting.placement, setting.extent, trainable)) return *subject.when_split;
-  if (!trainable || !setting.options.gradients_vanish() || is_tied(*subject.model)) return subject;
-  const ModelWork work = subject.when_split->work(setting.rows);
+const Subject* as_run(const Subject* subject, const Setting& setting) {
+  if (!subject->when_split) return subject;
+  const bool trainable = subject->model->groups.front().trainable;
+  if (splits_vocabulary(setting.placement, setting.extent, trainable)) return subject->when_split;
+  if (!trainable || !setting.options.gradients_vanish() || is_tied(*subject->model)) return subject;
+  const ModelWork work = subject->when_split->work(setting.rows);
   const bool twice = std::any_of(work.units.begin(), work.units.end(),
                                  [](const UnitWork& unit) { return unit.makes_again; });
-  return twice ? subject : *subject.when_split;
+  return twice ? subject : subject->when_split;
 }
 
 /// What a subject says of its optimizer, which never updates anything.
@@ -199,7 +199,7 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& w
     result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);
     return result;
   }
-  const Subject& subject = as_run(given, setting);
+  const Subject& subject = *as_run(&given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   const ModelWork work = subject.work(setting.rows);
   ScheduleOptions walked = setting.options;
@@ -227,7 +227,7 @@ Preview preview(const Subject& given, const Machine& machine, const Setting& wan
   Setting setting = wanted;
   if (setting.placement.device_state_bytes == whatever_fits)
     setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
-  const Subject& subject = as_run(given, setting);
+  const Subject& subject = *as_run(&given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   Preview view;
   view.schedule = build_schedule(blueprint.facts, setting.options);
