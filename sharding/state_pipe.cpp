@@ -124,7 +124,8 @@ void StatePipe::settle(std::vector<Event>& moving) {
 void StatePipe::fetch(int group, int part, int slot_index) {
   const auto g = static_cast<std::size_t>(group);
   Slot& slot = slots_[static_cast<std::size_t>(slot_index)];
-  settle(slot.moving);
+  // The lane goes on: what waits for this buffer's writes is the drive.
+  const std::vector<Event> written = slot.moving;
   slot.part = {};
   std::byte* at = slot.memory.as<std::byte>();
   for (const Array& array : states_[g]) {
@@ -133,7 +134,8 @@ void StatePipe::fetch(int group, int part, int slot_index) {
   }
   if (groups_[g].updates_parameters) slot.part.parameters = at;
   for_each_array(group, part, slot.part, [&](const Array& array, std::byte* data, const Cut& from) {
-    if (array.is_read) slot.moving.push_back(engine_->read(*volume_, from.offset, {data, from.bytes}));
+    if (array.is_read)
+      slot.moving.push_back(engine_->read(*volume_, from.offset, {data, from.bytes}, written));
   });
 }
 

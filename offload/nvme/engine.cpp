@@ -38,17 +38,18 @@ Engine::~Engine() {
   thread_.join();
 }
 
-Event Engine::read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into) {
-  return post(volume, offset, into.data(), into.size(), false);
+Event Engine::read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into,
+                   std::vector<Event> after) {
+  return post(volume, offset, into.data(), into.size(), false, std::move(after));
 }
 
 Event Engine::write(const Volume& volume, std::uint64_t offset, std::span<const std::byte> from) {
   // Requests of both directions share one form; a write leaves its memory alone.
-  return post(volume, offset, const_cast<std::byte*>(from.data()), from.size(), true);
+  return post(volume, offset, const_cast<std::byte*>(from.data()), from.size(), true, {});
 }
 
 Event Engine::post(const Volume& volume, std::uint64_t offset, std::byte* data, std::uint64_t bytes,
-                   bool write) {
+                   bool write, std::vector<Event> after) {
   require(offset <= volume.bytes() && bytes <= volume.bytes() - offset,
           "a transfer of {} bytes at {} of a volume of {}", bytes, offset, volume.bytes());
   if (bytes == 0) return Event::already_set();
@@ -59,7 +60,7 @@ Event Engine::post(const Volume& volume, std::uint64_t offset, std::byte* data, 
     cut(transfer, volume, extent, data + at, write, pieces);
     at += extent.bytes;
   }
-  transfer->pieces = pieces.size();
+  transfer->pieces = pieces.size(), transfer->after = std::move(after);
   Event done = transfer->done;
   {
     const std::lock_guard lock(mutex_);
@@ -123,12 +124,26 @@ bool Engine::collect() {
   return true;
 }
 
+bool Engine::Transfer::may_begin() {
+  if (!std::ranges::all_of(after, [](const Event& event) { return event.ready(); })) return false;
+  try {
+    for (const Event& event : std::exchange(after, {})) event.wait();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  return true;
+}
+
 void Engine::start_pieces() {
   std::vector<Request> requests;
   std::uint64_t plain = 0;
-  while (!pending_.empty() && !free_.empty()) {
-    Piece piece = std::move(pending_.front());
-    pending_.pop_front();
+  for (auto next = pending_.begin(); next != pending_.end() && !free_.empty();) {
+    if (!next->transfer->may_begin()) {
+      ++next;
+      continue;
+    }
+    Piece piece = std::move(*next);
+    next = pending_.erase(next);
     if (piece.transfer->error) {
       settle(piece, {}, 0);
       continue;

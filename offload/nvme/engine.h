@@ -46,7 +46,10 @@ class Engine {
 
   /// Volume and memory stay until the event is set; it carries an error that names file, place and cause.
   /// Memory and offsets at multiples of 4 KiB go around the page cache, anything else through it.
-  Event read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into);
+  /// A read begins when `after`, earlier transfers of this engine, have ended, and fails where one of them
+  /// did.
+  Event read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into,
+             std::vector<Event> after = {});
   Event write(const Volume& volume, std::uint64_t offset, std::span<const std::byte> from);
 
   /// Until `forget`, transfers of this memory and this volume save the kernel work. False: registered in part
@@ -66,6 +69,8 @@ class Engine {
     Event done;
     std::size_t pieces = 0;
     std::exception_ptr error;
+    std::vector<Event> after;
+    bool may_begin();
   };
   struct Piece {
     std::shared_ptr<Transfer> transfer;
@@ -76,7 +81,8 @@ class Engine {
     std::uint32_t bytes = 0;
     int attempts = 0;
   };
-  Event post(const Volume& volume, std::uint64_t offset, std::byte* data, std::uint64_t bytes, bool write);
+  Event post(const Volume& volume, std::uint64_t offset, std::byte* data, std::uint64_t bytes, bool write,
+             std::vector<Event> after);
   void cut(const std::shared_ptr<Transfer>& transfer, const Volume& volume, const Extent& extent,
            std::byte* data, bool write, std::vector<Piece>& into) const;
   void add(std::vector<Piece>& pieces, Piece piece) const;

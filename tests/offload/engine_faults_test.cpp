@@ -152,6 +152,20 @@ TEST_P(Faults, ABrokenDriveEndsItsTransferWithAClearError) {
     });
 }
 
+TEST_P(Faults, WhatWaitsForABrokenWriteFailsWithIt) {
+  for (std::uint64_t victim = 0; victim < blocks; ++victim) {
+    Bench bench(GetParam(), [&](std::uint64_t number, const Request&) -> std::optional<std::int64_t> {
+      if (number == victim) return -EIO;
+      return std::nullopt;
+    });
+    const Event write = bench.write();
+    expect_error(bench.engine.read(bench.volume, 0, {bench.back.as<std::byte>(), bytes}, {write}),
+                 ExitCode::requeue, "write of 65536 bytes");
+    EXPECT_EQ(bench.engine.counters().bytes_read, 0u);
+    bench.read().wait();
+  }
+}
+
 TEST_P(Faults, AFullDriveSaysWhatToDo) {
   at_every_completion(GetParam(), -ENOSPC, [](Bench& bench, std::uint64_t victim) {
     if (victim < blocks)

@@ -170,6 +170,24 @@ TEST_P(EveryBackend, EndsOnlyWhenAllIsDone) {
   done.wait();
 }
 
+TEST_P(EveryBackend, AReadBeginsOnceTheWritesBeforeItHaveEnded) {
+  const Scratch scratch;
+  constexpr std::size_t bytes = 4 << 20, turns = 8;
+  const Volume volume({scratch.path()}, bytes);
+  const Buffer memory = page_memory(bytes);
+  const auto half = [&](std::size_t which) {
+    return span_of(memory, bytes).subspan(which * bytes / 2, bytes / 2);
+  };
+  for (unsigned turn = 1; turn <= turns; ++turn) {
+    // The other half is what the drive held a turn before, should a read overtake its write.
+    std::fill_n(memory.as<std::byte>(), bytes / 2, static_cast<std::byte>(turn));
+    const Event written = engine.write(volume, 0, half(0)), beside = engine.write(volume, bytes / 2, half(0));
+    engine.read(volume, 0, half(1), {written, beside}).wait();
+    EXPECT_TRUE(written.ready() && beside.ready());
+    EXPECT_EQ(std::ranges::count(half(1), static_cast<std::byte>(turn)), bytes / 2);
+  }
+}
+
 TEST(MakeBackend, RefusesAnUnknownName) {
   EXPECT_THROW(make_backend("spdk", 4), Error);
   EXPECT_THROW(make_backend("cufile", 4), Error) << "there is no device";
