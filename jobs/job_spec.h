@@ -45,8 +45,8 @@ struct OffloadChoice {
   std::string nvme_backend = "auto";
   std::int64_t nvme_depth = 32;
   std::int64_t part_elements = 4 << 20;
-  std::int64_t parts_in_memory = 3;
-  std::int64_t update_threads = 0;  ///< 0: as many as the rank computes with
+  std::int64_t parts_in_memory = 0;  ///< 0: as many as keep nvme_depth requests on their way
+  std::int64_t update_threads = 0;   ///< 0: as many as the rank computes with
   bool operator==(const OffloadChoice&) const = default;
 };
 

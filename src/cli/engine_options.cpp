@@ -42,7 +42,7 @@ sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& 
   tiers.nvme_backend = job.offload.nvme_backend;
   tiers.nvme_depth = static_cast<unsigned>(job.offload.nvme_depth);
   tiers.part_elements = job.offload.part_elements;
-  tiers.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
+  tiers.parts_in_memory = parts_in_memory(job);
   tiers.update_cores = update_cores(job, world);
   tiers.numa_node = offload::node_of_cores(tiers.update_cores);
   return tiers;

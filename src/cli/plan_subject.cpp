@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include "model/known_models.h"
 #include "model/quantised_groups.h"
 #include "model/work.h"
+#include "offload/nvme/engine.h"
 #include "optim/adamw.h"
 #include "optim/sgd.h"
 #include "sharding/presets.h"
@@ -92,7 +94,7 @@ sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& e
   choices.compute = compute;
   choices.others.update_when_reduced = updates_when_reduced(job);
   choices.others.input_depth = static_cast<int>(job.schedule.input_depth);
-  choices.others.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
+  choices.others.parts_in_memory = parts_in_memory(job);
   for (const std::string_view preset : sharding::preset_names())
     if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
   return choices;
@@ -100,6 +102,19 @@ sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& e
 
 bool updates_when_reduced(const jobs::JobSpec& job) {
   return job.max_grad_norm == 0 && !job.fp16 && job.on_non_finite == "stop" && job.on_loss_spike == "ignore";
+}
+
+int parts_in_memory(const jobs::JobSpec& job) {
+  if (job.offload.parts_in_memory > 0) return static_cast<int>(job.offload.parts_in_memory);
+  constexpr std::int64_t arrays_of_a_part = 3, least = 3, most = 64;
+  const auto requests_for = [](std::int64_t bytes) {
+    const std::int64_t block = offload::EngineOptions{}.block_bytes;
+    return (bytes + block - 1) / block;
+  };
+  const std::int64_t requests =
+      arrays_of_a_part * requests_for(job.offload.part_elements * static_cast<std::int64_t>(sizeof(float)));
+  const std::int64_t moving = (job.offload.nvme_depth + requests - 1) / requests;
+  return static_cast<int>(std::clamp(moving + 2, least, most));
 }
 
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
@@ -113,7 +128,7 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   setting.options.unit_major = job.schedule.order == "unit_major";
   setting.options.activations = setting.placement.activations;
   setting.options.update_when_reduced = updates_when_reduced(job);
-  setting.options.parts_in_memory = static_cast<int>(job.offload.parts_in_memory);
+  setting.options.parts_in_memory = parts_in_memory(job);
   return setting;
 }
 
