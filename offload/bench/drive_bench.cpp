@@ -20,12 +20,25 @@ void move(Engine& engine, const Volume& volume, std::span<std::byte> memory, boo
   for (const Event& event : moving) event.wait();
 }
 
+/// The first half of the volume is read while the second is written, request by request in turns.
+void move_both(Engine& engine, const Volume& volume, std::span<std::byte> memory, std::uint64_t block) {
+  const std::uint64_t half = volume.bytes() / 2 / block * block, room = memory.size() / 2 / block * block;
+  std::vector<Event> moving;
+  for (std::uint64_t at = 0; at < half; at += block) {
+    moving.push_back(engine.read(volume, at, memory.subspan(at % room, block)));
+    moving.push_back(engine.write(volume, half + at, memory.subspan(room + at % room, block)));
+  }
+  for (const Event& event : moving) event.wait();
+}
+
 /// Which way a transfer goes, in the words of a record.
 struct Ways {
   const char* write;
   const char* read;
+  const char* both;
 };
-constexpr Ways on_host{"nvme_write", "nvme_read"}, on_device{"gpu_to_nvme", "nvme_to_gpu"};
+constexpr Ways on_host{"nvme_write", "nvme_read", "nvme_both"},
+    on_device{"gpu_to_nvme", "nvme_to_gpu", "nvme_and_gpu"};
 
 void measure_backend(const DriveOptions& options, const Volume& volume, std::span<std::byte> memory,
                      const std::string& backend, Device* device, std::vector<Record>& records) {
@@ -42,13 +55,20 @@ void measure_backend(const DriveOptions& options, const Volume& volume, std::spa
         record.seconds = median_seconds(options.rounds, [&] { move(engine, volume, memory, write); });
         records.push_back(record);
       }
+      if (memory.size() >= 2 * block) {
+        Record record{.what = ways.both, .backend = std::string(engine.backend())};
+        record.block_bytes = block, record.depth = engine.depth();
+        record.bytes = options.bytes / 2 / block * 2 * block;
+        record.seconds = median_seconds(options.rounds, [&] { move_both(engine, volume, memory, block); });
+        records.push_back(record);
+      }
       engine.forget_memory(memory);
       engine.forget_volume(volume);
     }
 }
 
 void set_limits(std::vector<Record>& records, const Ways& ways) {
-  for (const char* what : {ways.write, ways.read}) {
+  for (const char* what : {ways.write, ways.read, ways.both}) {
     double best = 0;
     for (const Record& record : records)
       if (record.what == what) best = std::max(best, record.gb_s());

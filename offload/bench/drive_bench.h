@@ -18,8 +18,8 @@ struct DriveOptions {
   int rounds = 3;
 };
 
-/// Writes and reads a volume over the folders, by backend, block and depth. The limit of a direction is the
-/// best of the run.
+/// Writes and reads a volume over the folders, one after the other and both at once, by backend, block and
+/// depth. The limit of a direction is the best of the run.
 std::vector<Record> measure_drives(const DriveOptions& options);
 
 /// The same between the drives and a device's memory: GPUDirect Storage against a copy through host memory. A

@@ -8,7 +8,7 @@ namespace trireme::offload::bench {
 
 /// One measurement.
 struct Record {
-  /// host_copy, nvme_read, nvme_write, nvme_to_gpu, gpu_to_nvme, adamw, adamw8
+  /// host_copy, nvme_read, nvme_write, nvme_both, nvme_to_gpu, gpu_to_nvme, nvme_and_gpu, adamw, adamw8
   std::string what;
   std::string backend;  ///< of the drive; the element types of an update
   std::uint64_t block_bytes = 0;

@@ -110,6 +110,9 @@ class Costs {
         fp32_(placement.parameters.codec == Codec::fp32),
         kept_(work.units.size() * static_cast<std::size_t>(schedule.options.micro_batches), 0) {
     const bool keeps_attention = schedule.options.activations == Activations::recomputed_except_attention;
+    if (machine.nvme_both_bytes_per_s > 0)
+      beside_writes_ = 2 / machine.nvme_both_bytes_per_s /
+                       (1 / machine.nvme_bytes_per_s + 1 / machine.nvme_write_bytes_per_s);
     for (const Circle& circle : schedule.circles) reaches_.push_back(reach_of(circle, extent.node));
     for (const UnitWork& unit : work.units) {
       forward_.push_back(forward_seconds(unit, machine, fp32_));
@@ -139,11 +142,13 @@ class Costs {
       case OpKind::update:
         return {0, update_seconds(op)};
       case OpKind::fetch:
+        return read_cost(op, beside_writes_);
       case OpKind::load:
-        return {0, static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
+        return read_cost(op, 1);
       case OpKind::spill:
+        return write_cost(op, beside_writes_);
       case OpKind::store:
-        return {0, static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
+        return write_cost(op, 1);
       case OpKind::park:
       case OpKind::recall:
         return moved_input(op);
@@ -161,6 +166,13 @@ class Costs {
   }
   const Reach& reach(const Op& op) const { return reaches_[static_cast<std::size_t>(op.communicator)]; }
   const GroupFacts& group(int index) const { return schedule_.facts.groups[static_cast<std::size_t>(index)]; }
+
+  OpCost read_cost(const Op& op, double times) const {
+    return {0, times * static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
+  }
+  OpCost write_cost(const Op& op, double times) const {
+    return {0, times * static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
+  }
 
   OpCost collective(const Op& op) const {
     OpCost cost = collective_cost(machine_, reach(op), extent_.node, static_cast<double>(op.bytes),
@@ -213,6 +225,9 @@ class Costs {
   const Machine& machine_;
   const Extent& extent_;
   bool fp32_;
+  /// What a read and a write take at once, of what they take in turns: an update's parts come and go
+  /// together.
+  double beside_writes_ = 1;
   std::vector<char> kept_;
   std::vector<Reach> reaches_;
   std::vector<double> forward_, again_, backward_;

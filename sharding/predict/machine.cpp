@@ -32,6 +32,7 @@ const std::array fields{
     Field{"host_link_gb_s", [](Machine& m) -> double& { return m.host_link_bytes_per_s; }, giga},
     Field{"nvme_gb_s", [](Machine& m) -> double& { return m.nvme_bytes_per_s; }, giga},
     Field{"nvme_write_gb_s", [](Machine& m) -> double& { return m.nvme_write_bytes_per_s; }, giga},
+    Field{"nvme_both_gb_s", [](Machine& m) -> double& { return m.nvme_both_bytes_per_s; }, giga},
     Field{"host_memory_gb", [](Machine& m) -> double& { return m.host_memory_bytes; }, giga},
     Field{"host_update_gb_s", [](Machine& m) -> double& { return m.host_update_bytes_per_s; }, giga},
     Field{"price_per_hour", [](Machine& m) -> double& { return m.price_per_hour; }, 1},

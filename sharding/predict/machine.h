@@ -22,6 +22,8 @@ struct Machine {
   Link inside, across;
   double host_link_bytes_per_s = 1;
   double nvme_bytes_per_s = 1, nvme_write_bytes_per_s = 1;
+  /// What both directions have together when as much is read as written at once; 0: as in turns.
+  double nvme_both_bytes_per_s = 0;
   double host_memory_bytes = 0;  ///< of a node
   double host_update_bytes_per_s = 1;
   double price_per_hour = 0;

@@ -58,7 +58,8 @@ DriveRate drive_rate(const std::string& folder) {
   options.rounds = 1;
   DriveRate rate;
   for (const bench::Record& record : bench::measure_drives(options)) {
-    (record.what == "nvme_read" ? rate.read : rate.write) = record.gb_s();
+    if (record.what == "nvme_read") rate.read = record.gb_s();
+    if (record.what == "nvme_write") rate.write = record.gb_s();
     rate.backend = record.backend;
   }
   return rate;

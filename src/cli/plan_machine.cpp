@@ -1,5 +1,6 @@
 #include <boost/json.hpp>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -8,7 +9,9 @@
 #include "comm/bench/fit.h"
 #include "core/error.h"
 #include "io/strict_json.h"
+#include "offload/nvme/engine.h"
 #include "sharding/predict/costs.h"
+#include "sharding/tier_options.h"
 
 namespace trireme::cli {
 namespace {
@@ -60,29 +63,45 @@ struct Measured {
   double parts = 1;
 };
 
-/// Lines of `bench tier --json`: the best rates of the drives and of the update on the host.
+/// A rate of the drives, of all that were measured: that of the requests most like those of a step.
+struct DriveRate {
+  double bytes_per_s = 0, unlike = 0;
+  void consider(double rate, double block_bytes, double depth) {
+    const auto octaves = [](double value, double wanted) { return std::abs(std::log2(value / wanted)); };
+    const double here = octaves(std::max(block_bytes, 1.0), offload::EngineOptions{}.block_bytes) +
+                        octaves(std::max(depth, 1.0), sharding::TierOptions{}.nvme_depth);
+    if (bytes_per_s > 0 && here >= unlike) return;
+    bytes_per_s = rate, unlike = here;
+  }
+};
+
+/// Lines of `bench tier --json`: rates of the drives, and the best of the update on the host.
 class MeasuredTiers {
  public:
   void add(const json::object& line) {
     const std::string what(line.at("what").as_string());
     const double rate = line.at("gb_s").to_number<double>() * giga;
-    if (what == "nvme_read" || what == "nvme_write") {
-      (what == "nvme_read" ? read_ : write_) = std::max(what == "nvme_read" ? read_ : write_, rate);
-    } else if (what == "adamw") {
+    if (what == "adamw")
       update_ = std::max(
           update_, line.at("parameters_per_s").to_number<double>() * sharding::update_bytes_per_element);
-    }
+    for (const auto& [name, drive] :
+         {std::pair{"nvme_read", &read_}, {"nvme_write", &write_}, {"nvme_both", &both_}})
+      if (what == name)
+        drive->consider(rate, line.at("block_bytes").to_number<double>(),
+                        line.at("depth").to_number<double>());
   }
-  bool any() const { return read_ > 0 || write_ > 0 || update_ > 0; }
+  bool any() const { return read_.bytes_per_s > 0 || write_.bytes_per_s > 0 || update_ > 0; }
   void apply(sharding::Machine& machine) const {
-    if (read_ > 0) machine.nvme_bytes_per_s = read_;
-    if (write_ > 0) machine.nvme_write_bytes_per_s = write_;
+    if (read_.bytes_per_s > 0) machine.nvme_bytes_per_s = read_.bytes_per_s;
+    if (write_.bytes_per_s > 0) machine.nvme_write_bytes_per_s = write_.bytes_per_s;
+    if (both_.bytes_per_s > 0) machine.nvme_both_bytes_per_s = both_.bytes_per_s;
     if (update_ > 0) machine.host_update_bytes_per_s = update_;
   }
 
  private:
   static constexpr double giga = 1e9;
-  double read_ = 0, write_ = 0, update_ = 0;
+  DriveRate read_, write_, both_;
+  double update_ = 0;
 };
 
 void calibrate(sharding::Machine& machine, const std::string& path) {

@@ -284,13 +284,13 @@ TEST_F(Cufile, TheBenchmarkSetsDirectAgainstBounce) {
   const offload::bench::DriveOptions options{{scratch.path()},        2 << 20, {64 << 10}, {4},
                                              {"io_uring", "threads"}, 1};
   auto records = offload::bench::measure_device_drives(options, device_with_cufile());
-  ASSERT_EQ(records.size(), 6u);
+  ASSERT_EQ(records.size(), 9u);
   EXPECT_EQ(records[0].what + records[0].backend, "gpu_to_nvmecufile");
-  EXPECT_EQ(records[3].what + records[3].backend, "nvme_to_gpuio_uring+bounce");
+  EXPECT_EQ(records[4].what + records[4].backend, "nvme_to_gpuio_uring+bounce");
   for (const auto& record : records) EXPECT_GT(record.percent(), 0);
   cufile_double_arm(CufileFault::driver, -1, 5007);
   records = offload::bench::measure_device_drives(options, device_with_cufile());
-  ASSERT_EQ(records.size(), 5u);
+  ASSERT_EQ(records.size(), 7u);
   EXPECT_THAT(records[0].missing, HasSubstr("5007"));
 }
 
