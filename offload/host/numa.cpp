@@ -1,5 +1,6 @@
 #include "offload/host/numa.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -12,12 +13,33 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/// OpenMP's, where the program has it.
+extern "C" {
+[[gnu::weak]] int omp_get_num_places();
+[[gnu::weak]] int omp_get_place_num_procs(int place);
+[[gnu::weak]] void omp_get_place_proc_ids(int place, int* cores);
+}
+
 namespace trireme::offload {
 namespace {
 
 constexpr int most_nodes = 1024;
 constexpr int word_bits = 64;
 using NodeMask = std::array<std::uint64_t, most_nodes / word_bits>;
+
+/// Of all its places, in order; none where it binds no threads.
+std::vector<int> cores_of_openmp() {
+  std::vector<int> cores;
+  if (!omp_get_num_places || !omp_get_place_num_procs || !omp_get_place_proc_ids) return cores;
+  for (int place = 0; place < omp_get_num_places(); ++place) {
+    std::vector<int> here(static_cast<std::size_t>(omp_get_place_num_procs(place)));
+    omp_get_place_proc_ids(place, here.data());
+    cores.insert(cores.end(), here.begin(), here.end());
+  }
+  std::sort(cores.begin(), cores.end());
+  cores.erase(std::unique(cores.begin(), cores.end()), cores.end());
+  return cores;
+}
 
 }  // namespace
 
@@ -71,10 +93,11 @@ bool pin_thread(int core) {
 }
 
 std::vector<int> allowed_cores() {
+  // Where OpenMP binds threads it has bound this one to its first place before main.
+  std::vector<int> cores = cores_of_openmp();
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  std::vector<int> cores;
-  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cores;
+  if (!cores.empty() || ::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return cores;
   for (int core = 0; core < CPU_SETSIZE; ++core)
     if (CPU_ISSET(static_cast<std::size_t>(core), &allowed)) cores.push_back(core);
   return cores;
