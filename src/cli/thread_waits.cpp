@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include <sched.h>
 #include <unistd.h>
@@ -39,8 +41,10 @@ void wait_patiently(int argc, char** argv) {
   if (!computes(argc, argv)) return;
   if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY") || one_thread()) return;
   setenv("GOMP_SPINCOUNT", spins, 1);
-  // Where it cannot be started anew it runs on, only less patiently.
-  execv("/proc/self/exe", argv);
+  // By its own name, which top and ps show. Where it cannot be started anew it runs on, only less patiently.
+  std::error_code unknown;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  execv(unknown ? "/proc/self/exe" : program.c_str(), argv);
 }
 
 }  // namespace trireme::cli

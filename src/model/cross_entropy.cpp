@@ -92,8 +92,13 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       total += chunk.loss;
       if (hidden_gradient) {
         at::Tensor part = dx.narrow(0, begin, count);
-        takes_pairs(chunk.gradient, matrix, false) ? pair_product(chunk.gradient, matrix, part)
-                                                   : at::mm_out(part, chunk.gradient, matrix);
+        if (takes_pairs(chunk.gradient, matrix, false)) {
+          pair_product(chunk.gradient, matrix, part);
+        } else if (multiplies_slowly(matrix)) {
+          part.copy_(input_gradient(chunk.gradient, matrix, false));
+        } else {
+          at::mm_out(part, chunk.gradient, matrix);
+        }
       }
       if (weight_gradient) {
         add_product(chunk.gradient, x, slot ? slot->into : dw, slot ? slot->add : true);

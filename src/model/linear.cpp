@@ -9,6 +9,10 @@
 namespace trireme::model {
 
 at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+  if (multiplies_slowly(x)) {
+    const at::Tensor wide_bias = bias.defined() ? bias.to(at::kFloat) : bias;
+    return multiply(x.to(at::kFloat), weight.to(at::kFloat), wide_bias, transposed).to(at::kHalf);
+  }
   if (takes_pairs(x, weight, !transposed)) {
     const at::Tensor y = transposed ? pair_product(x, weight) : pair_product_transposed(x, weight);
     return bias.defined() ? y.add_(bias) : y;
@@ -21,6 +25,8 @@ at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 }
 
 at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& weight, bool transposed) {
+  if (multiplies_slowly(gradient))
+    return input_gradient(gradient.to(at::kFloat), weight.to(at::kFloat), transposed).to(at::kHalf);
   if (takes_pairs(gradient, weight, transposed))
     return transposed ? pair_product_transposed(gradient, weight) : pair_product(gradient, weight);
   return at::matmul(gradient, transposed ? weight.t() : weight);
@@ -85,8 +91,8 @@ struct CastLinear : torch::autograd::Function<CastLinear> {
 at::Tensor linear(const Remakable& input, const at::Tensor& weight, const at::Tensor& bias, bool transposed,
                   const sharding::GradientSinkPtr& sink) {
   const at::Tensor& x = input.value;
-  if (x.scalar_type() == weight.scalar_type() && x.scalar_type() != at::kBFloat16 && !sink)
-    return multiply(x, weight, bias, transposed);
+  const bool casts = x.scalar_type() != weight.scalar_type() || multiplies_slowly(x);
+  if (!casts && x.scalar_type() != at::kBFloat16 && !sink) return multiply(x, weight, bias, transposed);
   const std::optional<at::Tensor> present = bias.defined() ? std::optional(bias) : std::nullopt;
   return CastLinear::apply(x, weight, present, transposed, sink, input.again);
 }

@@ -55,7 +55,7 @@ struct Nf4Linear : torch::autograd::Function<Nf4Linear> {
     at::Tensor dx;
     if (context->needs_input_grad(0)) {
       const at::Tensor weight = dequantised(bytes, shape, gradient.scalar_type());
-      dx = at::matmul(gradient, context->saved_data["transposed"].toBool() ? weight.t() : weight);
+      dx = input_gradient(gradient, weight, context->saved_data["transposed"].toBool());
     }
     return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }

@@ -7,9 +7,14 @@
 
 namespace trireme::model {
 
+bool multiplies_slowly(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kHalf;
+}
+
 void add_product(const at::Tensor& left, const at::Tensor& right, const at::Tensor& into, bool add) {
   if (left.is_cpu() && left.scalar_type() == at::kBFloat16 && kernels::multiplies_pairs())
     return pair_product_of_columns(left.contiguous(), right.contiguous(), into, add);
+  if (multiplies_slowly(left)) return add_product(left.to(at::kFloat), right.to(at::kFloat), into, add);
   at::Tensor target = into;
   if (left.scalar_type() == at::kFloat) {
     if (add) {
@@ -26,7 +31,10 @@ void add_product(const at::Tensor& left, const at::Tensor& right, const at::Tens
 at::Tensor product_gradient(const sharding::GradientSinkPtr& sink, const at::Tensor& weight,
                             const at::Tensor& left, const at::Tensor& right) {
   sharding::GradientSink::Slot* slot = sink ? sink->find(weight) : nullptr;
-  if (!slot) return at::mm(left.t(), right).to(weight.scalar_type());
+  if (!slot) {
+    const at::ScalarType type = multiplies_slowly(left) ? at::kFloat : left.scalar_type();
+    return at::mm(left.to(type).t(), right.to(type)).to(weight.scalar_type());
+  }
   add_product(left, right, slot->into, slot->add);
   slot->add = slot->written = true;
   return {};

@@ -5,6 +5,10 @@
 
 namespace trireme::model {
 
+/// Of fp16 LibTorch makes products on one thread and number by number, unless the CPU has instructions for
+/// it. They are made in fp32 and rounded once then, which is what GPUs do.
+bool multiplies_slowly(const at::Tensor& x);
+
 /// into = left^T right, added to what is there where `add`: left [rows, m], right [rows, n], into fp32
 /// [m, n]. Products of bf16 are summed in fp32 where they are stored, with no temporary of that size, on CPUs
 /// that multiply bf16.

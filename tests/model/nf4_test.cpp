@@ -32,7 +32,7 @@ at::Tensor back(const at::Tensor& bytes, at::IntArrayRef shape) {
 TEST(Nf4Linear, IsTheLinearOfTheDequantisedWeight) {
   at::manual_seed(1);
   for (const bool transposed : {false, true})
-    for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
       const at::Tensor weight = at::randn({24, 40}), bytes = in_four_bits(weight),
                        bias = at::randn({transposed ? 40 : 24});
       const at::Tensor x = at::randn({5, transposed ? 24 : 40}).to(type).requires_grad_(true);

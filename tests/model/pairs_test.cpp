@@ -177,29 +177,30 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
   return (x - y).abs().max().item<double>() / std::max(y.abs().max().item<double>(), 1e-30);
 }
 
-TEST(Pairs, LinearLayersOfAnyShapeEqualThoseInDouble) {
-  at::manual_seed(6);
+/// A layer with and without transposition, its gradients, and the sums of its weight's gradient in fp32,
+/// against double; `rounding` is of one number of the type.
+void expect_linear_layer(at::ScalarType type, double rounding, bool sums_in_fp32) {
   for (const auto& [rows, depth, columns] :
        {std::tuple{40, 64, 96}, {33, 34, 70}, {65, 2100, 5}, {32, 2, 129}, {50, 31, 8}}) {
     for (const bool transposed : {false, true}) {
-      const at::Tensor x = at::randn({2, rows, depth}).to(at::kBFloat16).requires_grad_(true);
+      const at::Tensor x = at::randn({2, rows, depth}).to(type).requires_grad_(true);
       const at::Tensor weight =
           at::randn(transposed ? at::IntArrayRef{depth, columns} : at::IntArrayRef{columns, depth})
-              .to(at::kBFloat16)
+              .to(type)
               .requires_grad_(true);
-      const at::Tensor bias = at::randn({columns}).to(at::kBFloat16).requires_grad_(true);
+      const at::Tensor bias = at::randn({columns}).to(type).requires_grad_(true);
       const at::Tensor y = linear({x, {}}, weight, bias, transposed);
-      const at::Tensor dy = at::randn(y.sizes()).to(at::kBFloat16);
+      const at::Tensor dy = at::randn(y.sizes()).to(type);
       const auto gradients = torch::autograd::grad({y}, {x, weight, bias}, {dy});
       const auto wide = [](const at::Tensor& t) { return t.detach().to(at::kDouble); };
       const at::Tensor matrix = transposed ? wide(weight) : wide(weight).t();
-      EXPECT_LT(difference(y, at::matmul(wide(x), matrix) + wide(bias)), 1e-2);
-      EXPECT_LT(difference(gradients[0], at::matmul(wide(dy), matrix.t())), 1e-2);
+      EXPECT_LT(difference(y, at::matmul(wide(x), matrix) + wide(bias)), rounding);
+      EXPECT_LT(difference(gradients[0], at::matmul(wide(dy), matrix.t())), rounding);
       const at::Tensor rows_x = wide(x).reshape({-1, depth}), rows_dy = wide(dy).reshape({-1, columns});
       const at::Tensor dw = at::mm(transposed ? rows_x.t() : rows_dy.t(), transposed ? rows_dy : rows_x);
-      EXPECT_LT(difference(gradients[1], dw), 1e-2);
+      EXPECT_LT(difference(gradients[1], dw), rounding);
 
-      if (!multiplies_pairs()) continue;
+      if (!sums_in_fp32) continue;
       at::Tensor sums = at::ones(dw.sizes(), at::kFloat);
       const at::Tensor narrow_x = x.detach().reshape({-1, depth}), narrow_dy = dy.reshape({-1, columns});
       add_product(transposed ? narrow_x : narrow_dy, transposed ? narrow_dy : narrow_x, sums, true);
@@ -208,6 +209,16 @@ TEST(Pairs, LinearLayersOfAnyShapeEqualThoseInDouble) {
       EXPECT_LT(difference(sums, dw), 1e-5);
     }
   }
+}
+
+TEST(Pairs, LinearLayersOfAnyShapeEqualThoseInDouble) {
+  at::manual_seed(6);
+  expect_linear_layer(at::kBFloat16, 1e-2, multiplies_pairs());
+}
+
+TEST(Halves, LinearLayersOfAnyShapeEqualThoseInDouble) {
+  at::manual_seed(6);
+  expect_linear_layer(at::kHalf, 1e-3, true);
 }
 
 /// The definition, in double.
