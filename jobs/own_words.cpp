@@ -36,7 +36,9 @@ void take_out(std::vector<Setting>& settings, std::map<std::string_view, Section
     std::string rest = setting.name.size() > name->size() ? setting.name.substr(name->size() + 1) : "";
     if (rest.empty()) section.clear();
     // A file beside the job file goes before one of that name in the working folder.
-    if (rest.empty() && setting.value.IsScalar() && std::filesystem::exists(folder / setting.value.Scalar()))
+    std::error_code unseen;
+    if (rest.empty() && setting.value.IsScalar() &&
+        std::filesystem::exists(folder / setting.value.Scalar(), unseen))
       setting.value.reset(YAML::Node((folder / setting.value.Scalar()).string()));
     section.insert_or_assign(std::move(rest), std::move(setting));
   }

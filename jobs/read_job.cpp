@@ -134,7 +134,9 @@ void put_base_model(DataSet& set, const std::string& base_model) {
 /// Where nobody says how long rows are, and they are made already.
 void take_length_of_rows(JobSpec& job) {
   const DataSet& first = job.datasets.front();
-  if (job.said.contains("sequence_len") || !first.is_token_array() || !std::filesystem::exists(first.path))
+  std::error_code unseen;
+  if (job.said.contains("sequence_len") || !first.is_token_array() ||
+      !std::filesystem::exists(first.path, unseen))
     return;
   const io::NpyFile rows(first.path);
   if (rows.shape().size() > 1 && rows.shape().back() > 0) job.sequence_len = rows.shape().back();

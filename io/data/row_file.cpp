@@ -23,7 +23,8 @@ RowKind kind_of(const std::filesystem::path& path) {
 }
 
 File open_file(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path))
+  std::error_code unseen;
+  if (std::filesystem::is_directory(path, unseen))
     fail(ExitCode::configuration, "{} is a folder; name a file of .jsonl, .json, .csv, .tsv or .txt in it",
          path.string());
   return File::open_for_reading(path);

@@ -69,8 +69,9 @@ std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job) {
 
 model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) {
   const fs::path path(base_model);
-  const fs::path config = fs::is_directory(path) ? path / "config.json" : path;
-  if (fs::is_regular_file(config)) {
+  std::error_code unseen;
+  const fs::path config = fs::is_directory(path, unseen) ? path / "config.json" : path;
+  if (fs::is_regular_file(config, unseen)) {
     std::ifstream file(config);
     std::stringstream text;
     text << file.rdbuf();

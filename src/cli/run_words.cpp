@@ -15,12 +15,14 @@ bool is_slurm_job(const std::string& word) {
   const bool digits = !word.empty() && std::all_of(word.begin(), word.end(), [](char letter) {
     return std::isdigit(static_cast<unsigned char>(letter)) || letter == '_';
   });
-  return digits && !fs::exists(word);
+  std::error_code unseen;
+  return digits && !fs::exists(word, unseen);
 }
 
 fs::path run_folder_of(const std::string& word) {
-  if (fs::is_directory(word)) return word;
-  if (fs::is_regular_file(word)) return jobs::load_job(word).output_dir;
+  std::error_code unseen;
+  if (fs::is_directory(word, unseen)) return word;
+  if (fs::is_regular_file(word, unseen)) return jobs::load_job(word).output_dir;
   if (!is_slurm_job(word))
     fail(ExitCode::usage, "'{}' is neither a run folder, a job file nor the number of a Slurm job", word);
   const slurm::JobState job = slurm::find_job(word);

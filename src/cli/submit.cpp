@@ -71,7 +71,8 @@ std::vector<std::string> paths_of(const jobs::JobSpec& job) {
   for (const auto* sets : {&job.datasets, &job.test_datasets})
     for (const jobs::DataSet& set : *sets) named.push_back(set.path);
   for (const std::string& name : named) {
-    if (name.empty() || !fs::exists(name)) continue;
+    std::error_code unseen;
+    if (name.empty() || !fs::exists(name, unseen)) continue;
     const fs::path path = fs::absolute(name).lexically_normal();
     if (std::find(paths.begin(), paths.end(), path) != paths.end()) continue;
     paths.push_back(path.string());

@@ -72,8 +72,9 @@ std::string words_of(const Forecast& forecast) {
 
 void foretell(jobs::JobSpec& job) {
   const auto note = [&](std::string why) { job.notes.push_back(fmt::format("plan: not made, {}", why)); };
-  const bool seen = std::filesystem::exists(job.base_model);
-  if (!seen) return note(fmt::format("{} is not to be seen from here", job.base_model));
+  std::error_code unseen;
+  if (!std::filesystem::exists(job.base_model, unseen))
+    return note(fmt::format("{} is not to be seen from here", job.base_model));
   const auto facts = slurm::node_facts(job.slurm.partition);
   const auto words = machine_words(job, facts);
   if (!words) return note("nobody says which GPUs these are; set slurm.gpu");
