@@ -5,8 +5,8 @@
 
 namespace trireme::model {
 
-/// Of fp16 LibTorch makes products on one thread and number by number, unless the CPU has instructions for
-/// it. They are made in fp32 and rounded once then, which is what GPUs do.
+/// fp16 on a host, for which few CPUs have instructions: without, LibTorch's products take several times as
+/// long as in fp32. They are made in fp32 on all of them and rounded once.
 bool multiplies_slowly(const at::Tensor& x);
 
 /// into = left^T right, added to what is there where `add`: left [rows, m], right [rows, n], into fp32
