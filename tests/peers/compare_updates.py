@@ -21,7 +21,8 @@ def peer(count, threads, rounds):
 
     torch.set_num_threads(threads)
     master, mean, square = torch.full((count,), 0.5), torch.full((count,), 1e-4), torch.full((count,), 1e-6)
-    gradient, step = torch.empty(count), torch.tensor(1.0)
+    # Written, for untouched pages are all one page of zeros, which the caches hold: reading them costs nothing.
+    gradient, step = torch.full((count,), 1e-3), torch.tensor(1.0)
     small_gradient, parameter = torch.full((count,), 1e-3, dtype=torch.bfloat16), torch.empty(count, dtype=torch.bfloat16)
     half, two = torch.tensor(0.5), torch.tensor(2.0)
     settings = dict(lr=1e-4, beta1=0.9, beta2=0.999, weight_decay=0.01, eps=1e-8, amsgrad=False, maximize=False)
