@@ -1,6 +1,7 @@
 #include "comm/mpi/runtime.h"
 
 #include <array>
+#include <cstdlib>
 
 #include "comm/bootstrap_launch.h"
 #include "core/error.h"
@@ -27,6 +28,9 @@ MpiRuntime::MpiRuntime(int* argc, char*** argv) {
   if (const std::string problem = hopeless_launch(current_environment(), mpi_library_version());
       !problem.empty())
     fail(ExitCode::configuration, "{}", problem);
+  // A rank that nothing started would start Open MPI's daemon, which searches the machine and only serves
+  // ranks that start others.
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   if (provided < MPI_THREAD_MULTIPLE) {

@@ -8,7 +8,6 @@
 
 #include "cli/commands.h"
 #include "cli/lost_pages.h"
-#include "cli/thread_waits.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -25,7 +24,6 @@ int end_all_ranks(int code) {
 
 int run_program(int argc, char** argv) {
   using namespace trireme;
-  cli::wait_patiently(argc, argv);
   cli::name_lost_pages();
   CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters",
                "trireme");
