@@ -1,5 +1,7 @@
 #include "mpi_main.h"
 
+#include <cstdio>
+
 #include <gtest/gtest.h>
 
 #include "comm/mpi/runtime.h"
@@ -7,7 +9,24 @@
 namespace trireme::tests {
 namespace {
 const comm::MpiRuntime* current_runtime = nullptr;
-}
+
+/// Rank 0 tells how the tests go, the others what fails on them alone.
+class FailureTeller final : public testing::EmptyTestEventListener {
+ public:
+  explicit FailureTeller(int rank) : rank_(rank) {}
+  void OnTestPartResult(const testing::TestPartResult& result) override {
+    if (!result.failed()) return;
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    std::fprintf(stderr, "rank %d: %s.%s, %s:%d: %s\n", rank_, test ? test->test_suite_name() : "",
+                 test ? test->name() : "", result.file_name() ? result.file_name() : "", result.line_number(),
+                 result.message());
+  }
+
+ private:
+  int rank_;
+};
+
+}  // namespace
 const comm::MpiRuntime& mpi_runtime() {
   return *current_runtime;
 }
@@ -20,6 +39,7 @@ int main(int argc, char** argv) {
   if (runtime.rank() != 0) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     delete listeners.Release(listeners.default_result_printer());
+    listeners.Append(new trireme::tests::FailureTeller(runtime.rank()));
   }
   const int mine = RUN_ALL_TESTS();
   int all = mine;

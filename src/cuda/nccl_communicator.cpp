@@ -20,6 +20,7 @@ NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::sh
       device_(device),
       memory_(std::move(memory)),
       comm_(std::move(comm)),
+      registrations_(std::make_unique<NcclRegistrations>(apis.nccl, *comm_)),
       node_of_member_(std::move(node_of_member)),
       stream_(apis, device.index(), Priority::high),
       coder_(apis, device, stream_),
@@ -27,12 +28,13 @@ NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::sh
       scratch_(device.allocate(sizeof(std::int32_t))) {
   stream_.fill(scratch_.data(), 0, scratch_.bytes());
   stream_.finish();
-  memory_->attach(*this);
+  memory_->attach(*registrations_);
 }
 
 NcclCommunicator::~NcclCommunicator() {
   lane_.drain();
-  memory_->detach(*this);
+  memory_->detach(*registrations_);
+  registrations_.reset();
   // Frees NCCL's side first: giving up is what ends a stuck kernel, and the stream's destructor waits for the
   // stream.
   comm_.reset();
@@ -76,6 +78,7 @@ void NcclCommunicator::fail_given_up(const Call& call) const {
 void NcclCommunicator::launch(const Call& call) {
   if (comm_->broken()) fail_given_up(call);
   device_.use();
+  const NcclRegistrations::DuringCall during(*registrations_);
   try {
     issue(apis_, call, {rank(), size(), comm_->get(), stream_.stream(), scratch_.data()});
     const comm::Traffic traffic = ring_traffic(call, rank(), node_of_member_);
@@ -85,14 +88,14 @@ void NcclCommunicator::launch(const Call& call) {
     for (unsigned poll = 1; !comm_->settled(name_of(call.kind)); ++poll) {
       if (poll % 64 != 0) continue;
       if (Clock::now() > deadline) {
-        comm_->give_up();
+        registrations_->give_up();
         fail_timeout(call, "NCCL could not launch it, because a rank of the group has not called it");
       }
       std::this_thread::yield();
     }
   } catch (const Error&) {
     // What NCCL has taken in part cannot be taken back.
-    if (!comm_->broken()) comm_->give_up();
+    if (!comm_->broken()) registrations_->give_up();
     throw;
   }
 }
@@ -108,7 +111,7 @@ void NcclCommunicator::refuse_failure(const Call& call) {
   try {
     comm_->settled(name_of(call.kind));
   } catch (const Error&) {
-    comm_->give_up();
+    registrations_->give_up();
     throw;
   }
 }
@@ -119,7 +122,7 @@ void NcclCommunicator::wait_for_done(const Call& call) {
     if (poll % 64 != 0) continue;
     refuse_failure(call);
     if (Clock::now() > deadline) {
-      comm_->give_up();
+      registrations_->give_up();
       fail_timeout(call, "a rank of the group has not called it, or its GPU has stopped");
     }
     std::this_thread::yield();
@@ -170,7 +173,7 @@ void NcclCommunicator::check_in_flight() {
     refuse_failure(flight.call);
     if (!ended) {
       if (Clock::now() <= flight.deadline) return;
-      comm_->give_up();
+      registrations_->give_up();
       fail_timeout(flight.call, "a rank of the group has not called it, or its GPU has stopped",
                    flight.sequence);
     }
@@ -179,23 +182,6 @@ void NcclCommunicator::check_in_flight() {
     spare_events_.push_back(std::move(flight.ended));
     in_flight_.pop_front();
   }
-}
-
-void* NcclCommunicator::register_memory(void* data, std::size_t bytes) {
-  void* handle = nullptr;
-  lane_.run([&] {
-    if (comm_->broken()) return;
-    cuda::check(apis_.nccl, apis_.nccl.comm_register(comm_->get(), data, bytes, &handle), "ncclCommRegister",
-                comm_->get());
-  });
-  return handle;
-}
-
-void NcclCommunicator::deregister_memory(void* handle) noexcept {
-  if (!handle) return;
-  lane_.run([&] {
-    if (!comm_->broken()) apis_.nccl.comm_deregister(comm_->get(), handle);
-  });
 }
 
 }  // namespace trireme::cuda

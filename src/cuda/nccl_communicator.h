@@ -7,12 +7,13 @@
 #include "cuda/cuda_coder.h"
 #include "cuda/nccl_comm.h"
 #include "cuda/nccl_memory.h"
+#include "cuda/nccl_registrations.h"
 
 namespace trireme::cuda {
 
 /// The NCCL backend. Calls run on a stream of its own; `post` and `run` wait for it on the lane, `enqueue`
 /// leaves waiting to streams.
-class NcclCommunicator final : public comm::DeviceCommunicator, private Registrar {
+class NcclCommunicator final : public comm::DeviceCommunicator {
  public:
   NcclCommunicator(const Apis& apis, CudaDevice& device, std::shared_ptr<NcclMemory> memory,
                    std::unique_ptr<NcclComm> comm, comm::Group group, int world_rank,
@@ -49,13 +50,11 @@ class NcclCommunicator final : public comm::DeviceCommunicator, private Registra
   std::unique_ptr<CudaEvent> spare_event();
   [[noreturn]] void fail_given_up(const comm::Call& call) const;
 
-  void* register_memory(void* data, std::size_t bytes) override;
-  void deregister_memory(void* handle) noexcept override;
-
   const Apis& apis_;
   CudaDevice& device_;
   std::shared_ptr<NcclMemory> memory_;
   std::unique_ptr<NcclComm> comm_;
+  std::unique_ptr<NcclRegistrations> registrations_;
   std::vector<int> node_of_member_;
   CudaStream stream_;
   CudaCoder coder_;

@@ -60,6 +60,25 @@ TEST_P(Conformance, GroupsWorkBesideEachOther) {
   });
 }
 
+TEST_P(Conformance, AllocatingWaitsForNoCallOfAnotherCommunicator) {
+  on_each_rank([this](World& world) {
+    CommunicatorOptions options;
+    options.time_limit = std::chrono::seconds(20);
+    const auto early = everyone(world, options), late = everyone(world, options);
+    std::int64_t word = 1;
+    Event posted = Event::already_set();
+    if (world.rank() == 0) {
+      posted = early->post(Call::all_reduce(&word, &word, 1, DType::i64, Reduction::sum));
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    const Buffer buffer = late->allocate(std::size_t{1} << 21);
+    late->broadcast(buffer.data(), buffer.bytes(), DType::u8, 0);
+    if (world.rank() != 0) early->all_reduce(&word, &word, 1, DType::i64, Reduction::sum);
+    posted.wait();
+    EXPECT_EQ(word, world.size());
+  });
+}
+
 TEST_P(Conformance, PostedAndRunCallsKeepTheirOrder) {
   on_each_rank([this](World& world) {
     const auto communicator = everyone(world);

@@ -186,6 +186,7 @@ ncclResult_t comm_register(ncclComm_t handle, void* data, std::size_t bytes, voi
   if (comm->in_progress()) return misuse("ncclCommRegister while an earlier call has not settled");
   if (!host_cuda_reaches(data, bytes))
     return misuse("ncclCommRegister of memory that is not the device's", ncclInvalidArgument);
+  std::lock_guard lock(state().mutex);
   if (!comm->registered.emplace(data, bytes).second)
     return misuse("ncclCommRegister of the same memory twice");
   *made = data;
@@ -195,6 +196,7 @@ ncclResult_t comm_register(ncclComm_t handle, void* data, std::size_t bytes, voi
 ncclResult_t comm_deregister(ncclComm_t handle, void* registration) {
   HostComm* comm = alive(handle, "ncclCommDeregister");
   if (!comm) return ncclInvalidArgument;
+  std::lock_guard lock(state().mutex);
   return comm->registered.erase(registration) ? ncclSuccess
                                               : misuse("ncclCommDeregister of what is not registered");
 }
