@@ -85,12 +85,12 @@ double seconds_of_an_operation(const Stopwatch& watch) {
 /// Rates from a short model of the job's own blocks: their products, their attention, and what else they
 /// take.
 void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, const model::ModelSpec& spec,
-                         comm::World& world, const Stopwatch& watch, bool bf16) {
-  const ShortTraining training =
-      train_shortly(job, spec, world, bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32);
+                         comm::World& world, const Stopwatch& watch, sharding::Codec codec) {
+  const ShortTraining training = train_shortly(job, spec, world, codec);
   const auto& units = training.work.units;
   const auto blocks = static_cast<double>(std::count_if(units.begin(), units.end(), is_block));
-  const at::ScalarType compute = bf16 ? at::kBFloat16 : at::kFloat;
+  const at::ScalarType compute = scalar_type(codec);
+  const bool fp32 = codec == sharding::Codec::fp32;
   const sharding::UnitWork& block = *std::find_if(units.begin(), units.end(), is_block);
   const at::AutoGradMode no_grad(false);
 
@@ -129,18 +129,18 @@ void measure_computation(sharding::Machine& machine, const jobs::JobSpec& job, c
   const double rest_s = std::max(within_s - computed_s, std::min(least_s, within_s / 2));
   const double share = (within_s - rest_s) / computed_s;
   machine.memory_share = block.elementwise_bytes / rest_s / machine.memory_bytes_per_s;
-  (bf16 ? machine.matrix_flops : machine.matrix_flops_fp32) = flops / ((computed_s - attention_s) * share);
+  (fp32 ? machine.matrix_flops_fp32 : machine.matrix_flops) = flops / ((computed_s - attention_s) * share);
   machine.attention_share = block.attention_flops / flops * (computed_s - attention_s) / attention_s;
 
   machine.backward_factor = machine.head_factor = 1;
   double backward_s = 0, head_s = 0;
   for (const sharding::UnitWork& unit : units)
-    if (is_block(unit)) backward_s += sharding::backward_seconds(unit, machine, !bf16);
+    if (is_block(unit)) backward_s += sharding::backward_seconds(unit, machine, fp32);
   machine.backward_factor = training.blocks_backward_s / backward_s;
   for (const sharding::UnitWork& unit : units)
     if (unit.scores)
       head_s +=
-          sharding::forward_seconds(unit, machine, !bf16) + sharding::backward_seconds(unit, machine, !bf16);
+          sharding::forward_seconds(unit, machine, fp32) + sharding::backward_seconds(unit, machine, fp32);
   machine.head_factor = training.head_s / head_s;
 }
 
@@ -322,18 +322,16 @@ int bench_machine(const JobWords& words) {
   const auto everyone = world.communicator(all, "auto", {});
   const Stopwatch watch(*everyone);
   sharding::Machine machine = sharding::known_machine("cpu", "trireme");
-  const bool bf16 = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  const auto codec = bf16 ? sharding::Codec::bf16 : sharding::Codec::fp32;
+  const sharding::Codec codec = compute_type(job);
   const model::ModelSpec spec = with_chunks(spec_of(job.base_model, job.sequence_len), job,
                                             jobs::placement_of(job, codec), extent_of(world));
-  measure_computation(machine, job, spec, world, watch, bf16);
+  measure_computation(machine, job, spec, world, watch, codec);
   measure_codecs(machine, watch);
   measure_two_hops(machine, world, all, watch);
   measure_update(machine, engine_options(job, world), extent_of(world).node, watch);
   measure_steps(machine, job, spec, world, codec);
   measure_links(machine, world, watch);
-  if (extent_of(world).node < world.size())
-    measure_sharing(machine, *everyone, bf16 ? at::kBFloat16 : at::kFloat, watch);
+  if (extent_of(world).node < world.size()) measure_sharing(machine, *everyone, scalar_type(codec), watch);
   if (world.rank() != 0) return 0;
   boost::json::object figures;
   for (const sharding::Figure& figure : sharding::figures_of(machine)) figures[figure.name] = figure.value;

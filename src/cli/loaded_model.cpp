@@ -25,12 +25,6 @@
 namespace trireme::cli {
 namespace {
 
-sharding::Codec compute_type(const jobs::JobSpec& job) {
-  if (job.fp16) return sharding::Codec::fp16;
-  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
-}
-
 std::optional<train::AdapterFolder> adapter_of(const jobs::JobSpec& job, const model::ModelSpec& spec) {
   if (job.lora_model_dir.empty()) return std::nullopt;
   return train::AdapterFolder(job.lora_model_dir, spec, *lora_of(job));
@@ -50,6 +44,12 @@ void read_on_all_threads(const train::Pretrained& pretrained, const sharding::Pa
 }
 
 }  // namespace
+
+sharding::Codec compute_type(const jobs::JobSpec& job) {
+  if (job.fp16) return sharding::Codec::fp16;
+  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
+  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
+}
 
 at::ScalarType scalar_type(sharding::Codec compute) {
   return compute == sharding::Codec::bf16   ? at::kBFloat16

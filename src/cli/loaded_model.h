@@ -10,7 +10,8 @@
 
 namespace trireme::cli {
 
-/// The type of activations and products.
+/// How a job computes on this machine, and the type of its activations and products.
+sharding::Codec compute_type(const jobs::JobSpec& job);
 at::ScalarType scalar_type(sharding::Codec compute);
 /// Ranks of a node share its cores, unless the user says how many threads each has.
 void share_cores(const comm::World& world);
