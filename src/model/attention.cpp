@@ -9,6 +9,7 @@
 #include "model/capped_attention.h"
 #include "model/kept_attention.h"
 #include "model/pair_attention.h"
+#include "model/weight_gradient.h"
 
 namespace trireme::model {
 namespace {
@@ -71,6 +72,9 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
+  if (multiplies_slowly(query))
+    return attend(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat), context, window, scale, cap)
+        .to(at::kHalf);
   if (cap == 0 && attends_in_pairs(query, scale))
     return pair_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
   const std::int64_t copies = query.size(2) / key.size(2);
@@ -89,6 +93,9 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
 
 at::Tensor attend_to_past(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                           std::int64_t window, double scale, double cap) {
+  if (multiplies_slowly(query))
+    return attend_to_past(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat), window, scale, cap)
+        .to(at::kHalf);
   const std::int64_t copies = query.size(2) / key.size(2), all = key.size(1), fresh = query.size(1);
   const auto arrange = [](const at::Tensor& tensor, std::int64_t repeat) {
     return (repeat > 1 ? tensor.repeat_interleave(repeat, 2) : tensor).transpose(1, 2);
