@@ -15,8 +15,9 @@ namespace trireme::model::kernels::widened {
 namespace {
 
 constexpr int tile_rows = 6, tile_vectors = 4, lanes = 16;
-/// So much of a panel is widened at once, and so many rows use it before the next part's turn.
-constexpr std::int64_t part_depth = 128, block_rows = 96;
+/// So much of a panel is widened at once, for the first cache, and so many rows use it before the next part's
+/// turn; their sums lie in the second cache.
+constexpr std::int64_t part_depth = 128, block_rows = 43 * tile_rows;
 
 /// Of each pair the first number, and the second.
 __m512 firsts(__m512i pairs) {
