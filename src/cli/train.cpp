@@ -24,6 +24,7 @@
 #include "cli/watch.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/watchdog/watched_world.h"
+#include "core/code_pages.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "io/run_lock.h"
@@ -80,6 +81,7 @@ int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const O
     if (traced) traced->between_steps();
     if (recorded) recorded->between_steps();
   };
+  let_go_of_code_pages();
   RunEnd end = early.wants_stop() ? RunEnd::early : RunEnd::done;
   watch.phase("train");
   const auto after_step = [&](train::StepMetrics metrics) {
