@@ -32,7 +32,7 @@ struct DataSet {
 struct ScheduleChoice {
   std::string order = "micro_batch_major";
   std::int64_t prefetch_depth = 1;
-  std::int64_t reduce_depth = 1;
+  std::int64_t reduce_depth = -1;  ///< -1: 1, or 0 where no core is left to reduce beside backward
   std::int64_t input_depth = 1;
   std::int64_t vocabulary_chunk = 0;  ///< rows; 0: as many as fit a block's slot, where that saves memory
   bool operator==(const ScheduleChoice&) const = default;

@@ -173,7 +173,9 @@ std::vector<Key> schedule_keys() {
       {"schedule.prefetch_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.prefetch_depth; },
        "How many units ahead parameters are gathered", 0, 1000},
       {"schedule.reduce_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.reduce_depth; },
-       "How many units' gradients may wait for their reduction", 0, 1000},
+       "How many units' gradients may wait for their reduction; -1: 1, or 0 on one host with a rank on each "
+       "core",
+       -1, 1000},
       {"schedule.input_depth", +[](JobSpec& j) -> std::int64_t& { return j.schedule.input_depth; },
        "How many units ahead of its backward an input comes back from the host (placement.activation_tier)",
        0, 1000},

@@ -51,7 +51,7 @@ class Replay {
   Replay(const Words& words, const jobs::JobSpec& job, comm::World& world)
       : words_(words),
         codec_(job.bf16 == "true" ? sharding::Codec::bf16 : sharding::Codec::fp32),
-        setting_(setting_of(job, extent_of(world), codec_)),
+        setting_(setting_here(job, world, codec_)),
         spec_(
             with_chunks(spec_of(job.base_model, job.sequence_len), job, setting_.placement, setting_.extent)),
         engine_(scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,

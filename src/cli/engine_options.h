@@ -2,10 +2,13 @@
 #include "comm/communicator.h"
 #include "jobs/job_spec.h"
 #include "sharding/engine.h"
+#include "sharding/predict/search.h"
 
 namespace trireme::cli {
 
 /// How a job's schedule is made and its tiers are kept, by this rank.
 sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world);
+/// What is foretold of the job on these ranks, with the schedule that they have.
+sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute);
 
 }  // namespace trireme::cli

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/engine_options.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/step_report.h"
@@ -17,7 +18,7 @@ namespace json = boost::json;
 
 sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world) {
   sharding::Engine& engine = model.engine();
-  const sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
+  const sharding::Setting setting = setting_here(job, world, model.compute());
   // Not the engine's own, which all ranks ask for together.
   const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
   const auto work = model::work_of(model.spec(),

@@ -123,7 +123,8 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   sharding::Setting setting{jobs::placement_of(job, compute), extent, {}, job.micro_batch_size};
   setting.options.micro_batches = micro_batches_of(job, extent.world);
   setting.options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
-  setting.options.reduce_depth = static_cast<int>(job.schedule.reduce_depth);
+  setting.options.reduce_depth =
+      job.schedule.reduce_depth < 0 ? 1 : static_cast<int>(job.schedule.reduce_depth);
   setting.options.input_tier = setting.placement.activation_tier;
   setting.options.input_depth = static_cast<int>(job.schedule.input_depth);
   setting.options.unit_major = job.schedule.order == "unit_major";

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/engine_options.h"
 #include "cli/lora.h"
 #include "core/bytes.h"
 #include "core/error.h"
@@ -50,7 +51,7 @@ sharding::Extent extent_of(const comm::World& world) {
 StepReport foretell_step(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world,
                          const train::BatchShape& shape, const sharding::Machine& machine) {
   sharding::Engine& engine = model.engine();
-  const sharding::Setting setting = setting_of(job, extent_of(world), model.compute());
+  const sharding::Setting setting = setting_here(job, world, model.compute());
   StepReport report;
   report.schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, shape.micro_batches);
   const auto work = model::work_of(model.spec(),
