@@ -1,5 +1,7 @@
 #include "model/linear.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -8,11 +10,49 @@
 
 namespace trireme::model {
 
-at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
-  if (multiplies_slowly(x)) {
-    const at::Tensor wide_bias = bias.defined() ? bias.to(at::kFloat) : bias;
-    return multiply(x.to(at::kFloat), weight.to(at::kFloat), wide_bias, transposed).to(at::kHalf);
+namespace {
+
+/// Calls `use` with a few of the layer's outputs at a time, from where they begin, and their weights in fp32:
+/// all of a vocabulary's would be the largest tensor of a step.
+template <typename Use>
+void widen_by_outputs(const at::Tensor& weight, bool transposed, const Use& use) {
+  constexpr std::int64_t most_elements = 8 << 20;
+  const int outputs = transposed ? 1 : 0;
+  const std::int64_t step = std::max<std::int64_t>(1, most_elements / weight.size(1 - outputs));
+  for (std::int64_t begin = 0; begin < weight.size(outputs); begin += step) {
+    const std::int64_t count = std::min(step, weight.size(outputs) - begin);
+    use(begin, count, weight.narrow(outputs, begin, count).to(at::kFloat));
   }
+}
+
+at::Tensor multiply_widened(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            bool transposed) {
+  const at::Tensor wide = x.to(at::kFloat);
+  auto shape = x.sizes().vec();
+  shape.back() = weight.size(transposed ? 1 : 0);
+  at::Tensor y = at::empty(shape, x.options());
+  widen_by_outputs(weight, transposed, [&](std::int64_t begin, std::int64_t count, const at::Tensor& part) {
+    const at::Tensor part_bias = bias.defined() ? bias.narrow(0, begin, count).to(at::kFloat) : bias;
+    y.narrow(-1, begin, count).copy_(multiply(wide, part, part_bias, transposed));
+  });
+  return y;
+}
+
+at::Tensor input_gradient_widened(const at::Tensor& gradient, const at::Tensor& weight, bool transposed) {
+  auto shape = gradient.sizes().vec();
+  shape.back() = weight.size(transposed ? 0 : 1);
+  const at::Tensor wide = gradient.reshape({-1, gradient.size(-1)}).to(at::kFloat);
+  at::Tensor dx = at::zeros({wide.size(0), shape.back()}, wide.options());
+  widen_by_outputs(weight, transposed, [&](std::int64_t begin, std::int64_t count, const at::Tensor& part) {
+    dx.addmm_(wide.narrow(1, begin, count), transposed ? part.t() : part);
+  });
+  return dx.to(at::kHalf).reshape(shape);
+}
+
+}  // namespace
+
+at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, bool transposed) {
+  if (multiplies_slowly(x)) return multiply_widened(x, weight, bias, transposed);
   if (takes_pairs(x, weight, !transposed)) {
     const at::Tensor y = transposed ? pair_product(x, weight) : pair_product_transposed(x, weight);
     return bias.defined() ? y.add_(bias) : y;
@@ -25,8 +65,7 @@ at::Tensor multiply(const at::Tensor& x, const at::Tensor& weight, const at::Ten
 }
 
 at::Tensor input_gradient(const at::Tensor& gradient, const at::Tensor& weight, bool transposed) {
-  if (multiplies_slowly(gradient))
-    return input_gradient(gradient.to(at::kFloat), weight.to(at::kFloat), transposed).to(at::kHalf);
+  if (multiplies_slowly(gradient)) return input_gradient_widened(gradient, weight, transposed);
   if (takes_pairs(gradient, weight, transposed))
     return transposed ? pair_product_transposed(gradient, weight) : pair_product(gradient, weight);
   return at::matmul(gradient, transposed ? weight.t() : weight);

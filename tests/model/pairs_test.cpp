@@ -179,9 +179,10 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
 
 /// A layer with and without transposition, its gradients, and the sums of its weight's gradient in fp32,
 /// against double; `rounding` is of one number of the type.
-void expect_linear_layer(at::ScalarType type, double rounding, bool sums_in_fp32) {
-  for (const auto& [rows, depth, columns] :
-       {std::tuple{40, 64, 96}, {33, 34, 70}, {65, 2100, 5}, {32, 2, 129}, {50, 31, 8}}) {
+void expect_linear_layer(at::ScalarType type, double rounding, bool sums_in_fp32,
+                         const std::vector<std::tuple<int, int, int>>& shapes = {
+                             {40, 64, 96}, {33, 34, 70}, {65, 2100, 5}, {32, 2, 129}, {50, 31, 8}}) {
+  for (const auto& [rows, depth, columns] : shapes) {
     for (const bool transposed : {false, true}) {
       const at::Tensor x = at::randn({2, rows, depth}).to(type).requires_grad_(true);
       const at::Tensor weight =
@@ -219,6 +220,11 @@ TEST(Pairs, LinearLayersOfAnyShapeEqualThoseInDouble) {
 TEST(Halves, LinearLayersOfAnyShapeEqualThoseInDouble) {
   at::manual_seed(6);
   expect_linear_layer(at::kHalf, 1e-3, true);
+}
+
+TEST(Halves, LayersOfManyOutputsEqualThoseInDouble) {
+  at::manual_seed(6);
+  expect_linear_layer(at::kHalf, 1e-3, true, {{3, 2048, 5000}});
 }
 
 /// The definition, in double.
