@@ -1,7 +1,10 @@
 #include "core/code_pages.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
+#include <fcntl.h>
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,28 +12,65 @@
 namespace trireme {
 namespace {
 
-/// What the loader wrote into code would be lost.
-bool has_written_code(const dl_phdr_info& library) {
-  for (int i = 0; i < library.dlpi_phnum; ++i) {
-    if (library.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
-    const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(library.dlpi_addr + library.dlpi_phdr[i].p_vaddr);
-    for (; entry->d_tag != DT_NULL; ++entry)
-      if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL)))
-        return true;
+/// What the kernel tells of this process's pages.
+class PageMap {
+ public:
+  PageMap() : file_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+  ~PageMap() {
+    if (file_ >= 0) close(file_);
   }
-  return false;
-}
+  PageMap(const PageMap&) = delete;
+  PageMap& operator=(const PageMap&) = delete;
 
-int let_go_of(dl_phdr_info* library, std::size_t, void* sum) {
-  if (has_written_code(*library)) return 0;
-  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  std::uintptr_t page() const { return page_; }
+
+  /// Calls `use` with each longest range of pages that are still as they are in their file. Others were
+  /// written by the loader, or by communication libraries that watch memory through changed instructions.
+  template <typename Use>
+  void for_unwritten(std::uintptr_t begin, std::uintptr_t end, const Use& use) const {
+    std::array<std::uint64_t, 512> entries;
+    std::uintptr_t first = begin;
+    for (std::uintptr_t at = begin; at < end;) {
+      const std::size_t wanted = std::min<std::size_t>(entries.size(), (end - at) / page_);
+      const ssize_t bytes = pread(file_, entries.data(), wanted * sizeof entries[0],
+                                  static_cast<off_t>(at / page_ * sizeof entries[0]));
+      if (bytes < static_cast<ssize_t>(wanted * sizeof entries[0])) return;
+      for (std::size_t i = 0; i < wanted; ++i, at += page_) {
+        if (!written(entries[i])) continue;
+        if (first < at) use(first, at);
+        first = at + page_;
+      }
+    }
+    if (first < end) use(first, end);
+  }
+
+ private:
+  static bool written(std::uint64_t entry) {
+    constexpr std::uint64_t present = 1ull << 63, swapped = 1ull << 62, of_a_file = 1ull << 61;
+    return (entry & swapped) || ((entry & present) && !(entry & of_a_file));
+  }
+
+  int file_;
+  std::uintptr_t page_ = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+};
+
+struct LettingGo {
+  PageMap map;
+  std::size_t bytes = 0;
+};
+
+int let_go_of(dl_phdr_info* library, std::size_t, void* data) {
+  auto& letting_go = *static_cast<LettingGo*>(data);
+  const std::uintptr_t page = letting_go.map.page();
   for (int i = 0; i < library->dlpi_phnum; ++i) {
     const ElfW(Phdr)& part = library->dlpi_phdr[i];
     if (part.p_type != PT_LOAD || (part.p_flags & PF_W)) continue;
     const std::uintptr_t begin = (library->dlpi_addr + part.p_vaddr + page - 1) / page * page,
                          end = (library->dlpi_addr + part.p_vaddr + part.p_filesz) / page * page;
-    if (begin < end && madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) == 0)
-      *static_cast<std::size_t*>(sum) += end - begin;
+    letting_go.map.for_unwritten(begin, end, [&](std::uintptr_t from, std::uintptr_t to) {
+      if (madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED) == 0)
+        letting_go.bytes += to - from;
+    });
   }
   return 0;
 }
@@ -38,9 +78,9 @@ int let_go_of(dl_phdr_info* library, std::size_t, void* sum) {
 }  // namespace
 
 std::size_t let_go_of_code_pages() {
-  std::size_t bytes = 0;
-  dl_iterate_phdr(let_go_of, &bytes);
-  return bytes;
+  LettingGo letting_go;
+  dl_iterate_phdr(let_go_of, &letting_go);
+  return letting_go.bytes;
 }
 
 }  // namespace trireme

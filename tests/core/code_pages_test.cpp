@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 namespace trireme {
 namespace {
@@ -41,6 +42,21 @@ TEST(CodePages, GoAndComeBackAsTheyWere) {
   EXPECT_LT(resident_file_bytes() + page * pages / 2, before);
   EXPECT_EQ(sum_of_constants(), sum);
   EXPECT_EQ(written, 2);
+}
+
+/// As communication libraries do that watch a process's memory.
+TEST(CodePages, ChangedInstructionsStay) {
+  auto* changed = const_cast<volatile unsigned char*>(&constants[7 * page]);
+  void* const place = const_cast<unsigned char*>(&constants[7 * page]);
+  const unsigned char before = *changed;
+  ASSERT_EQ(mprotect(place, page, PROT_READ | PROT_WRITE), 0);
+  *changed = 255;
+  ASSERT_EQ(mprotect(place, page, PROT_READ), 0);
+  EXPECT_GE(let_go_of_code_pages(), page * (pages - 1));
+  EXPECT_EQ(*changed, 255);
+  ASSERT_EQ(mprotect(place, page, PROT_READ | PROT_WRITE), 0);
+  *changed = before;
+  ASSERT_EQ(mprotect(place, page, PROT_READ), 0);
 }
 
 }  // namespace
