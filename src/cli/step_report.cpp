@@ -37,6 +37,30 @@ void print_bytes(std::string_view what, std::uint64_t foretold, std::uint64_t me
   fmt::print("\n");
 }
 
+void print_memory(const sharding::MemoryForecast& foretold, const sharding::MemoryUse& memory,
+                  std::size_t tensor_peak) {
+  fmt::print("memory of rank 0       {:>14} {:>12}\n", "foretold", "measured");
+  const auto on = [](const std::vector<sharding::MemoryLine>& lines, sharding::Tier tier) {
+    std::uint64_t bytes = 0;
+    for (const sharding::MemoryLine& line : lines)
+      if (line.tier == tier) bytes += line.bytes;
+    return bytes;
+  };
+  const std::uint64_t slots = foretold.of("parameter slots") + foretold.of("gradient slots"),
+                      passing = on(foretold.passing, sharding::Tier::device);
+  std::uint64_t states = 0;
+  for (const sharding::MemoryLine& line : foretold.standing)
+    if (line.tier == sharding::Tier::device && line.what != "landing") states += line.bytes;
+  print_bytes("state", states - slots, memory.states);
+  print_bytes("slots", slots, memory.parameter_slots + memory.gradient_slots);
+  if (passing > 0 && tensor_peak > 0) print_bytes("activations, at most", passing, tensor_peak);
+  for (const auto& [tier, measured_bytes] : {std::pair{sharding::Tier::host, memory.tiers.pool.asked.most},
+                                             {sharding::Tier::nvme, memory.tiers.nvme}})
+    if (const std::uint64_t bytes = on(foretold.standing, tier) + on(foretold.passing, tier);
+        bytes + measured_bytes > 0)
+      print_bytes(name_of(tier), bytes, measured_bytes);
+}
+
 }  // namespace
 
 sharding::Extent extent_of(const comm::World& world) {
@@ -91,14 +115,7 @@ void print_step(const StepReport& report, const sharding::MemoryUse& memory, std
       print_pair(name_of(static_cast<sharding::OpLane>(lane)), foretold_lanes[lane], measured_lanes[lane]);
   print_pair("exposed collectives", exposed_communication(report.schedule, report.foretold),
              exposed_communication(report.schedule, measured));
-  fmt::print("memory of rank 0       {:>14} {:>12}\n", "foretold", "measured");
-  std::uint64_t states = 0, passing = 0;
-  for (const sharding::MemoryLine& line : report.memory.standing) states += line.bytes;
-  for (const sharding::MemoryLine& line : report.memory.passing) passing += line.bytes;
-  const std::uint64_t slots = report.memory.of("parameter slots") + report.memory.of("gradient slots");
-  print_bytes("state", states - slots - report.memory.of("landing"), memory.states);
-  print_bytes("slots", slots, memory.parameter_slots + memory.gradient_slots);
-  if (passing > 0 && tensor_peak > 0) print_bytes("activations, at most", passing, tensor_peak);
+  print_memory(report.memory, memory, tensor_peak);
 }
 
 void write_step(const StepReport& report, const std::string& path) {
