@@ -68,6 +68,7 @@ int let_go_of(dl_phdr_info* library, std::size_t, void* data) {
     const std::uintptr_t begin = (library->dlpi_addr + part.p_vaddr + page - 1) / page * page,
                          end = (library->dlpi_addr + part.p_vaddr + part.p_filesz) / page * page;
     letting_go.map.for_unwritten(begin, end, [&](std::uintptr_t from, std::uintptr_t to) {
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers
       if (madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED) == 0)
         letting_go.bytes += to - from;
     });

@@ -9,7 +9,7 @@
 namespace trireme {
 namespace {
 
-constexpr std::size_t page = 4096, pages = 1024;
+constexpr std::size_t page = 4096, pages = 64;
 /// In the program's file, and read only.
 alignas(page) constexpr std::array<unsigned char, page* pages> constants = [] {
   std::array<unsigned char, page * pages> bytes{};
