@@ -9,19 +9,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
+
 namespace trireme {
 namespace {
 
 /// What the kernel tells of this process's pages.
 class PageMap {
  public:
-  PageMap() : file_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
-  ~PageMap() {
-    if (file_ >= 0) close(file_);
-  }
-  PageMap(const PageMap&) = delete;
-  PageMap& operator=(const PageMap&) = delete;
-
   std::uintptr_t page() const { return page_; }
 
   /// Calls `use` with each longest range of pages that are still as they are in their file. Others were
@@ -32,7 +27,7 @@ class PageMap {
     std::uintptr_t first = begin;
     for (std::uintptr_t at = begin; at < end;) {
       const std::size_t wanted = std::min<std::size_t>(entries.size(), (end - at) / page_);
-      const ssize_t bytes = pread(file_, entries.data(), wanted * sizeof entries[0],
+      const ssize_t bytes = pread(file_.get(), entries.data(), wanted * sizeof entries[0],
                                   static_cast<off_t>(at / page_ * sizeof entries[0]));
       if (bytes < static_cast<ssize_t>(wanted * sizeof entries[0])) return;
       for (std::size_t i = 0; i < wanted; ++i, at += page_) {
@@ -50,7 +45,7 @@ class PageMap {
     return (entry & swapped) || ((entry & present) && !(entry & of_a_file));
   }
 
-  int file_;
+  Descriptor file_{open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
   std::uintptr_t page_ = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
 };
 
