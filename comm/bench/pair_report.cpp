@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "comm/bench/json_line.h"
@@ -71,9 +74,11 @@ std::string text_of(const PairReport& report) {
         report.host_of_rank[static_cast<std::size_t>(pair.to)], figure(pair.latency_us), figure(pair.gb_s),
         figure(verdict.usual_latency_us), figure(verdict.usual_gb_s));
   }
-  const auto named = suspects(report.pairs, report.verdicts, report.node_of_rank);
-  if (named.empty()) return text + fmt::format("# {}: no pair falls out\n", report.backend);
-  for (const std::string& name : named) text += fmt::format("# {}: falls out: {}\n", report.backend, name);
+  if (std::ranges::none_of(report.verdicts, &Verdict::falls_out))
+    return text + fmt::format("# {}: no pair falls out\n", report.backend);
+  for (const auto& [measure, words] : {std::pair{&Verdict::slow, "rate"}, {&Verdict::late, "latency"}})
+    for (const std::string& name : suspects(report.pairs, report.verdicts, measure, report.node_of_rank))
+      text += fmt::format("# {}: falls out in {}: {}\n", report.backend, words, name);
   return text;
 }
 

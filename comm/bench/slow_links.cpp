@@ -70,9 +70,9 @@ std::vector<Verdict> judge(const std::vector<PairResult>& pairs, const std::vect
 }
 
 std::vector<std::string> suspects(const std::vector<PairResult>& pairs, const std::vector<Verdict>& verdicts,
-                                  const std::vector<int>& node_of_rank) {
+                                  bool Verdict::*measure, const std::vector<int>& node_of_rank) {
   std::vector<bool> unexplained;
-  for (const Verdict& verdict : verdicts) unexplained.push_back(verdict.falls_out());
+  for (const Verdict& verdict : verdicts) unexplained.push_back(verdict.*measure);
   const std::vector<bool> fallen_out = unexplained;
   const auto all = candidates(node_of_rank);
   std::vector<std::string> named;

@@ -37,10 +37,11 @@ struct Verdict {
 std::vector<Verdict> judge(const std::vector<PairResult>& pairs, const std::vector<int>& node_of_rank,
                            const SlowLimits& limits);
 
-/// What the pairs that fall out have in common, each in words: "the links of node 2 to the others", "the link
-/// between nodes 0 and 2", "rank 5", or a pair by itself.
+/// What the pairs that fall out by one measure (slow or late) have in common, each in words: "the links of
+/// node 2 to the others", "the link between nodes 0 and 2", "rank 5", or a pair by itself. Each measure by
+/// itself: latencies on busy hosts are noise beside which a slow link's one direction would not be seen.
 std::vector<std::string> suspects(const std::vector<PairResult>& pairs, const std::vector<Verdict>& verdicts,
-                                  const std::vector<int>& node_of_rank);
+                                  bool Verdict::*measure, const std::vector<int>& node_of_rank);
 
 /// Every pair of ranks once. One pair a round, or as many disjoint ones as there are.
 std::vector<std::vector<std::pair<int, int>>> pair_rounds(int ranks, bool at_once);
