@@ -50,13 +50,12 @@ class Replay {
  public:
   Replay(const Words& words, const jobs::JobSpec& job, comm::World& world)
       : words_(words),
-        codec_(job.bf16 == "true" ? sharding::Codec::bf16 : sharding::Codec::fp32),
+        codec_(compute_type(job)),
         setting_(setting_here(job, world, codec_)),
         spec_(
             with_chunks(spec_of(job.base_model, job.sequence_len), job, setting_.placement, setting_.extent)),
-        engine_(scaled(model::build_model(spec_, codec_ == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
-                                          lora_of(job)),
-                       setting_.placement, words.scale),
+        engine_(scaled(model::build_model(spec_, scalar_type(codec_), lora_of(job)), setting_.placement,
+                       words.scale),
                 setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
                 engine_options(job, world)) {
     const sharding::Schedule& schedule =
