@@ -28,7 +28,7 @@ try() {  # run, what hides the second rank's data, wanted code, wanted words of 
   local instead=$2 wanted=$3 code=0 began=$SECONDS words
   shift 3
   local job=("$dir/job.yaml" "output_dir=$run" "dataset_prepared_path=$dir/prepared")
-  timeout 60 mpirun --bind-to none -n 1 "$trireme" train "${job[@]}" : \
+  timeout 200 mpirun --bind-to none -n 1 "$trireme" train "${job[@]}" : \
     -n 1 unshare -m sh -c 'mount --bind "$1" "$2" && shift 2 && exec "$@"' sh "$instead" "$dir/data" "$trireme" train "${job[@]}" >"$dir/log" 2>&1 || code=$?
   [ "$code" = "$wanted" ] || fail "${run##*/}: code $code instead of $wanted"
   [ $((SECONDS - began)) -le 20 ] || fail "${run##*/}: it took $((SECONDS - began)) s"
