@@ -21,11 +21,12 @@ between() {
   fi
 }
 
+# Unit tests demand the direction; here what busy hosts measure of the other links may make the whole node stand out.
 slow_host='[ "$(hostname)" = host2 ] && tc qdisc replace dev eth0 root tbf rate 100mbit burst 64k latency 50ms
 exec "$0" "$@"'
-out=$("$hosts" --hosts 4 --rate 1gbit -- sh -c "$slow_host" "$program" bench comm --pairs --backend openmpi --pair-size 256K 2>&1)
+out=$("$hosts" --hosts 4 --rate 1gbit -- sh -c "$slow_host" "$program" bench comm --pairs --backend openmpi --pair-size 1M 2>&1)
 [ $? -eq 77 ] && { echo "skipped: $out"; exit 77; }
-expect_line "the slow host is named" "openmpi: falls out in rate: what node 2 sends to the others" "$out"
+expect_line "the slow host is named" "openmpi: falls out in rate: \(what node 2 sends to the others\|the links of node 2 to the others\)" "$out"
 expect_line "its host name is shown" '^\* rank 2 (host2) to rank 0 (host0): ' "$out"
 
 out=$("$hosts" --layout 2,2 --rate 200mbit -- "$program" bench comm --backend mpi --collective all_gather -b 4M -e 4M -n 1 --repeats 3 -c --json 2>&1)
