@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <map>
+
 #include "tests/comm/conformance.h"
 
 namespace trireme::comm::tests {
@@ -6,14 +9,42 @@ namespace {
 constexpr std::size_t memory_bytes = std::size_t{10} << 20;
 constexpr Where everywhere[] = {Where::plain, Where::shared, Where::mixed};
 
-/// Mismatches of a result as one failure with the first of them.
-template <typename Expected>
-void expect_elements(const void* data, std::size_t count, DType dtype, const std::string& what,
-                     Expected&& expected) {
+/// Elements worked out one by one, once for all the ways in which a call is made.
+using Elements = std::vector<std::byte>;
+
+Elements samples(int rank, std::size_t first, std::size_t count, DType dtype) {
+  Elements elements(count * size_of(dtype));
+  fill(elements.data(), first, count, rank, dtype);
+  return elements;
+}
+
+Elements reductions(int ranks, std::size_t first, std::size_t count, DType dtype, Reduction reduction) {
+  Elements elements(count * size_of(dtype));
   for (std::size_t i = 0; i < count; ++i)
-    if (const double value = get(data, i, dtype), wanted = expected(i); value != wanted) {
-      ADD_FAILURE() << what << ": element " << i << " of " << count << " is " << value << ", not "
-                    << expected(i);
+    set(elements.data(), i, dtype, reduced(ranks, first + i, dtype, reduction));
+  return elements;
+}
+
+Elements samples_of_all(const Shards& shards, DType dtype) {
+  Elements elements(shards.total() * size_of(dtype));
+  for (int rank = 0; rank < shards.ranks(); ++rank)
+    fill(elements.data() + shards.offset(rank) * size_of(dtype), shards.offset(rank), shards.count(rank),
+         rank, dtype);
+  return elements;
+}
+
+void put(std::byte* data, const Elements& elements) {
+  std::ranges::copy(elements, data);
+}
+
+/// Mismatches of a result as one failure with the first of them.
+void expect_elements(const std::byte* data, const Elements& wanted, DType dtype, const std::string& what) {
+  if (std::equal(wanted.begin(), wanted.end(), data)) return;
+  const std::size_t count = wanted.size() / size_of(dtype);
+  for (std::size_t i = 0; i < count; ++i)
+    if (get(data, i, dtype) != get(wanted.data(), i, dtype)) {
+      ADD_FAILURE() << what << ": element " << i << " of " << count << " is " << get(data, i, dtype)
+                    << ", not " << get(wanted.data(), i, dtype);
       return;
     }
 }
@@ -35,22 +66,23 @@ TEST_P(Conformance, AllGather) {
     const int rank = communicator->rank();
     unsigned seed = 1;
     for (const DType dtype : all_dtypes())
-      for (const Shards& shards : sample_cuts(communicator->size(), ++seed))
+      for (const Shards& shards : sample_cuts(communicator->size(), ++seed)) {
+        const Elements given = samples(rank, shards.offset(rank), shards.count(rank), dtype);
+        const Elements wanted = samples_of_all(shards, dtype);
         for (const Where where : everywhere)
           for (const bool in_place : {false, true}) {
             memory.clear();
             std::byte* whole = memory.take(shards.total(), dtype, where);
             std::byte* shard = in_place ? whole + shards.offset(rank) * size_of(dtype)
                                         : memory.take(shards.count(rank), dtype, where);
-            fill(shard, shards.offset(rank), shards.count(rank), rank, dtype);
+            put(shard, given);
             const Call call = Call::all_gather(shard, whole, shards, dtype);
             communicator->run(call);
             const std::string what = title(call, where, in_place, rank);
-            for (int from = 0; from < communicator->size(); ++from)
-              expect_elements(whole + shards.offset(from) * size_of(dtype), shards.count(from), dtype, what,
-                              [&](std::size_t i) { return sample(from, shards.offset(from) + i, dtype); });
+            expect_elements(whole, wanted, dtype, what);
             EXPECT_TRUE(memory.intact()) << what;
           }
+      }
   });
 }
 
@@ -61,7 +93,11 @@ TEST_P(Conformance, ReduceScatter) {
     const int rank = communicator->rank(), ranks = communicator->size();
     unsigned seed = 100;
     for (const DType dtype : reducible())
-      for (const Shards& shards : sample_cuts(ranks, ++seed))
+      for (const Shards& shards : sample_cuts(ranks, ++seed)) {
+        const Elements given = samples(rank, 0, shards.total(), dtype);
+        std::map<Reduction, Elements> wanted;
+        for (const Reduction reduction : all_reductions())
+          wanted[reduction] = reductions(ranks, shards.offset(rank), shards.count(rank), dtype, reduction);
         for (const Where where : everywhere)
           for (const bool in_place : {false, true}) {
             const Reduction reduction = all_reductions()[seed++ % 3];
@@ -70,15 +106,14 @@ TEST_P(Conformance, ReduceScatter) {
             std::byte* whole = memory.take(shards.total(), dtype, where);
             std::byte* shard = in_place ? whole + shards.offset(rank) * size_of(dtype)
                                         : memory.take(shards.count(rank), dtype, where);
-            fill(whole, 0, shards.total(), rank, dtype);
+            put(whole, given);
             const Call call = Call::reduce_scatter(whole, shard, shards, dtype, reduction);
             communicator->run(call);
             const std::string what = title(call, where, in_place, rank);
-            expect_elements(shard, shards.count(rank), dtype, what, [&](std::size_t i) {
-              return reduced(ranks, shards.offset(rank) + i, dtype, reduction);
-            });
+            expect_elements(shard, wanted.at(reduction), dtype, what);
             EXPECT_TRUE(memory.intact()) << what;
           }
+      }
   });
 }
 
@@ -89,22 +124,25 @@ TEST_P(Conformance, AllReduce) {
     const int rank = communicator->rank(), ranks = communicator->size();
     unsigned seed = 200;
     for (const DType dtype : reducible())
-      for (const std::size_t count : sample_counts(++seed))
-        for (const Where where : everywhere)
-          for (const bool in_place : {false, true})
-            for (const Reduction reduction : all_reductions()) {
-              if (!meaningful(dtype, reduction) || (count > 100000 && reduction == Reduction::max)) continue;
+      for (const std::size_t count : sample_counts(++seed)) {
+        const Elements given = samples(rank, 0, count, dtype);
+        for (const Reduction reduction : all_reductions()) {
+          if (!meaningful(dtype, reduction) || (count > 100000 && reduction == Reduction::max)) continue;
+          const Elements wanted = reductions(ranks, 0, count, dtype, reduction);
+          for (const Where where : everywhere)
+            for (const bool in_place : {false, true}) {
               memory.clear();
               std::byte* in = memory.take(count, dtype, where);
               std::byte* out = in_place ? in : memory.take(count, dtype, where);
-              fill(in, 0, count, rank, dtype);
+              put(in, given);
               const Call call = Call::all_reduce(in, out, count, dtype, reduction);
               communicator->run(call);
               const std::string what = title(call, where, in_place, rank);
-              expect_elements(out, count, dtype, what,
-                              [&](std::size_t i) { return reduced(ranks, i, dtype, reduction); });
+              expect_elements(out, wanted, dtype, what);
               EXPECT_TRUE(memory.intact()) << what;
             }
+        }
+      }
   });
 }
 
@@ -122,8 +160,8 @@ TEST_P(Conformance, BroadcastFromEveryRoot) {
           if (communicator->rank() == root) fill(data, 0, count, root, dtype);
           const Call call = Call::broadcast(data, count, dtype, root);
           communicator->run(call);
-          expect_elements(data, count, dtype, title(call, where, true, communicator->rank()),
-                          [&](std::size_t i) { return sample(root, i, dtype); });
+          expect_elements(data, samples(root, 0, count, dtype), dtype,
+                          title(call, where, true, communicator->rank()));
           EXPECT_TRUE(memory.intact());
         }
   });
@@ -154,10 +192,9 @@ TEST_P(Conformance, AllToAll) {
             const Call call = Call::all_to_all(in, out, out_cut, in_cut, dtype);
             communicator->run(call);
             for (int from = 0; from < ranks; ++from)
-              expect_elements(out + in_cut.offset(from) * size_of(dtype), in_cut.count(from), dtype,
-                              title(call, where, false, rank), [&](std::size_t i) {
-                                return sample(from, static_cast<std::size_t>(rank) * 1000 + i, dtype);
-                              });
+              expect_elements(out + in_cut.offset(from) * size_of(dtype),
+                              samples(from, static_cast<std::size_t>(rank) * 1000, in_cut.count(from), dtype),
+                              dtype, title(call, where, false, rank));
             EXPECT_TRUE(memory.intact());
           }
   });
@@ -186,10 +223,8 @@ TEST_P(Conformance, SendsReachTheirReceiverInOrder) {
             } else {
               communicator->receive(first, count, dtype, from);
               communicator->receive(second, 7, dtype, from);
-              expect_elements(first, count, dtype, "message",
-                              [&](std::size_t i) { return sample(from, i, dtype); });
-              expect_elements(second, 7, dtype, "second message",
-                              [&](std::size_t i) { return sample(from, 9 + i, dtype); });
+              expect_elements(first, samples(from, 0, count, dtype), dtype, "message");
+              expect_elements(second, samples(from, 9, 7, dtype), dtype, "second message");
             }
             EXPECT_TRUE(memory.intact());
           }
