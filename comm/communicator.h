@@ -124,6 +124,8 @@ class World {
   virtual int size() const = 0;
   /// World rank → node index; equal on all ranks.
   virtual const std::vector<int>& node_of_rank() const = 0;
+  /// Of this rank's node: those that its ranks may run on, all together.
+  virtual int cores() const = 0;
   /// Every rank of the *world* calls it in the same order, each naming the group that it is in; groups of one
   /// call are disjoint. `backend` is "mpi", "shm", "two_level", "nccl" or "auto".
   virtual std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,

@@ -16,6 +16,8 @@ struct DeviceWorldOptions {
   int rank = 0;
   /// World rank → node index.
   std::vector<int> node_of_rank;
+  /// Of this rank's node, for all its ranks.
+  int cores = 1;
   /// Gives every rank the bytes that rank 0 holds; all ranks call it in the same order.
   std::function<void(void* data, std::size_t bytes)> broadcast_from_first;
   /// For making the world and its communicators.

@@ -21,6 +21,7 @@ class MpiWorld final : public World {
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(node_of_rank_.size()); }
   const std::vector<int>& node_of_rank() const override { return node_of_rank_; }
+  int cores() const override { return heap_->cores(); }
   const Topology& topology() const { return topology_; }
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override;

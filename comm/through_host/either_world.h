@@ -12,6 +12,7 @@ class EitherWorld final : public World {
   int rank() const override { return devices_.rank(); }
   int size() const override { return devices_.size(); }
   const std::vector<int>& node_of_rank() const override { return devices_.node_of_rank(); }
+  int cores() const override { return devices_.cores(); }
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override {
     World& world = backend == "nccl" || backend == "auto" ? devices_ : through_host_;

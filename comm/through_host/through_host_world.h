@@ -17,6 +17,7 @@ class ThroughHostWorld final : public World {
   int rank() const override { return hosts_.rank(); }
   int size() const override { return hosts_.size(); }
   const std::vector<int>& node_of_rank() const override { return hosts_.node_of_rank(); }
+  int cores() const override { return hosts_.cores(); }
   /// `backend` is the host world's. The result is a DeviceCommunicator.
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override;

@@ -12,6 +12,7 @@ class WatchedWorld final : public World {
   int rank() const override { return world_.rank(); }
   int size() const override { return world_.size(); }
   const std::vector<int>& node_of_rank() const override { return world_.node_of_rank(); }
+  int cores() const override { return world_.cores(); }
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override {
     return world_.communicator(group, backend, watchdog_.watched(std::move(options.name)));

@@ -34,6 +34,7 @@ const std::array fields{
     Field{"nvme_write_gb_s", [](Machine& m) -> double& { return m.nvme_write_bytes_per_s; }, giga},
     Field{"nvme_both_gb_s", [](Machine& m) -> double& { return m.nvme_both_bytes_per_s; }, giga},
     Field{"host_memory_gb", [](Machine& m) -> double& { return m.host_memory_bytes; }, giga},
+    Field{"cores", [](Machine& m) -> double& { return m.cores; }, 1},
     Field{"host_update_gb_s", [](Machine& m) -> double& { return m.host_update_bytes_per_s; }, giga},
     Field{"price_per_hour", [](Machine& m) -> double& { return m.price_per_hour; }, 1},
     Field{"matrix_share", [](Machine& m) -> double& { return m.matrix_share; }, 1},

@@ -25,6 +25,8 @@ struct Machine {
   /// What both directions have together when as much is read as written at once; 0: as in turns.
   double nvme_both_bytes_per_s = 0;
   double host_memory_bytes = 0;  ///< of a node
+  /// That the ranks of a node have together, where they compute on them; 0: nobody knows.
+  double cores = 0;
   double host_update_bytes_per_s = 1;
   double price_per_hour = 0;
 

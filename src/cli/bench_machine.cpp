@@ -322,6 +322,7 @@ int bench_machine(const JobWords& words) {
   const auto everyone = world.communicator(all, "auto", {});
   const Stopwatch watch(*everyone);
   sharding::Machine machine = sharding::known_machine("cpu", "trireme");
+  machine.cores = world.cores();
   const sharding::Codec codec = compute_type(job);
   const model::ModelSpec spec = with_chunks(spec_of(job.base_model, job.sequence_len), job,
                                             jobs::placement_of(job, codec), extent_of(world));

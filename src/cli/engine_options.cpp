@@ -4,7 +4,6 @@
 #include <sstream>
 
 #include <ATen/Parallel.h>
-#include <unistd.h>
 
 #include "cli/batch_shape.h"
 #include "cli/plan.h"
@@ -50,30 +49,16 @@ sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& 
   return tiers;
 }
 
-/// Lanes run beside computation on cores that no rank computes on, or wait there for other hosts.
-bool lanes_have_room(const comm::World& world) {
-  const auto& nodes = world.node_of_rank();
-  const bool one_host = std::equal(nodes.begin() + 1, nodes.end(), nodes.begin());
-  return !one_host || world.size() < sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-int reduce_depth_of(const jobs::JobSpec& job, const comm::World& world) {
-  if (job.schedule.reduce_depth >= 0) return static_cast<int>(job.schedule.reduce_depth);
-  return lanes_have_room(world) ? 1 : 0;
-}
-
 }  // namespace
 
 sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute) {
-  sharding::Setting setting = setting_of(job, extent_of(world), compute);
-  setting.options.reduce_depth = reduce_depth_of(job, world);
-  return setting;
+  return setting_of(job, extent_of(world), compute, world.cores());
 }
 
 sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world) {
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
-  options.reduce_depth = reduce_depth_of(job, world);
+  options.reduce_depth = reduce_depth_of(job, extent_of(world), world.cores());
   options.input_depth = static_cast<int>(job.schedule.input_depth);
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "jobs/read_job.h"
 #include "jobs/write_job.h"
+#include "offload/host/numa.h"
 #include "sharding/predict/picture.h"
 #include "sharding/presets.h"
 
@@ -113,7 +114,9 @@ int plan(Words words) {
     fail(ExitCode::usage, "name what to plan: a job.yaml, a model's folder, its config.json or a known name");
   const jobs::JobSpec job = job_of(words);
   words.machine = machine_for(std::move(words.machine), job.slurm);
-  const sharding::Machine machine = machine_of(words.machine);
+  sharding::Machine machine = machine_of(words.machine);
+  if (cores_of_node(machine, job.slurm) == 0)
+    machine.cores = static_cast<double>(offload::allowed_cores().size());
   const sharding::Codec compute = planned_compute_type(job, words.machine.gpu);
   const sharding::Extent extent{words.machine.nodes * words.machine.gpus_per_node,
                                 words.machine.gpus_per_node};
@@ -143,7 +146,7 @@ int plan(Words words) {
     return 0;
   }
 
-  const sharding::Setting setting = setting_of(job, extent, compute);
+  const sharding::Setting setting = setting_of(job, extent, compute, cores_of_node(machine, job.slurm));
   if (words.volumes) {
     print_volumes(planned.subject(), setting, choices.presets, words.json);
     return 0;

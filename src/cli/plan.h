@@ -41,10 +41,16 @@ model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions);
 bool updates_when_reduced(const jobs::JobSpec& job);
 /// So many parts of an update that `offload.nvme_depth` requests are on their way while one part is updated.
 int parts_in_memory(const jobs::JobSpec& job);
+/// `cores`: that the ranks of a node have together; 0: nobody knows.
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
-                             sharding::Codec compute);
+                             sharding::Codec compute, int cores);
+/// Of a node whose ranks compute on its cores: as the machine's figures say, or as the job asks of Slurm; 0:
+/// neither does.
+int cores_of_node(const sharding::Machine& machine, const jobs::SlurmChoice& slurm);
+/// Lanes run beside computation on cores that no rank computes on, or wait there for other hosts.
+int reduce_depth_of(const jobs::JobSpec& job, const sharding::Extent& extent, int cores);
 
-/// bf16 where the job says so or the device is faster with it; fp16 takes the same room.
+/// bf16 where the job says so or the device is faster with it; fp16 takes the same room, but on a host.
 sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string& gpu);
 /// All placements that suit the job, at its rows a step.
 sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& extent,

@@ -102,6 +102,7 @@ std::string json_of(const Forecast& forecast) {
   line["state_is_paged"] = forecast.setting.placement.device_state_bytes.has_value();
   line["order"] = forecast.setting.options.unit_major ? "unit_major" : "micro_batch_major";
   line["prefetch_depth"] = forecast.setting.options.prefetch_depth;
+  line["reduce_depth"] = forecast.setting.options.reduce_depth;
   line["fits"] = forecast.fits;
   if (!forecast.reason.empty()) line["reason"] = forecast.reason;
   if (!forecast.not_yet.empty()) line["foretold_only"] = forecast.not_yet;

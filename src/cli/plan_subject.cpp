@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/batch_shape.h"
+#include "cli/loaded_model.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/train_settings.h"
@@ -27,8 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 sharding::Model build(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute) {
-  return model::build_model(spec, compute == sharding::Codec::bf16 ? at::kBFloat16 : at::kFloat,
-                            lora_of(job));
+  return model::build_model(spec, scalar_type(compute), lora_of(job));
 }
 
 bool has_byte_states(const jobs::JobSpec& job) {
@@ -84,6 +84,7 @@ model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions) 
 }
 
 sharding::Codec planned_compute_type(const jobs::JobSpec& job, const std::string& gpu) {
+  if (job.fp16 && gpu == "cpu") return sharding::Codec::fp16;
   const bool halves = job.fp16 || job.bf16 == "true" || (job.bf16 == "auto" && gpu != "cpu");
   return halves ? sharding::Codec::bf16 : sharding::Codec::fp32;
 }
@@ -118,13 +119,24 @@ int parts_in_memory(const jobs::JobSpec& job) {
   return static_cast<int>(std::clamp(moving + 2, least, most));
 }
 
+int cores_of_node(const sharding::Machine& machine, const jobs::SlurmChoice& slurm) {
+  if (!machine.device_is_host) return 0;
+  if (machine.cores > 0) return static_cast<int>(machine.cores);
+  return static_cast<int>(slurm.cpus_per_rank * slurm.ranks_per_node);
+}
+
+int reduce_depth_of(const jobs::JobSpec& job, const sharding::Extent& extent, int cores) {
+  if (job.schedule.reduce_depth >= 0) return static_cast<int>(job.schedule.reduce_depth);
+  const bool one_host = extent.node == extent.world;
+  return one_host && cores > 0 && extent.world >= cores ? 0 : 1;
+}
+
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,
-                             sharding::Codec compute) {
+                             sharding::Codec compute, int cores) {
   sharding::Setting setting{jobs::placement_of(job, compute), extent, {}, job.micro_batch_size};
   setting.options.micro_batches = micro_batches_of(job, extent.world);
   setting.options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
-  setting.options.reduce_depth =
-      job.schedule.reduce_depth < 0 ? 1 : static_cast<int>(job.schedule.reduce_depth);
+  setting.options.reduce_depth = reduce_depth_of(job, extent, cores);
   setting.options.input_tier = setting.placement.activation_tier;
   setting.options.input_depth = static_cast<int>(job.schedule.input_depth);
   setting.options.unit_major = job.schedule.order == "unit_major";

@@ -89,7 +89,7 @@ void foretell(jobs::JobSpec& job) {
   const sharding::Codec compute = planned_compute_type(job, words->gpu);
   const sharding::Extent extent{words->nodes * words->gpus_per_node, words->gpus_per_node};
   const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute, on_cpu);
-  const sharding::Setting setting = setting_of(job, extent, compute);
+  const sharding::Setting setting = setting_of(job, extent, compute, cores_of_node(machine, job.slurm));
   const Forecast forecast = sharding::forecast(planned.subject(), machine, setting);
   if (forecast.fits) {
     job.notes.push_back(fmt::format("plan: fits, {} of {} of each {}; a step of {:.3g} s foretold",

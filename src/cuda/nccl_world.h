@@ -18,6 +18,7 @@ class NcclWorld final : public comm::World {
   int rank() const override { return options_.rank; }
   int size() const override { return static_cast<int>(options_.node_of_rank.size()); }
   const std::vector<int>& node_of_rank() const override { return options_.node_of_rank; }
+  int cores() const override { return options_.cores; }
   std::unique_ptr<comm::Communicator> communicator(const comm::Group& group, std::string_view backend,
                                                    comm::CommunicatorOptions options) override;
 

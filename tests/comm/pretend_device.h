@@ -176,6 +176,7 @@ class PretendDeviceWorld final : public comm::World {
   int rank() const override { return carrier_.rank(); }
   int size() const override { return carrier_.size(); }
   const std::vector<int>& node_of_rank() const override { return carrier_.node_of_rank(); }
+  int cores() const override { return carrier_.cores(); }
   std::unique_ptr<comm::Communicator> communicator(const comm::Group& group, std::string_view,
                                                    comm::CommunicatorOptions options) override {
     return std::make_unique<PretendDeviceCommunicator>(carrier_.communicator(group, "mpi", options), device_,

@@ -1,9 +1,11 @@
 #include "comm/threads/thread_world.h"
 
+#include <atomic>
 #include <numeric>
 #include <stdexcept>
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include "core/error.h"
 
@@ -26,6 +28,23 @@ TEST(ThreadWorld, ReducesOverAllRanks) {
       communicator->all_reduce(&mine, &sum, 1, DType::i32, Reduction::sum);
       EXPECT_EQ(sum, world.size() * (world.size() + 1) / 2);
     });
+}
+
+TEST(ThreadWorld, CountsTheCoresThatItsRanksMayUse) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  CPU_ZERO(&one);
+  for (int core = 0; CPU_COUNT(&one) == 0; ++core)
+    if (CPU_ISSET(core, &before)) CPU_SET(core, &one);
+  const auto counted = [] {
+    std::atomic<int> cores = 0;
+    run_ranks(2, [&](World& world) { cores += world.cores(); });
+    return cores / 2;
+  };
+  EXPECT_EQ(counted(), CPU_COUNT(&before));
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(counted(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 TEST(ThreadWorld, CarriesTheFirstErrorAndEndsTheOthersWaiting) {

@@ -15,6 +15,7 @@ class StagedWorld final : public comm::World {
   int rank() const override { return inner_.rank(); }
   int size() const override { return inner_.size(); }
   const std::vector<int>& node_of_rank() const override { return inner_.node_of_rank(); }
+  int cores() const override { return inner_.cores(); }
   std::unique_ptr<comm::Communicator> communicator(const comm::Group& group, std::string_view backend,
                                                    comm::CommunicatorOptions options) override;
 

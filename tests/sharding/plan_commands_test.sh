@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # plan_commands_test.sh TRIREME GOLDEN: the search writes a job that is planned as the search foretold it; pictures and traces of planned and of real
-# steps hold both; a plan counts a step's micro-batches as its run does; a run foretells with the machine that it is given; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
+# steps hold both; a plan knows how many cores its ranks have and counts a step's micro-batches as its run does; a run foretells with the machine that it is given; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
 set -euo pipefail
 trireme=$1 golden=$2
 export OMP_NUM_THREADS=1
@@ -35,6 +35,7 @@ grep -Eq "copy to save +host +11\.2. GiB" "$dir/said" || fail "the copy of an ei
 "$trireme" plan llama-3-70b --nodes 2048 --gpus-per-node 8 --gpu h100-80g placement=zero3 gradient_checkpointing=true --json >"$dir/said"
 [ "$(number '["fits"]')" = True ] || fail "70B on 16,384 ranks"
 
+two_ranks() { "$trireme" plan "$dir/job.yaml" --nodes 1 --gpus-per-node 2 --gpu cpu "$@" --json >"$dir/said"; }
 cat >"$dir/job.yaml" <<YAML
 base_model: $golden/reference
 datasets: [{path: $golden/reference/tokens.npy, type: tokens}]
@@ -49,6 +50,24 @@ YAML
 for words in "foretold s   measured s" "^  compute " "^  exposed collectives" "^  state .* +0.0%" "^  slots .* +0.0%"; do
   grep -q -- "$words" "$dir/said" || fail "the summary lacks: $words"
 done
+slots() { number '["memory"]["gradient slots"]'; }
+two_ranks --set cores=2
+[ "$(number '["reduce_depth"]')" = 0 ] || fail "two ranks on two cores are planned with a lane that has no core"
+none_left=$(slots)
+two_ranks --set cores=3
+[ "$(number '["reduce_depth"]')" = 1 ] && [ "$(slots)" -gt "$none_left" ] || fail "a core that is left does not reduce beside backward"
+two_ranks schedule.reduce_depth=1 --set cores=2
+[ "$(number '["reduce_depth"]')" = 1 ] || fail "a depth that the job names is not planned"
+two_ranks slurm.cpus_per_rank=1 slurm.ranks_per_node=2
+[ "$(number '["reduce_depth"]')" = 0 ] || fail "a core for each rank, as Slurm is asked, leaves one to reduce"
+taskset -c "$(taskset -cp $$ | sed 's/.*: *//; s/[-,].*//')" "$trireme" plan "$dir/job.yaml" --nodes 1 --gpus-per-node 1 --gpu cpu --json >"$dir/said"
+[ "$(number '["reduce_depth"]')" = 0 ] || fail "the cores that the process may not use are counted"
+two_ranks
+python3 - "$dir/run/memory.json" "$(slots)" <<'PY' || fail "the plan has other slots of gradients than its run"
+import json, sys
+lines = json.load(open(sys.argv[1]))["foretold"]
+sys.exit(sum(line["bytes"] for line in lines if line["what"] == "gradient slots") != int(sys.argv[2]))
+PY
 python3 - "$dir/step.json" "$dir/step.svg" <<'PY' || fail "the trace lacks a rank or what was foretold"
 import json, sys
 import xml.etree.ElementTree as xml
