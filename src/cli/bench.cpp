@@ -3,19 +3,19 @@
 
 namespace trireme::cli {
 
-void add_bench(CLI::App& app, Run& chosen) {
-  CLI::App* bench = app.add_subcommand("bench", "Measure the machine and what trireme makes of it");
-  bench->require_subcommand(1);
-  add_bench_checkpoint(*bench, chosen);
-  add_bench_comm(*bench, chosen);
-  add_bench_load(*bench, chosen);
-  add_bench_rank_load(*bench, chosen);
-  add_bench_machine(*bench, chosen);
-  add_bench_record(*bench, chosen);
-  add_bench_products(*bench, chosen);
-  add_bench_schedule(*bench, chosen);
-  add_bench_tokenizer(*bench, chosen);
-  add_bench_tier(*bench, chosen);
+void add_bench(Command app) {
+  Command bench = app.subcommand("bench", "Measure the machine and what trireme makes of it");
+  bench.needs_subcommand();
+  add_bench_checkpoint(bench);
+  add_bench_comm(bench);
+  add_bench_load(bench);
+  add_bench_rank_load(bench);
+  add_bench_machine(bench);
+  add_bench_record(bench);
+  add_bench_products(bench);
+  add_bench_schedule(bench);
+  add_bench_tokenizer(bench);
+  add_bench_tier(bench);
 }
 
 }  // namespace trireme::cli

@@ -310,19 +310,17 @@ int measure(const Options& options) {
 
 }  // namespace
 
-void add_bench_checkpoint(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_checkpoint(Command bench) {
+  Command command = bench.subcommand(
       "checkpoint", "Save and load checkpoints beside what the same disk can do at most in the same run");
   auto options = std::make_shared<Options>();
-  command->add_option("folder", options->folder, "On the disk to be measured")->required();
-  command->add_option("--size", options->size, "Of all ranks' state together")->capture_default_str();
-  command->add_option("--repeats", options->repeats, "Rounds; medians are shown")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  command->add_flag("--whole", options->whole, "Read back all that was written, not a sample");
-  command->add_flag("--json", options->json, "One JSON object a line");
-  command->footer("Example: mpirun -n 2 trireme bench checkpoint /scratch --size 2G");
-  command->callback([options, &chosen] { chosen = [options] { return measure(*options); }; });
+  command.option("folder", options->folder, "On the disk to be measured").required();
+  command.option("--size", options->size, "Of all ranks' state together").shows_default();
+  command.option("--repeats", options->repeats, "Rounds; medians are shown").within(1, 1000).shows_default();
+  command.flag("--whole", options->whole, "Read back all that was written, not a sample");
+  command.flag("--json", options->json, "One JSON object a line");
+  command.footer("Example: mpirun -n 2 trireme bench checkpoint /scratch --size 2G");
+  command.runs([options] { return measure(*options); });
 }
 
 }  // namespace trireme::cli

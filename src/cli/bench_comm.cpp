@@ -160,56 +160,53 @@ int measure(Words& words) {
 
 }  // namespace
 
-void add_bench_comm(CLI::App& parent, Run& chosen) {
-  CLI::App* command = parent.add_subcommand(
+void add_bench_comm(Command parent) {
+  Command command = parent.subcommand(
       "comm", "Time collectives beside each other and beside what the machine could do at most");
   auto words = std::make_shared<Words>();
   bench::MeasureOptions& measuring = words->options.measure;
   command
-      ->add_option("--collective", words->collectives,
-                   "all, or some of all_gather, reduce_scatter, all_reduce, broadcast, all_to_all, sendrecv")
-      ->capture_default_str();
+      .option("--collective", words->collectives,
+              "all, or some of all_gather, reduce_scatter, all_reduce, broadcast, all_to_all, sendrecv")
+      .shows_default();
   command
-      ->add_option("--backend", words->backends,
-                   "all, or some of shm, two_level, mpi, openmpi (the MPI library by itself), nccl; with "
-                   "--pairs also ucx (messages, put and get)")
-      ->capture_default_str();
-  command->add_option("-b,--begin", words->begin, "Smallest size")->capture_default_str();
-  command->add_option("-e,--end", words->end, "Largest size")->capture_default_str();
-  command->add_option("-f,--factor", words->factor, "From one size to the next")->capture_default_str();
-  command->add_option("-w,--warmup-iters", measuring.warmups, "Calls before each measurement")
-      ->capture_default_str();
-  command->add_option("-n,--iters", measuring.iterations, "Calls timed together; 0: as many as take 20 ms")
-      ->capture_default_str();
+      .option("--backend", words->backends,
+              "all, or some of shm, two_level, mpi, openmpi (the MPI library by itself), nccl; with "
+              "--pairs also ucx (messages, put and get)")
+      .shows_default();
+  command.option("-b,--begin", words->begin, "Smallest size").shows_default();
+  command.option("-e,--end", words->end, "Largest size").shows_default();
+  command.option("-f,--factor", words->factor, "From one size to the next").shows_default();
+  command.option("-w,--warmup-iters", measuring.warmups, "Calls before each measurement").shows_default();
+  command.option("-n,--iters", measuring.iterations, "Calls timed together; 0: as many as take 20 ms")
+      .shows_default();
   command
-      ->add_option("--repeats", measuring.repeats,
-                   "Measurements of each backend, taken in turns; medians are shown")
-      ->capture_default_str();
-  command->add_flag("-c,--check", words->options.check, "Compare every element of every result");
-  command->add_option("-d,--dtype", words->dtype, "Element type")->capture_default_str();
-  command->add_option("-o,--op", words->reduction, "sum, mean or max")->capture_default_str();
+      .option("--repeats", measuring.repeats,
+              "Measurements of each backend, taken in turns; medians are shown")
+      .shows_default();
+  command.flag("-c,--check", words->options.check, "Compare every element of every result");
+  command.option("-d,--dtype", words->dtype, "Element type").shows_default();
+  command.option("-o,--op", words->reduction, "sum, mean or max").shows_default();
   command
-      ->add_option("--group", words->group,
-                   "world, node (each node by itself), or across (ranks with the same place on their node)")
-      ->capture_default_str();
-  command->add_flag("--in-place", words->options.in_place, "Output over input");
-  command->add_flag("--plain-memory", words->options.plain_memory,
-                    "Ordinary memory instead of the backend's own");
-  command->add_option("--memory", words->memory, "host, or device")->capture_default_str();
-  command->add_flag(
-      "--pairs", words->pairs,
-      "Latency and rate between any two ranks instead of collectives; marks pairs that fall out");
-  command->add_option("--pair-size", words->pair_size, "With --pairs: size of the messages of a stream")
-      ->capture_default_str();
+      .option("--group", words->group,
+              "world, node (each node by itself), or across (ranks with the same place on their node)")
+      .shows_default();
+  command.flag("--in-place", words->options.in_place, "Output over input");
+  command.flag("--plain-memory", words->options.plain_memory, "Ordinary memory instead of the backend's own");
+  command.option("--memory", words->memory, "host, or device").shows_default();
+  command.flag("--pairs", words->pairs,
+               "Latency and rate between any two ranks instead of collectives; marks pairs that fall out");
+  command.option("--pair-size", words->pair_size, "With --pairs: size of the messages of a stream")
+      .shows_default();
   command
-      ->add_option("--slow-below", words->pair_options.limits.rate,
-                   "With --pairs: mark rates below this part of what is usual in their class")
-      ->capture_default_str();
-  command->add_flag("--at-once", words->pair_options.at_once,
-                    "With --pairs: measure disjoint pairs at the same time");
-  command->add_flag("--json", words->json, "One JSON object a line");
-  command->footer(footer);
-  command->callback([words, &chosen] { chosen = [words] { return measure(*words); }; });
+      .option("--slow-below", words->pair_options.limits.rate,
+              "With --pairs: mark rates below this part of what is usual in their class")
+      .shows_default();
+  command.flag("--at-once", words->pair_options.at_once,
+               "With --pairs: measure disjoint pairs at the same time");
+  command.flag("--json", words->json, "One JSON object a line");
+  command.footer(footer);
+  command.runs([words] { return measure(*words); });
 }
 
 }  // namespace trireme::cli

@@ -153,17 +153,17 @@ int run(const Options& options) {
 
 }  // namespace
 
-void add_bench_load(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_load(Command bench) {
+  Command command = bench.subcommand(
       "load",
       "Load the safetensors of a model folder into memory of our own, beside plain reads of their bytes");
   auto options = std::make_shared<Options>();
-  command->add_option("folder", options->folder, "A model folder")->required()->check(CLI::ExistingDirectory);
-  command->add_option("--threads", options->threads, "How many threads read")->check(CLI::Range(1, 256));
-  command->add_option("--runs", options->runs, "Counted runs after one warm-up")->check(CLI::Range(1, 1000));
-  command->add_flag("--json", options->json, "One object a line");
-  command->footer("Example: trireme bench load models/llama --threads 2");
-  command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+  command.option("folder", options->folder, "A model folder").required().existing_folder();
+  command.option("--threads", options->threads, "How many threads read").within(1, 256);
+  command.option("--runs", options->runs, "Counted runs after one warm-up").within(1, 1000);
+  command.flag("--json", options->json, "One object a line");
+  command.footer("Example: trireme bench load models/llama --threads 2");
+  command.runs([options] { return run(*options); });
 }
 
 }  // namespace trireme::cli

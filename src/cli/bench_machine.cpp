@@ -342,13 +342,13 @@ int bench_machine(const JobWords& words) {
 
 }  // namespace
 
-void add_bench_machine(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_machine(Command bench) {
+  Command command = bench.subcommand(
       "machine", "Measure what `plan` wants to know of this machine: products, memory, update, links");
   auto words = std::make_shared<JobWords>();
-  add_job_words(*command, *words);
-  command->footer("Example: mpirun -n 2 trireme bench machine job.yaml > machine.json");
-  command->callback([&chosen, words] { chosen = [words] { return bench_machine(*words); }; });
+  add_job_words(command, *words);
+  command.footer("Example: mpirun -n 2 trireme bench machine job.yaml > machine.json");
+  command.runs([words] { return bench_machine(*words); });
 }
 
 }  // namespace trireme::cli

@@ -89,13 +89,13 @@ int bench_products(const JobWords& words) {
 
 }  // namespace
 
-void add_bench_products(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_products(Command bench) {
+  Command command = bench.subcommand(
       "products", "The matrix products of a job's step by themselves: what the step could take at least");
   auto words = std::make_shared<JobWords>();
-  add_job_words(*command, *words);
-  command->footer("Example: OMP_NUM_THREADS=2 trireme bench products job.yaml");
-  command->callback([&chosen, words] { chosen = [words] { return bench_products(*words); }; });
+  add_job_words(command, *words);
+  command.footer("Example: OMP_NUM_THREADS=2 trireme bench products job.yaml");
+  command.runs([words] { return bench_products(*words); });
 }
 
 }  // namespace trireme::cli

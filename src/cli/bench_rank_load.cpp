@@ -76,18 +76,16 @@ int measure(const Options& options) {
 
 }  // namespace
 
-void add_bench_rank_load(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_rank_load(Command bench) {
+  Command command = bench.subcommand(
       "rank-load", "Read one rank's slices of a Hugging Face folder, as a sharded job would");
   auto options = std::make_shared<Options>();
-  command->add_option("folder", options->folder, "With config.json and safetensors")->required();
-  command->add_option("--ranks", options->ranks, "Of the job")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command->add_option("--rank", options->rank, "Which of them")->capture_default_str();
-  command->add_flag("--json", options->json, "One JSON object");
-  command->footer("Example: trireme bench rank-load llama-3-70b --ranks 128 --rank 77");
-  command->callback([options, &chosen] { chosen = [options] { return measure(*options); }; });
+  command.option("folder", options->folder, "With config.json and safetensors").required();
+  command.option("--ranks", options->ranks, "Of the job").within(1, 1 << 20).shows_default();
+  command.option("--rank", options->rank, "Which of them").shows_default();
+  command.flag("--json", options->json, "One JSON object");
+  command.footer("Example: trireme bench rank-load llama-3-70b --ranks 128 --rank 77");
+  command.runs([options] { return measure(*options); });
 }
 
 }  // namespace trireme::cli

@@ -131,18 +131,15 @@ int measure(const Options& options) {
 
 }  // namespace
 
-void add_bench_record(CLI::App& bench, Run& chosen) {
-  CLI::App* command =
-      bench.add_subcommand("record", "What it costs a run to tell of itself, and to be watched");
+void add_bench_record(Command bench) {
+  Command command = bench.subcommand("record", "What it costs a run to tell of itself, and to be watched");
   auto options = std::make_shared<Options>();
-  command->add_option("folder", options->folder, "Where run folders lie; nothing stays there");
-  command->add_option("--steps", options->steps, "Steps of the run that is drawn")
-      ->check(CLI::Range(2, 10000000));
-  command->add_option("--step-ms", options->step_ms, "The step that costs are held against")
-      ->check(CLI::PositiveNumber);
-  command->add_flag("--json", options->json, "One object a line");
-  command->footer("Example: trireme bench record /scratch --step-ms 50");
-  command->callback([&chosen, options] { chosen = [options] { return measure(*options); }; });
+  command.option("folder", options->folder, "Where run folders lie; nothing stays there");
+  command.option("--steps", options->steps, "Steps of the run that is drawn").within(2, 10000000);
+  command.option("--step-ms", options->step_ms, "The step that costs are held against").positive();
+  command.flag("--json", options->json, "One object a line");
+  command.footer("Example: trireme bench record /scratch --step-ms 50");
+  command.runs([options] { return measure(*options); });
 }
 
 }  // namespace trireme::cli

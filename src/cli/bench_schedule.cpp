@@ -193,30 +193,27 @@ int bench_schedule(Words words) {
 
 }  // namespace
 
-void add_bench_schedule(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_schedule(Command bench) {
+  Command command = bench.subcommand(
       "schedule", "Replay a job's schedule on the ranks' real links, without its computation");
   auto words = std::make_shared<Words>();
-  add_job_words(*command, words->job);
-  command->add_option(
-      "--compute", words->compute,
-      "none: collectives alone; planned: lanes wait as long as computation is foretold to take");
-  command->add_option(
-      "--only", words->only,
-      "collectives: what the network allows; computation: what is foretold of it; tiers: what the "
-      "drives allow");
-  command->add_option("--steps", words->steps, "How many steps to take the median of")
-      ->check(CLI::Range(1, 1000));
-  command->add_option("--scale", words->scale, "Divide all bytes and computing times by this")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30));
-  command->add_option("--machine", words->machine.file, "Figures of this machine, from `bench machine`");
-  command->add_option("--calibrate", words->machine.calibrate,
-                      "Links and tiers as `bench comm --json` and `bench tier --json` found them");
-  command->add_option("--set", words->machine.figures, "One figure: inside_gb_s=8");
-  command->add_option("--trace", words->trace, "Write measured and foretold lanes in Chrome's trace format");
-  command->add_flag("--json", words->json, "One object");
-  command->footer("Example: mpirun -n 4 trireme bench schedule job.yaml placement=zero3 --compute planned");
-  command->callback([&chosen, words] { chosen = [words] { return bench_schedule(*words); }; });
+  add_job_words(command, words->job);
+  command.option("--compute", words->compute,
+                 "none: collectives alone; planned: lanes wait as long as computation is foretold to take");
+  command.option("--only", words->only,
+                 "collectives: what the network allows; computation: what is foretold of it; tiers: what the "
+                 "drives allow");
+  command.option("--steps", words->steps, "How many steps to take the median of").within(1, 1000);
+  command.option("--scale", words->scale, "Divide all bytes and computing times by this")
+      .within(std::int64_t{1}, std::int64_t{1} << 30);
+  command.option("--machine", words->machine.file, "Figures of this machine, from `bench machine`");
+  command.option("--calibrate", words->machine.calibrate,
+                 "Links and tiers as `bench comm --json` and `bench tier --json` found them");
+  command.option("--set", words->machine.figures, "One figure: inside_gb_s=8");
+  command.option("--trace", words->trace, "Write measured and foretold lanes in Chrome's trace format");
+  command.flag("--json", words->json, "One object");
+  command.footer("Example: mpirun -n 4 trireme bench schedule job.yaml placement=zero3 --compute planned");
+  command.runs([words] { return bench_schedule(*words); });
 }
 
 }  // namespace trireme::cli

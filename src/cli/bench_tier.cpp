@@ -135,29 +135,26 @@ int measure(const Words& words) {
 
 }  // namespace
 
-void add_bench_tier(CLI::App& parent, Run& chosen) {
-  CLI::App* command = parent.add_subcommand("tier",
-                                            "Time the host's memory, its optimizers, its drives and the way "
-                                            "from drive to GPU, beside their limits");
+void add_bench_tier(Command parent) {
+  Command command = parent.subcommand("tier",
+                                      "Time the host's memory, its optimizers, its drives and the way "
+                                      "from drive to GPU, beside their limits");
   auto words = std::make_shared<Words>();
-  command->add_option("--what", words->what, "Some of host, optimizer, nvme, gds")->capture_default_str();
-  command->add_option("--paths", words->paths, "A folder on each drive")->capture_default_str();
-  command->add_option("--size", words->size, "Written to and read from the drives")->capture_default_str();
-  command->add_option("--blocks", words->blocks, "Sizes of requests")->capture_default_str();
-  command->add_option("--depths", words->depths, "Requests on their way at once")->capture_default_str();
-  command->add_option("--backends", words->backends, "io_uring, threads")->capture_default_str();
-  command->add_option("--copy-size", words->copy_size, "Copied in the host's memory")->capture_default_str();
-  command->add_option("--parameters", words->parameters, "Updated by the host optimizers")
-      ->capture_default_str()
-      ->check(CLI::Range(std::int64_t{4096}, std::int64_t{1} << 40));
-  command->add_option("--threads", words->threads, "Of copies and updates, each pinned to a core")
-      ->capture_default_str();
-  command->add_option("--rounds", words->rounds, "Medians of so many")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
-  command->add_flag("--json", words->json, "One JSON object a line");
-  command->footer("Example: trireme bench tier --paths /scratch/a,/scratch/b --threads 1,2 --json");
-  command->callback([words, &chosen] { chosen = [words] { return measure(*words); }; });
+  command.option("--what", words->what, "Some of host, optimizer, nvme, gds").shows_default();
+  command.option("--paths", words->paths, "A folder on each drive").shows_default();
+  command.option("--size", words->size, "Written to and read from the drives").shows_default();
+  command.option("--blocks", words->blocks, "Sizes of requests").shows_default();
+  command.option("--depths", words->depths, "Requests on their way at once").shows_default();
+  command.option("--backends", words->backends, "io_uring, threads").shows_default();
+  command.option("--copy-size", words->copy_size, "Copied in the host's memory").shows_default();
+  command.option("--parameters", words->parameters, "Updated by the host optimizers")
+      .shows_default()
+      .within(std::int64_t{4096}, std::int64_t{1} << 40);
+  command.option("--threads", words->threads, "Of copies and updates, each pinned to a core").shows_default();
+  command.option("--rounds", words->rounds, "Medians of so many").shows_default().within(1, 1000);
+  command.flag("--json", words->json, "One JSON object a line");
+  command.footer("Example: trireme bench tier --paths /scratch/a,/scratch/b --threads 1,2 --json");
+  command.runs([words] { return measure(*words); });
 }
 
 }  // namespace trireme::cli

@@ -74,18 +74,18 @@ int run(const Options& options) {
 
 }  // namespace
 
-void add_bench_tokenizer(CLI::App& bench, Run& chosen) {
-  CLI::App* command = bench.add_subcommand(
+void add_bench_tokenizer(Command bench) {
+  Command command = bench.subcommand(
       "tokenizer",
       "Encode text files and tell the rate; each file is one text, each run starts with empty caches");
   auto options = std::make_shared<Options>();
-  command->add_option("tokenizer", options->tokenizer, "A tokenizer.json")->required();
-  command->add_option("text", options->text, "A file, or a folder of files")->required();
-  command->add_option("--threads", options->threads, "How many threads encode")->check(CLI::Range(1, 1024));
-  command->add_option("--runs", options->runs, "Counted runs after one warm-up")->check(CLI::Range(1, 1000));
-  command->add_flag("--json", options->json, "One object");
-  command->footer("Example: trireme bench tokenizer model/tokenizer.json corpus/ --threads 2");
-  command->callback([options, &chosen] { chosen = [options] { return run(*options); }; });
+  command.option("tokenizer", options->tokenizer, "A tokenizer.json").required();
+  command.option("text", options->text, "A file, or a folder of files").required();
+  command.option("--threads", options->threads, "How many threads encode").within(1, 1024);
+  command.option("--runs", options->runs, "Counted runs after one warm-up").within(1, 1000);
+  command.flag("--json", options->json, "One object");
+  command.footer("Example: trireme bench tokenizer model/tokenizer.json corpus/ --threads 2");
+  command.runs([options] { return run(*options); });
 }
 
 }  // namespace trireme::cli

@@ -164,46 +164,41 @@ int prune(const Words& words) {
   return 0;
 }
 
-CLI::App* add(CLI::App& parent, const std::shared_ptr<Words>& words, const char* name, const char* what,
-              int (*work)(const Words&), Run& chosen) {
-  CLI::App* command = parent.add_subcommand(name, what);
-  command->add_option("run", words->run, "A run folder, its folder of checkpoints, or one checkpoint")
-      ->required();
-  command->callback([words, work, &chosen] { chosen = [words, work] { return work(*words); }; });
+Command add(Command parent, const std::shared_ptr<Words>& words, const char* name, const char* what,
+            int (*work)(const Words&)) {
+  Command command = parent.subcommand(name, what);
+  command.option("run", words->run, "A run folder, its folder of checkpoints, or one checkpoint").required();
+  command.runs([words, work] { return work(*words); });
   return command;
 }
 
 }  // namespace
 
-void add_checkpoint(CLI::App& app, Run& chosen) {
-  CLI::App* command =
-      app.add_subcommand("checkpoint", "List, show, verify, compare, convert and prune checkpoints");
-  command->require_subcommand(1);
+void add_checkpoint(Command app) {
+  Command command =
+      app.subcommand("checkpoint", "List, show, verify, compare, convert and prune checkpoints");
+  command.needs_subcommand();
   auto words = std::make_shared<Words>();
-  CLI::App* one = add(*command, words, "list", "One line for each, oldest first", list, chosen);
-  one->alias("ls");
-  one->add_flag("--json", words->json, "One JSON object a line");
-  one->footer("Example: trireme checkpoint list my-run");
-  one = add(*command, words, "show", "What the newest one holds", show, chosen);
-  one->add_option("--name", words->name, "Another one, by name or step");
-  one->add_flag("--json", words->json, "One JSON object a line");
-  one->footer("Example: trireme checkpoint show my-run --name 1200");
-  one =
-      add(*command, words, "verify", "Read every byte of every file and compare its digests", verify, chosen);
-  one->add_option("--name", words->name, "One alone, by name or step");
-  one->add_flag("--json", words->json, "One JSON object a line");
-  one->footer("Example: trireme checkpoint verify my-run");
-  one = add(*command, words, "prune", "Remove old ones; refused while a job uses the run folder", prune,
-            chosen);
-  one->add_option("--keep-last", words->keep.last, "The newest so many stay")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  one->add_option("--keep-every", words->keep.every, "And those whose step is a multiple of this")
-      ->check(CLI::Range(0, 1000000000));
-  one->add_flag("--keep-best", words->keep.best, "And the one with the lowest loss");
-  one->footer("Example: trireme checkpoint prune my-run --keep-last 3 --keep-every 1000");
-  add_checkpoint_diff(*command, chosen);
-  add_checkpoint_convert(*command, chosen);
+  Command one = add(command, words, "list", "One line for each, oldest first", list);
+  one.alias("ls");
+  one.flag("--json", words->json, "One JSON object a line");
+  one.footer("Example: trireme checkpoint list my-run");
+  one = add(command, words, "show", "What the newest one holds", show);
+  one.option("--name", words->name, "Another one, by name or step");
+  one.flag("--json", words->json, "One JSON object a line");
+  one.footer("Example: trireme checkpoint show my-run --name 1200");
+  one = add(command, words, "verify", "Read every byte of every file and compare its digests", verify);
+  one.option("--name", words->name, "One alone, by name or step");
+  one.flag("--json", words->json, "One JSON object a line");
+  one.footer("Example: trireme checkpoint verify my-run");
+  one = add(command, words, "prune", "Remove old ones; refused while a job uses the run folder", prune);
+  one.option("--keep-last", words->keep.last, "The newest so many stay").within(1, 1000000).shows_default();
+  one.option("--keep-every", words->keep.every, "And those whose step is a multiple of this")
+      .within(0, 1000000000);
+  one.flag("--keep-best", words->keep.best, "And the one with the lowest loss");
+  one.footer("Example: trireme checkpoint prune my-run --keep-last 3 --keep-every 1000");
+  add_checkpoint_diff(command);
+  add_checkpoint_convert(command);
 }
 
 }  // namespace trireme::cli

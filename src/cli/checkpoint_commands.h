@@ -19,7 +19,7 @@ struct CheckpointPlace {
 /// checkpoint's name or step. Fails where there is none.
 CheckpointPlace find_checkpoints(const std::string& given, const std::string& name);
 
-void add_checkpoint_diff(CLI::App& checkpoint, Run& chosen);
-void add_checkpoint_convert(CLI::App& checkpoint, Run& chosen);
+void add_checkpoint_diff(Command checkpoint);
+void add_checkpoint_convert(Command checkpoint);
 
 }  // namespace trireme::cli

@@ -37,23 +37,23 @@ int convert(const Words& words) {
 
 }  // namespace
 
-void add_checkpoint_convert(CLI::App& checkpoint, Run& chosen) {
+void add_checkpoint_convert(Command checkpoint) {
   auto words = std::make_shared<Words>();
-  CLI::App* command = checkpoint.add_subcommand(
+  Command command = checkpoint.subcommand(
       "convert", "Write a checkpoint, optimizer state and all, as one file or in another number of files");
-  command->add_option("from", words->from, "A run folder (its newest one), or one checkpoint")->required();
-  command->add_option("output", words->output, "What to write; must not be there")->required();
-  command->add_option("--name", words->name, "Another one of the run, by name or step");
+  command.option("from", words->from, "A run folder (its newest one), or one checkpoint").required();
+  command.option("output", words->output, "What to write; must not be there").required();
+  command.option("--name", words->name, "Another one of the run, by name or step");
   command
-      ->add_option("--to", words->to,
-                   "hdf5 or safetensors: one file of whole tensors; checkpoint: a run folder to go on from")
-      ->check(CLI::IsMember({"hdf5", "safetensors", "checkpoint"}))
-      ->capture_default_str();
-  command->add_option("--files", words->files, "How many files --to checkpoint writes")
-      ->check(CLI::Range(1, 128))
-      ->capture_default_str();
-  command->footer("Example: trireme checkpoint convert my-run my-run.h5");
-  command->callback([words, &chosen] { chosen = [words] { return convert(*words); }; });
+      .option("--to", words->to,
+              "hdf5 or safetensors: one file of whole tensors; checkpoint: a run folder to go on from")
+      .one_of({"hdf5", "safetensors", "checkpoint"})
+      .shows_default();
+  command.option("--files", words->files, "How many files --to checkpoint writes")
+      .within(1, 128)
+      .shows_default();
+  command.footer("Example: trireme checkpoint convert my-run my-run.h5");
+  command.runs([words] { return convert(*words); });
 }
 
 }  // namespace trireme::cli

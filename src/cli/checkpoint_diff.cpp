@@ -82,15 +82,15 @@ int diff(const Words& words) {
 
 }  // namespace
 
-void add_checkpoint_diff(CLI::App& checkpoint, Run& chosen) {
+void add_checkpoint_diff(Command checkpoint) {
   auto words = std::make_shared<Words>();
-  CLI::App* command = checkpoint.add_subcommand(
+  Command command = checkpoint.subcommand(
       "diff", "Compare two checkpoints tensor by tensor; ends with 1 where tensors differ");
-  command->add_option("first", words->one, "A run folder (its newest one), or one checkpoint")->required();
-  command->add_option("second", words->other, "The other one")->required();
-  command->add_flag("--json", words->json, "One JSON object a line");
-  command->footer("Example: trireme checkpoint diff my-run other-run");
-  command->callback([words, &chosen] { chosen = [words] { return diff(*words); }; });
+  command.option("first", words->one, "A run folder (its newest one), or one checkpoint").required();
+  command.option("second", words->other, "The other one").required();
+  command.flag("--json", words->json, "One JSON object a line");
+  command.footer("Example: trireme checkpoint diff my-run other-run");
+  command.runs([words] { return diff(*words); });
 }
 
 }  // namespace trireme::cli

@@ -136,27 +136,23 @@ int print_settings() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand(
-      "doctor", "Look at the machine, alone or on all ranks, and say what stands in the way");
-  command->footer(footer);
+void add_doctor(Command app) {
+  Command command =
+      app.subcommand("doctor", "Look at the machine, alone or on all ranks, and say what stands in the way");
+  command.footer(footer);
   auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "One JSON object a line: check, verdict, found, advice, hosts");
+  command.flag("--json", *json, "One JSON object a line: check, verdict, found, advice, hosts");
   auto settings = std::make_shared<bool>(false);
-  command->add_flag(
-      "--settings", *settings,
-      "Print what NCCL, UCX and Open MPI should be told of this node's network, for a shell's eval");
+  command.flag("--settings", *settings,
+               "Print what NCCL, UCX and Open MPI should be told of this node's network, for a shell's eval");
   auto health = std::make_shared<HealthWords>();
-  command->add_option(
-      "--health", health->run_folder,
-      "One rank on each node looks at what a job in this run folder needs; prints the names of "
-      "nodes that fail, and ends with 75 where one does");
-  command->add_option("--gpus", health->gpus, "With --health: GPUs that each node must have");
-  command->callback([&chosen, json, settings, health] {
-    chosen = [json, settings, health] {
-      if (!health->run_folder.empty()) return check_health(*health);
-      return *settings ? print_settings() : examine(*json);
-    };
+  command.option("--health", health->run_folder,
+                 "One rank on each node looks at what a job in this run folder needs; prints the names of "
+                 "nodes that fail, and ends with 75 where one does");
+  command.option("--gpus", health->gpus, "With --health: GPUs that each node must have");
+  command.runs([json, settings, health] {
+    if (!health->run_folder.empty()) return check_health(*health);
+    return *settings ? print_settings() : examine(*json);
   });
 }
 

@@ -85,20 +85,19 @@ int eval_job(const Words& words) {
 
 }  // namespace
 
-void add_eval(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand(
+void add_eval(Command app) {
+  Command command = app.subcommand(
       "eval", "Loss, perplexity and accuracy of a job's model on its evaluation sets, or its datasets");
   auto words = std::make_shared<Words>();
-  command->add_option("job.yaml", words->file, "The job file")->required();
-  command->add_option("key=value", words->overrides,
-                      "Changes to it: datasets=[{path: held-out.jsonl, type: alpaca}]");
-  command->add_option("--steps", words->steps, "No more batches than this; 0: all")
-      ->check(CLI::NonNegativeNumber);
-  command->add_flag("--base", words->base, "The base model, even where the run has a checkpoint");
-  command->add_flag("--json", words->json, "One JSON object");
-  command->footer(
+  command.option("job.yaml", words->file, "The job file").required();
+  command.option("key=value", words->overrides,
+                 "Changes to it: datasets=[{path: held-out.jsonl, type: alpaca}]");
+  command.option("--steps", words->steps, "No more batches than this; 0: all").not_negative();
+  command.flag("--base", words->base, "The base model, even where the run has a checkpoint");
+  command.flag("--json", words->json, "One JSON object");
+  command.footer(
       "Example: mpirun -n 2 trireme eval job.yaml 'datasets=[{path: held-out.jsonl, type: alpaca}]'");
-  command->callback([&chosen, words] { chosen = [words] { return eval_job(*words); }; });
+  command.runs([words] { return eval_job(*words); });
 }
 
 }  // namespace trireme::cli

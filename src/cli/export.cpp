@@ -247,31 +247,29 @@ int export_run(const Words& words) {
 
 }  // namespace
 
-void add_export(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("export",
-                                         "Write a run's newest or best checkpoint for other programs, also "
-                                         "while it trains, on one rank or several");
+void add_export(Command app) {
+  Command command = app.subcommand("export",
+                                   "Write a run's newest or best checkpoint for other programs, also "
+                                   "while it trains, on one rank or several");
   auto words = std::make_shared<Words>();
-  command->add_option("RUN", words->run, "The run folder")->required();
+  command.option("RUN", words->run, "The run folder").required();
   command
-      ->add_option(
-          "--to", words->to,
-          "hf: a whole model, adapters merged; safetensors: its weights alone; peft: the adapter alone")
-      ->check(CLI::IsMember({"hf", "safetensors", "peft"}))
-      ->capture_default_str();
-  command->add_flag(
-      "--best", words->best,
-      "The best checkpoint instead of the newest: by evaluation, or else by the loss of training");
-  command->add_option("--output", words->output, "Folder to write; without it RUN/export-hf, and so on");
-  command->add_option("--dtype", words->dtype, "Of the weights of --to hf")
-      ->check(CLI::IsMember({"bf16", "fp16", "fp32"}))
-      ->capture_default_str();
+      .option("--to", words->to,
+              "hf: a whole model, adapters merged; safetensors: its weights alone; peft: the adapter alone")
+      .one_of({"hf", "safetensors", "peft"})
+      .shows_default();
+  command.flag("--best", words->best,
+               "The best checkpoint instead of the newest: by evaluation, or else by the loss of training");
+  command.option("--output", words->output, "Folder to write; without it RUN/export-hf, and so on");
+  command.option("--dtype", words->dtype, "Of the weights of --to hf")
+      .one_of({"bf16", "fp16", "fp32"})
+      .shows_default();
   command
-      ->add_option("--file-size", words->file_size,
-                   "How long a file of weights may be; ranks write several at once")
-      ->capture_default_str();
-  command->footer("Example: trireme export run --to hf --output my-model");
-  command->callback([&chosen, words] { chosen = [words] { return export_run(*words); }; });
+      .option("--file-size", words->file_size,
+              "How long a file of weights may be; ranks write several at once")
+      .shows_default();
+  command.footer("Example: trireme export run --to hf --output my-model");
+  command.runs([words] { return export_run(*words); });
 }
 
 }  // namespace trireme::cli

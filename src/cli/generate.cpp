@@ -68,32 +68,31 @@ int generate_job(const Words& words) {
 
 }  // namespace
 
-void add_generate(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("generate", "Go on with a text by a run's model, or its base's");
+void add_generate(Command app) {
+  Command command = app.subcommand("generate", "Go on with a text by a run's model, or its base's");
   auto words = std::make_shared<Words>();
-  command->add_option("job.yaml", words->file, "The job file")->required();
-  command->add_option("key=value", words->overrides, "Changes to it");
-  auto* text = command->add_option("--prompt", words->prompt.text, "The text to go on with");
-  auto* instruction =
-      command->add_option("--instruction", words->prompt.instruction,
-                          "A task, put into the form of the job's first dataset; the answer alone is shown");
-  text->excludes(instruction);
-  command->add_option("--input", words->prompt.input, "What the instruction is about")->needs(instruction);
-  command->add_option("--max-new-tokens", words->settings.most_tokens, "No more than this")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  command->add_option("--temperature", words->settings.sampling.temperature, "0: always the likeliest token")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  command
-      ->add_option("--top-p", words->settings.sampling.top_p, "Draw from the likeliest tokens of this share")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--seed", words->settings.sampling.seed, "Of what is drawn")->capture_default_str();
-  command->add_flag("--base", words->base, "The base model, even where the run has a checkpoint");
-  command->add_flag("--no-end", words->no_end, "Go on past the end token");
-  command->footer("Example: trireme generate job.yaml --prompt \"Once upon\" --temperature 0.8 --top-p 0.95");
-  command->callback([&chosen, words] { chosen = [words] { return generate_job(*words); }; });
+  command.option("job.yaml", words->file, "The job file").required();
+  command.option("key=value", words->overrides, "Changes to it");
+  Option text = command.option("--prompt", words->prompt.text, "The text to go on with");
+  const Option instruction =
+      command.option("--instruction", words->prompt.instruction,
+                     "A task, put into the form of the job's first dataset; the answer alone is shown");
+  text.excludes(instruction);
+  command.option("--input", words->prompt.input, "What the instruction is about").needs(instruction);
+  command.option("--max-new-tokens", words->settings.most_tokens, "No more than this")
+      .within(1, 1 << 20)
+      .shows_default();
+  command.option("--temperature", words->settings.sampling.temperature, "0: always the likeliest token")
+      .within(0.0, 100.0)
+      .shows_default();
+  command.option("--top-p", words->settings.sampling.top_p, "Draw from the likeliest tokens of this share")
+      .within(0.0, 1.0)
+      .shows_default();
+  command.option("--seed", words->settings.sampling.seed, "Of what is drawn").shows_default();
+  command.flag("--base", words->base, "The base model, even where the run has a checkpoint");
+  command.flag("--no-end", words->no_end, "Go on past the end token");
+  command.footer("Example: trireme generate job.yaml --prompt \"Once upon\" --temperature 0.8 --top-p 0.95");
+  command.runs([words] { return generate_job(*words); });
 }
 
 }  // namespace trireme::cli

@@ -24,36 +24,32 @@ int check(const JobWords& words) {
   return 0;
 }
 
-void add_reader(CLI::App& job, Run& chosen, const char* name, const char* about,
-                int (*work)(const JobWords&)) {
-  CLI::App* command = job.add_subcommand(name, about);
+void add_reader(Command job, const char* name, const char* about, int (*work)(const JobWords&)) {
+  Command command = job.subcommand(name, about);
   auto words = std::make_shared<JobWords>();
-  add_job_words(*command, *words);
-  command->footer(fmt::format("Example: trireme job {} job.yaml learning_rate=2e-4", name));
-  command->callback([&chosen, words, work] { chosen = [words, work] { return work(*words); }; });
+  add_job_words(command, *words);
+  command.footer(fmt::format("Example: trireme job {} job.yaml learning_rate=2e-4", name));
+  command.runs([words, work] { return work(*words); });
 }
 
 }  // namespace
 
-void add_job(CLI::App& app, Run& chosen) {
-  CLI::App* job = app.add_subcommand("job", "Read, check and explain job files");
-  job->require_subcommand(1);
-  job->footer("Example: trireme job check job.yaml");
-  add_reader(*job, chosen, "show", "Print the job as trireme understands it, defaults included", show);
-  add_reader(*job, chosen, "check", "Check every key and value", check);
-  CLI::App* init = job->add_subcommand("init", "Print a job file to begin with");
+void add_job(Command app) {
+  Command job = app.subcommand("job", "Read, check and explain job files");
+  job.needs_subcommand();
+  job.footer("Example: trireme job check job.yaml");
+  add_reader(job, "show", "Print the job as trireme understands it, defaults included", show);
+  add_reader(job, "check", "Check every key and value", check);
+  Command init = job.subcommand("init", "Print a job file to begin with");
   auto kind = std::make_shared<std::string>("lora");
-  init->add_option("kind", *kind, "lora, qlora or full")->capture_default_str();
-  init->footer("Example: trireme job init qlora > job.yaml");
-  init->callback(
-      [&chosen, kind] { chosen = [kind] { return fmt::print("{}", jobs::starter_job(*kind)), 0; }; });
-  CLI::App* schema = job->add_subcommand("schema", "Print the JSON schema of job files, for editors");
-  schema->footer("Example: trireme job schema > trireme-job.schema.json");
-  schema->callback([&chosen] {
-    chosen = [] {
-      fmt::print("{}\n", jobs::json_schema());
-      return 0;
-    };
+  init.option("kind", *kind, "lora, qlora or full").shows_default();
+  init.footer("Example: trireme job init qlora > job.yaml");
+  init.runs([kind] { return fmt::print("{}", jobs::starter_job(*kind)), 0; });
+  Command schema = job.subcommand("schema", "Print the JSON schema of job files, for editors");
+  schema.footer("Example: trireme job schema > trireme-job.schema.json");
+  schema.runs([] {
+    fmt::print("{}\n", jobs::json_schema());
+    return 0;
   });
 }
 

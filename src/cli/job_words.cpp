@@ -11,14 +11,12 @@ std::string assignment(const std::string& key, const std::string& value) {
   return key + "=" + out.c_str();
 }
 
-void add_job_words(CLI::App& command, JobWords& words) {
-  command.add_option("job.yaml", words.file, "The job file; Axolotl's keys are known")->required();
-  command.add_option("key=value", words.overrides, "Changes to it: learning_rate=2e-4 slurm.nodes=2");
-  command.add_option("--deepspeed", words.deepspeed, "A DeepSpeed JSON whose settings count too")
-      ->check(CLI::ExistingFile);
-  command
-      .add_option("--accelerate", words.accelerate, "A YAML of `accelerate config` whose settings count too")
-      ->check(CLI::ExistingFile);
+void add_job_words(Command command, JobWords& words) {
+  command.option("job.yaml", words.file, "The job file; Axolotl's keys are known").required();
+  command.option("key=value", words.overrides, "Changes to it: learning_rate=2e-4 slurm.nodes=2");
+  command.option("--deepspeed", words.deepspeed, "A DeepSpeed JSON whose settings count too").existing_file();
+  command.option("--accelerate", words.accelerate, "A YAML of `accelerate config` whose settings count too")
+      .existing_file();
 }
 
 jobs::JobSpec load(const JobWords& words) {

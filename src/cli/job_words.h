@@ -1,8 +1,8 @@
 #pragma once
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "jobs/job_spec.h"
 
 namespace trireme::cli {
@@ -15,7 +15,7 @@ struct JobWords {
 };
 
 /// Adds `job.yaml`, `key=value …`, `--deepspeed` and `--accelerate` to a command.
-void add_job_words(CLI::App& command, JobWords& words);
+void add_job_words(Command command, JobWords& words);
 jobs::JobSpec load(const JobWords& words);
 /// "key=value" with the value as text, whatever is in it.
 std::string assignment(const std::string& key, const std::string& value);

@@ -76,17 +76,15 @@ int show(const Words& words) {
 
 }  // namespace
 
-void add_logs(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("logs", "Show the end of a run's log");
+void add_logs(Command app) {
+  Command command = app.subcommand("logs", "Show the end of a run's log");
   auto words = std::make_shared<Words>();
-  command->add_option("run", words->run, "A run folder, a job file, or a Slurm job's id")->required();
-  command->add_option("--rank", words->rank, "The log of this rank")->check(CLI::Range(0, 1 << 20));
-  command->add_option("-n,--lines", words->lines, "How many lines")
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  command->add_flag("-f,--follow", words->follow, "Go on until the run ends");
-  command->footer("Example: trireme logs 4711 --rank 3 -f");
-  command->callback([&chosen, words] { chosen = [words] { return show(*words); }; });
+  command.option("run", words->run, "A run folder, a job file, or a Slurm job's id").required();
+  command.option("--rank", words->rank, "The log of this rank").within(0, 1 << 20);
+  command.option("-n,--lines", words->lines, "How many lines").within(1, 1 << 30).shows_default();
+  command.flag("-f,--follow", words->follow, "Go on until the run ends");
+  command.footer("Example: trireme logs 4711 --rank 3 -f");
+  command.runs([words] { return show(*words); });
 }
 
 }  // namespace trireme::cli

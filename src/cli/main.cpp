@@ -1,5 +1,6 @@
-#include <algorithm>
 #include <cstdio>
+#include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,38 +26,33 @@ int end_all_ranks(int code) {
 int run_program(int argc, char** argv) {
   using namespace trireme;
   cli::name_lost_pages();
-  CLI::App app("trireme: distributed fine-tuning and training of large language models on clusters",
-               "trireme");
-  app.require_subcommand(1);
-  cli::Run chosen;
-  cli::add_bench(app, chosen);
-  cli::add_checkpoint(app, chosen);
-  cli::add_doctor(app, chosen);
-  cli::add_job(app, chosen);
-  cli::add_prepare(app, chosen);
-  cli::add_train(app, chosen);
-  cli::add_eval(app, chosen);
-  cli::add_generate(app, chosen);
-  cli::add_export(app, chosen);
-  cli::add_plan(app, chosen);
-  cli::add_launch(app, chosen);
-  cli::add_submit(app, chosen);
-  cli::add_status(app, chosen);
-  cli::add_logs(app, chosen);
-  cli::add_watch(app, chosen);
-  cli::add_report(app, chosen);
-  cli::add_manual(app, chosen);
-  cli::add_version(app, chosen);
+  cli::CommandLine line("trireme",
+                        "trireme: distributed fine-tuning and training of large language models on clusters");
+  cli::Command app = line.program();
+  app.needs_subcommand();
+  cli::add_bench(app);
+  cli::add_checkpoint(app);
+  cli::add_doctor(app);
+  cli::add_job(app);
+  cli::add_prepare(app);
+  cli::add_train(app);
+  cli::add_eval(app);
+  cli::add_generate(app);
+  cli::add_export(app);
+  cli::add_plan(app);
+  cli::add_launch(app);
+  cli::add_submit(app);
+  cli::add_status(app);
+  cli::add_logs(app);
+  cli::add_watch(app);
+  cli::add_report(app);
+  cli::add_manual(app);
+  cli::add_version(app);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  cli::mark_launched_program(app, words);
+  if (const std::optional<int> ended = line.parse(std::move(words))) return *ended;
   try {
-    std::vector<std::string> words(argv + 1, argv + argc);
-    cli::mark_launched_program(app, words);
-    std::reverse(words.begin(), words.end());
-    app.parse(std::move(words));
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
-  }
-  try {
-    return chosen();
+    return line.run();
   } catch (const Error& error) {
     log::error("{}", error.what());
     return end_all_ranks(static_cast<int>(error.code()));

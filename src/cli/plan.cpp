@@ -174,48 +174,46 @@ int plan(Words words) {
 
 }  // namespace
 
-void add_plan(CLI::App& app, Run& chosen) {
-  CLI::App* command =
-      app.add_subcommand("plan", "Foretell memory and time of a job on a machine, without running it");
+void add_plan(Command app) {
+  Command command =
+      app.subcommand("plan", "Foretell memory and time of a job on a machine, without running it");
   auto words = std::make_shared<Words>();
   words->machine.nodes = words->machine.gpus_per_node = 0;
   words->machine.gpu.clear();
-  command->add_option("subject", words->subject,
-                      "A job.yaml, a model's folder, its config.json, or a known model such as llama-3-70b");
-  command->add_option("key=value", words->overrides, "Changes to the job: placement=zero3 sequence_len=4096");
-  command->add_option("--nodes", words->machine.nodes, "Nodes; those of slurm.nodes otherwise")
-      ->check(CLI::Range(1, 1 << 20));
+  command.option("subject", words->subject,
+                 "A job.yaml, a model's folder, its config.json, or a known model such as llama-3-70b");
+  command.option("key=value", words->overrides, "Changes to the job: placement=zero3 sequence_len=4096");
+  command.option("--nodes", words->machine.nodes, "Nodes; those of slurm.nodes otherwise").within(1, 1 << 20);
   command
-      ->add_option("--gpus-per-node", words->machine.gpus_per_node,
-                   "Ranks of each node, one a device; slurm.ranks_per_node otherwise")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--gpu", words->machine.gpu,
-                      "The device: h100-80g, a100-40g, cpu, …; slurm.gpu otherwise");
-  command->add_option("--software", words->machine.software,
-                      "Whose shares of the peak: trireme, eager (FSDP), compiled");
-  command->add_option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");
-  command->add_option("--machine", words->machine.file, "A JSON object of figures that replace the table's");
-  command->add_option("--calibrate", words->machine.calibrate,
-                      "Links and tiers as `trireme bench comm --json` and `bench tier --json` found them");
-  command->add_option("--set", words->machine.figures, "One figure: matrix_share=0.6");
-  command->add_flag("--search", words->search,
-                    "Rank all placements, micro-batches, activation policies, orders and depths");
-  command->add_flag("--volumes", words->volumes,
-                    "Bytes that a rank sends in a step of each preset, by purpose, beside the formulas");
-  command->add_option("--presets", words->presets, "Search only these, separated by commas");
-  command->add_option("--write-job", words->write_job, "Write the job file of the search's best");
-  command->add_option("--trace", words->trace, "Write the planned step in Chrome's trace format");
-  command->add_option("--gantt", words->gantt, "Write the planned step as a picture (SVG)");
-  command->add_option("--tokens", words->tokens, "Tokens in all, for the time and cost to finish");
-  command->add_flag("--deepspeed-estimates", words->deepspeed, "Print DeepSpeed's own estimates beside ours");
-  command->add_option("--validate", words->validate, "Compare with published runs in this CSV file");
-  command->add_flag("--json", words->json, "One object a line");
-  command->footer(
+      .option("--gpus-per-node", words->machine.gpus_per_node,
+              "Ranks of each node, one a device; slurm.ranks_per_node otherwise")
+      .within(1, 1024);
+  command.option("--gpu", words->machine.gpu, "The device: h100-80g, a100-40g, cpu, …; slurm.gpu otherwise");
+  command.option("--software", words->machine.software,
+                 "Whose shares of the peak: trireme, eager (FSDP), compiled");
+  command.option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");
+  command.option("--machine", words->machine.file, "A JSON object of figures that replace the table's");
+  command.option("--calibrate", words->machine.calibrate,
+                 "Links and tiers as `trireme bench comm --json` and `bench tier --json` found them");
+  command.option("--set", words->machine.figures, "One figure: matrix_share=0.6");
+  command.flag("--search", words->search,
+               "Rank all placements, micro-batches, activation policies, orders and depths");
+  command.flag("--volumes", words->volumes,
+               "Bytes that a rank sends in a step of each preset, by purpose, beside the formulas");
+  command.option("--presets", words->presets, "Search only these, separated by commas");
+  command.option("--write-job", words->write_job, "Write the job file of the search's best");
+  command.option("--trace", words->trace, "Write the planned step in Chrome's trace format");
+  command.option("--gantt", words->gantt, "Write the planned step as a picture (SVG)");
+  command.option("--tokens", words->tokens, "Tokens in all, for the time and cost to finish");
+  command.flag("--deepspeed-estimates", words->deepspeed, "Print DeepSpeed's own estimates beside ours");
+  command.option("--validate", words->validate, "Compare with published runs in this CSV file");
+  command.flag("--json", words->json, "One object a line");
+  command.footer(
       "Examples:\n"
       "  trireme plan job.yaml --nodes 4 --gpus-per-node 8 --gpu h100-80g --link 400g\n"
       "  trireme plan llama-3-70b --nodes 32 --gpus-per-node 8 --gpu h100-80g --search sequence_len=8192\n"
       "  trireme plan --validate throughput-train.csv");
-  command->callback([&chosen, words] { chosen = [words] { return plan(*words); }; });
+  command.runs([words] { return plan(*words); });
 }
 
 }  // namespace trireme::cli

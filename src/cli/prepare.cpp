@@ -83,16 +83,15 @@ int prepare_job(const JobWords& words, bool as_json) {
 
 }  // namespace
 
-void add_prepare(CLI::App& app, Run& chosen) {
-  CLI::App* command =
-      app.add_subcommand("prepare", "Tokenise a job's datasets once, for all runs that train on them");
+void add_prepare(Command app) {
+  Command command =
+      app.subcommand("prepare", "Tokenise a job's datasets once, for all runs that train on them");
   auto words = std::make_shared<JobWords>();
   auto as_json = std::make_shared<bool>(false);
-  add_job_words(*command, *words);
-  command->add_flag("--json", *as_json, "One JSON object for each dataset");
-  command->footer("Example: trireme prepare job.yaml dataset_prepared_path=prepared");
-  command->callback(
-      [&chosen, words, as_json] { chosen = [words, as_json] { return prepare_job(*words, *as_json); }; });
+  add_job_words(command, *words);
+  command.flag("--json", *as_json, "One JSON object for each dataset");
+  command.footer("Example: trireme prepare job.yaml dataset_prepared_path=prepared");
+  command.runs([words, as_json] { return prepare_job(*words, *as_json); });
 }
 
 }  // namespace trireme::cli

@@ -31,15 +31,13 @@ int write(const Words& words) {
 
 }  // namespace
 
-void add_report(CLI::App& app, Run& chosen) {
-  CLI::App* command =
-      app.add_subcommand("report", "Write one page about a run, or several beside each other");
+void add_report(Command app) {
+  Command command = app.subcommand("report", "Write one page about a run, or several beside each other");
   auto words = std::make_shared<Words>();
-  command->add_option("run", words->runs, "Run folders, job files, or ids of Slurm jobs")->required();
-  command->add_option("-o,--output", words->output,
-                      "The page; report.html in the first run folder otherwise");
-  command->footer("Example: trireme report runs/squad runs/squad-zero3 -o compare.html");
-  command->callback([&chosen, words] { chosen = [words] { return write(*words); }; });
+  command.option("run", words->runs, "Run folders, job files, or ids of Slurm jobs").required();
+  command.option("-o,--output", words->output, "The page; report.html in the first run folder otherwise");
+  command.footer("Example: trireme report runs/squad runs/squad-zero3 -o compare.html");
+  command.runs([words] { return write(*words); });
 }
 
 }  // namespace trireme::cli

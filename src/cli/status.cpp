@@ -33,13 +33,12 @@ int show(const std::string& word) {
 
 }  // namespace
 
-void add_status(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("status", "Tell where a run stands, in Slurm and in its steps");
+void add_status(Command app) {
+  Command command = app.subcommand("status", "Tell where a run stands, in Slurm and in its steps");
   auto word = std::make_shared<std::string>();
-  command->add_option("run", *word, "A run folder, a job file, or the id that trireme submit printed")
-      ->required();
-  command->footer("Example: trireme status 4711\n         trireme status runs/squad");
-  command->callback([&chosen, word] { chosen = [word] { return show(*word); }; });
+  command.option("run", *word, "A run folder, a job file, or the id that trireme submit printed").required();
+  command.footer("Example: trireme status 4711\n         trireme status runs/squad");
+  command.runs([word] { return show(*word); });
 }
 
 }  // namespace trireme::cli

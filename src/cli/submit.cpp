@@ -143,33 +143,32 @@ int submit_job(const Words& words) {
   return 0;
 }
 
-void add_for_job(CLI::App& app, Run& chosen, const char* name, const char* about,
-                 int (*work)(const std::string&)) {
-  CLI::App* command = app.add_subcommand(name, about);
+void add_for_job(Command app, const char* name, const char* about, int (*work)(const std::string&)) {
+  Command command = app.subcommand(name, about);
   auto id = std::make_shared<std::string>();
-  command->add_option("job", *id, "The id that trireme submit printed")->required();
-  command->footer(fmt::format("Example: trireme {} 4711", name));
-  command->callback([&chosen, id, work] { chosen = [id, work] { return work(*id); }; });
+  command.option("job", *id, "The id that trireme submit printed").required();
+  command.footer(fmt::format("Example: trireme {} 4711", name));
+  command.runs([id, work] { return work(*id); });
 }
 
 }  // namespace
 
-void add_submit(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand(
+void add_submit(Command app) {
+  Command command = app.subcommand(
       "submit", "Hand a job file to Slurm; the job saves before its time ends, requeues itself and goes on");
   auto words = std::make_shared<Words>();
-  add_job_words(*command, words->job);
+  add_job_words(command, words->job);
   for (std::size_t i = 0; i < shortcuts.size(); ++i)
-    command->add_option(shortcuts[i].option, words->given[i],
-                        fmt::format("{} (slurm.{})", shortcuts[i].about, shortcuts[i].key));
-  command->add_flag("--dry-run", words->dry_run, "Print the batch file instead");
-  command->add_flag("--without-plan", words->without_plan, "Submit also what trireme plan says does not fit");
-  command->footer(
+    command.option(shortcuts[i].option, words->given[i],
+                   fmt::format("{} (slurm.{})", shortcuts[i].about, shortcuts[i].key));
+  command.flag("--dry-run", words->dry_run, "Print the batch file instead");
+  command.flag("--without-plan", words->without_plan, "Submit also what trireme plan says does not fit");
+  command.footer(
       "Example: trireme submit job.yaml --nodes 4 --ranks-per-node 8 --gpus-per-node 8 --time 24:00:00");
-  command->callback([&chosen, words] { chosen = [words] { return submit_job(*words); }; });
+  command.runs([words] { return submit_job(*words); });
 
-  add_for_job(app, chosen, "cancel", "End a job", [](const std::string& id) { return slurm::cancel(id), 0; });
-  add_for_job(app, chosen, "requeue", "Stop a job and put it back into the queue",
+  add_for_job(app, "cancel", "End a job", [](const std::string& id) { return slurm::cancel(id), 0; });
+  add_for_job(app, "requeue", "Stop a job and put it back into the queue",
               [](const std::string& id) { return slurm::requeue(id), 0; });
 }
 

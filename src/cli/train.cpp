@@ -163,17 +163,17 @@ int train_job(const Words& words) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("train", "Fine-tune or train a model as a job file says");
+void add_train(Command app) {
+  Command command = app.subcommand("train", "Fine-tune or train a model as a job file says");
   auto words = std::make_shared<Words>();
-  add_job_words(*command, words->job);
-  command->add_option("--trace", words->trace.file,
-                      "Record one step of every rank: Chrome's trace format here, a picture beside it");
-  command->add_option("--trace-step", words->trace.step, "Which step, counted from the run's first")
-      ->check(CLI::Range(1, 1 << 30));
-  command->add_option("--machine", words->trace.machine, "Figures to foretell with, from `bench machine`");
-  command->footer("Example: mpirun -n 2 trireme train job.yaml placement=zero3");
-  command->callback([&chosen, words] { chosen = [words] { return train_job(*words); }; });
+  add_job_words(command, words->job);
+  command.option("--trace", words->trace.file,
+                 "Record one step of every rank: Chrome's trace format here, a picture beside it");
+  command.option("--trace-step", words->trace.step, "Which step, counted from the run's first")
+      .within(1, 1 << 30);
+  command.option("--machine", words->trace.machine, "Figures to foretell with, from `bench machine`");
+  command.footer("Example: mpirun -n 2 trireme train job.yaml placement=zero3");
+  command.runs([words] { return train_job(*words); });
 }
 
 }  // namespace trireme::cli

@@ -4,13 +4,11 @@
 
 namespace trireme::cli {
 
-void add_version(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand("version", "Print the version of trireme");
-  command->callback([&chosen] {
-    chosen = [] {
-      fmt::print("trireme {}\n", TRIREME_VERSION);
-      return 0;
-    };
+void add_version(Command app) {
+  Command command = app.subcommand("version", "Print the version of trireme");
+  command.runs([] {
+    fmt::print("trireme {}\n", TRIREME_VERSION);
+    return 0;
   });
 }
 

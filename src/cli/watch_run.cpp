@@ -101,15 +101,15 @@ int watch(const Words& words) {
 
 }  // namespace
 
-void add_watch(CLI::App& app, Run& chosen) {
-  CLI::App* command = app.add_subcommand(
+void add_watch(Command app) {
+  Command command = app.subcommand(
       "watch", "Follow a run until it ends: curves, pace, memory, lanes, nodes, what happened");
   auto words = std::make_shared<Words>();
-  command->add_option("run", words->run, "A run folder, a job file, or a Slurm job's id")->required();
-  command->add_flag("--once", words->once, "Draw one picture and end");
-  command->add_flag("--plain", words->plain, "A line for each step; so it is where there is no terminal");
-  command->footer("Example: trireme watch runs/squad");
-  command->callback([&chosen, words] { chosen = [words] { return watch(*words); }; });
+  command.option("run", words->run, "A run folder, a job file, or a Slurm job's id").required();
+  command.flag("--once", words->once, "Draw one picture and end");
+  command.flag("--plain", words->plain, "A line for each step; so it is where there is no terminal");
+  command.footer("Example: trireme watch runs/squad");
+  command.runs([words] { return watch(*words); });
 }
 
 }  // namespace trireme::cli
