@@ -124,10 +124,13 @@ void ShmCommunicator::announce(const Call& call, std::size_t in_bytes, std::size
   meet_and_compare(call);
 }
 
-void ShmCommunicator::announce_inline(const Call& call, const void* data, std::size_t bytes) {
+void ShmCommunicator::announce_inline(const Call& call, std::size_t bytes, Part unshared) {
   rounds_.open();
   rounds_.descriptor(rank()) = describe(call);
-  if (bytes > 0) std::memcpy(rounds_.data(rank()), data, bytes);
+  const auto* data = static_cast<const std::byte*>(call.in);
+  const std::size_t behind = unshared.begin + unshared.bytes;
+  if (unshared.begin > 0) std::memcpy(rounds_.data(rank()), data, unshared.begin);
+  if (bytes > behind) std::memcpy(rounds_.data(rank()) + behind, data + behind, bytes - behind);
   meet_and_compare(call);
 }
 
@@ -184,7 +187,7 @@ void ShmCommunicator::copy_own_shard(const Call& call) const {
 void ShmCommunicator::all_gather(const Call& call) {
   const std::size_t width = size_of(call.dtype), mine = call.shards.count(rank()) * width;
   if (largest_of(call.shards) * width <= limits::inline_bytes) {
-    announce_inline(call, call.in, mine);
+    announce_inline(call, mine);
     for (int other = 0; other < size(); ++other)
       if (const std::size_t bytes = call.shards.count(other) * width; bytes > 0 && other != rank())
         std::memcpy(static_cast<std::byte*>(call.out) + call.shards.offset(other) * width,
@@ -201,7 +204,7 @@ void ShmCommunicator::reduce_scatter(const Call& call) {
   const std::size_t width = size_of(call.dtype), total = call.shards.total() * width;
   const std::size_t offset = call.shards.offset(rank()) * width, count = call.shards.count(rank());
   if (total * static_cast<std::size_t>(size()) <= limits::inline_reduced_bytes) {
-    announce_inline(call, call.in, total);
+    announce_inline(call, total, {offset, count * width});
     return simd::reduce(staged(offset, static_cast<const std::byte*>(call.in) + offset), call.out, count,
                         call.dtype, call.reduction);
   }
@@ -218,7 +221,7 @@ void ShmCommunicator::reduce_scatter(const Call& call) {
 void ShmCommunicator::all_reduce(const Call& call) {
   const std::size_t bytes = call.count * size_of(call.dtype);
   if (bytes * static_cast<std::size_t>(size()) <= limits::inline_reduced_bytes) {
-    announce_inline(call, call.in, bytes);
+    announce_inline(call, bytes);
     return simd::reduce(staged(0, call.in), call.out, call.count, call.dtype, call.reduction);
   }
   announce(call, bytes, bytes);
@@ -231,7 +234,7 @@ void ShmCommunicator::broadcast(const Call& call) {
   const std::size_t bytes = call.count * size_of(call.dtype);
   const bool root = rank() == call.peer;
   if (bytes <= limits::inline_bytes) {
-    announce_inline(call, call.in, root ? bytes : 0);
+    announce_inline(call, root ? bytes : 0);
     if (!root && bytes > 0) std::memcpy(call.out, rounds_.data(call.peer), bytes);
     return;
   }

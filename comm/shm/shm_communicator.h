@@ -62,7 +62,12 @@ class ShmCommunicator final : public Communicator {
 
   /// The first round of a call: all ranks learn where the data lie, and that they mean the same call.
   void announce(const Call& call, std::size_t in_bytes, std::size_t out_bytes);
-  void announce_inline(const Call& call, const void* data, std::size_t bytes);
+  struct Part {
+    std::size_t begin = 0, bytes = 0;
+  };
+  /// The first `bytes` of the input travel along, but for a part that no other rank reads.
+  void announce_inline(const Call& call, std::size_t bytes, Part unshared);
+  void announce_inline(const Call& call, std::size_t bytes) { announce_inline(call, bytes, Part{}); }
   void meet(const Call& call);
   void meet_and_compare(const Call& call);
   Descriptor describe(const Call& call) const;

@@ -28,19 +28,25 @@ void ShmCommunicator::gather_directly(const Call& call) {
   const bool one_out = outs_known && distinct(outs_).size() == 1;
   const bool ins_known =
       std::all_of(ins_.begin(), ins_.end(), [](const Reference& in) { return in.known(); });
-  // Beyond the caches all ranks read the same shard at a time, so that memory delivers it once.
-  const bool together = ins_known && !one_out && 2 * call.shards.total() * width >= limits::streamed_bytes;
-  if (!together) copy_own_shard(call);
+  // Too large for the caches as a whole, it goes around them in every part, and all ranks read the same shard
+  // at a time, so that memory delivers it once.
+  const bool past_caches = !one_out && 2 * call.shards.total() * width >= limits::streamed_bytes;
+  const auto copy = [past_caches](std::byte* to, const void* from, std::size_t bytes) {
+    if (to != from) (past_caches ? simd::copy_past_caches : simd::copy)(to, from, bytes);
+  };
+  const bool together = ins_known && past_caches;
+  std::byte* out = static_cast<std::byte*>(call.out);
+  if (!together) copy(out + own_offset, call.in, own_bytes);
   for (int step = together ? 0 : 1; step < size() && !one_out; ++step) {
     const int other = together ? step : (rank() + step) % size();
     if (other == rank()) {
-      copy_own_shard(call);
+      copy(out + own_offset, call.in, own_bytes);
     } else if (ins_known) {
-      simd::copy(static_cast<std::byte*>(call.out) + call.shards.offset(other) * width,
-                 heap_->resolve(ins_[static_cast<std::size_t>(other)]), call.shards.count(other) * width);
+      copy(out + call.shards.offset(other) * width, heap_->resolve(ins_[static_cast<std::size_t>(other)]),
+           call.shards.count(other) * width);
     } else {
       std::byte* theirs = heap_->resolve(outs_[static_cast<std::size_t>(other)]) + own_offset;
-      if (theirs != static_cast<std::byte*>(call.out) + own_offset) simd::copy(theirs, call.in, own_bytes);
+      if (theirs != out + own_offset) copy(theirs, call.in, own_bytes);
     }
   }
   rounds_.open();

@@ -49,6 +49,7 @@ void copy(void* to, const void* from, std::size_t bytes) {
 }
 
 void copy_past_caches(void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
   constexpr std::size_t vector_alignment = 64;
   auto* target = static_cast<std::uint8_t*>(to);
   const auto* source = static_cast<const std::uint8_t*>(from);
