@@ -20,6 +20,10 @@ struct Heads {
   at::Tensor query, key, value;
 };
 
+Heads widened(const Heads& heads) {
+  return {heads.query.to(at::kFloat), heads.key.to(at::kFloat), heads.value.to(at::kFloat)};
+}
+
 at::Tensor slice(const at::Tensor& tensor, std::int64_t begin, std::int64_t end) {
   return tensor.narrow(2, begin, end - begin);
 }
@@ -45,10 +49,13 @@ at::Tensor attend_in_window(const Heads& heads, std::int64_t window, double scal
 
 at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap,
                         sharding::KeptPieces* pieces) {
+  const bool narrow = window > 0 && window < heads.query.size(2), halves = multiplies_slowly(heads.query);
+  if (halves && (cap > 0 || narrow))
+    return attend_whole(widened(heads), window, scale, cap, pieces).to(at::kHalf);
   if (cap > 0) return capped_attention(heads.query, heads.key, heads.value, window, scale, cap);
-  if (window > 0 && window < heads.query.size(2)) return attend_in_window(heads, window, scale);
-  if (pieces && heads.query.is_cpu())
-    return kept_attention(heads.query, heads.key, heads.value, scale, *pieces);
+  if (narrow) return attend_in_window(heads, window, scale);
+  if (halves || (pieces && heads.query.is_cpu()))
+    return kept_attention(heads.query, heads.key, heads.value, scale, pieces);
   return at::scaled_dot_product_attention(heads.query, heads.key, heads.value, std::nullopt, 0.0, true,
                                           scale);
 }
@@ -72,9 +79,6 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
-  if (multiplies_slowly(query))
-    return attend(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat), context, window, scale, cap)
-        .to(at::kHalf);
   if (cap == 0 && attends_in_pairs(query, scale))
     return pair_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
   const std::int64_t copies = query.size(2) / key.size(2);

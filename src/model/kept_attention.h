@@ -5,10 +5,11 @@
 
 namespace trireme::model {
 
-/// Causal scaled_dot_product_attention of [batch, heads, positions, size] on a CPU, to the bit. In the first
-/// pass its results go into the pieces; once these are complete they are taken from there, and only backward
-/// computes.
+/// Causal scaled_dot_product_attention of [batch, heads, positions, size] on a CPU, to the bit; of halves it
+/// is computed in fp32 and rounded once, and what backward needs stays in halves. Where there are pieces, its
+/// results go into them in the first pass; once these are complete they are taken from there, and only
+/// backward computes.
 at::Tensor kept_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                          double scale, sharding::KeptPieces& pieces);
+                          double scale, sharding::KeptPieces* pieces);
 
 }  // namespace trireme::model

@@ -72,15 +72,16 @@ class Worker {
         static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
     if (can_keep_attention(spec_.windows[static_cast<std::size_t>(layer)]))
       work.attention_bytes = attention_bytes;
-    work.kept_bytes = bytes(tokens_ * (sums * hidden_ + queries_ + (copies > 0 ? copies : 2 * keys_))) +
-                      bytes(tokens_ * inner_ * inner) + attention_bytes +
-                      static_cast<std::uint64_t>(8 * tokens_);
+    const double attended = queries_ + (copies > 0 ? copies : 2 * keys_);
+    work.kept_bytes = bytes(tokens_ * (sums * hidden_ + attended)) + bytes(tokens_ * inner_ * inner) +
+                      attention_bytes + static_cast<std::uint64_t>(8 * tokens_);
     if (lora_)
       work.kept_bytes += bytes(tokens_ * static_cast<double>(lora_->rank) *
                                static_cast<double>(work.adapter_products.size()) / 2);
     work.forward_bytes = bytes(tokens_ * inner_) + static_cast<std::uint64_t>(4 * tokens_ * hidden_);
     work.backward_bytes = bytes(tokens_ * inner_ * (spec_.gated ? 3 : 2)) +
                           static_cast<std::uint64_t>(4 * tokens_ * hidden_ + trained_bytes);
+    if (widens_halves()) widen_attention(work, attended, spec_.windows[static_cast<std::size_t>(layer)]);
     return work;
   }
 
@@ -168,8 +169,7 @@ class Worker {
 
   /// As attention.cpp keeps its results by themselves.
   bool can_keep_attention(std::int64_t window) const {
-    const bool narrow = window > 0 && window < shape_.sequence;
-    return spec_.attention_cap == 0 && (shape_.compute == DType::bf16 || !narrow);
+    return spec_.attention_cap == 0 && (shape_.compute == DType::bf16 || !narrow(window));
   }
 
   double flops_per_token() const {
@@ -213,6 +213,18 @@ class Worker {
       const auto columns = static_cast<double>(parameter.shape[1]);
       products.push_back({tokens, transposed ? columns : rows, transposed ? rows : columns});
     }
+  }
+  bool widens_halves() const { return shape_.in_place && shape_.compute == DType::f16; }
+  bool narrow(std::int64_t window) const { return window > 0 && window < shape_.sequence; }
+  /// As attention.cpp computes halves on a host: in fp32, which is kept only where scores are capped or a
+  /// window is narrow.
+  void widen_attention(UnitWork& work, double attended, std::int64_t window) const {
+    const auto singles = [&](double elements) { return static_cast<std::uint64_t>(4 * tokens_ * elements); };
+    work.forward_bytes = std::max(work.forward_bytes, singles(attended + queries_));
+    work.backward_bytes = std::max(work.backward_bytes, singles(2 * attended + 2 * queries_));
+    if (spec_.attention_cap == 0 && !narrow(window)) return;
+    work.kept_bytes +=
+        singles(attended + (spec_.attention_cap > 0 ? 0 : queries_)) - bytes(tokens_ * attended);
   }
   /// How many keys all queries of the micro-batch see.
   double visible_pairs(std::int64_t window) const {
