@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "comm/bench/check.h"
 #include "comm/bench/device_subject.h"
@@ -16,13 +17,29 @@ namespace trireme::comm::bench {
 namespace {
 
 struct Contestant {
-  std::unique_ptr<Subject> subject;
-  Buffer first, second;
-  bool is_limit = false;
-  /// A limit that says something of gathers only.
-  bool reads_peers = false;
+  enum class Role {
+    backend,
+    limit,
+    /// A limit that says something of gathers only.
+    gather_limit,
+    /// Tells which stores pay, in the buffers of the limit before it.
+    read_back
+  };
 
-  bool takes_part(Collective collective) const { return !reads_peers || bench::reads_peers(collective); }
+  std::unique_ptr<Subject> subject;
+  Role role = Role::backend;
+  Stores stores = Stores::cached;
+  Buffer first, second;
+
+  bool takes_part(Collective collective) const {
+    return role != Role::gather_limit || reads_peers(collective);
+  }
+  bool is_limit() const { return role == Role::limit || role == Role::gather_limit; }
+};
+using Role = Contestant::Role;
+
+struct Limits {
+  double seconds = 0, any_stores_seconds = 0;
 };
 
 void fill_with_numbers(Buffer& buffer, std::size_t bytes) {
@@ -41,8 +58,8 @@ class Contest {
         shape_(shape_of(group_, site.world.node_of_rank())),
         rank_(group_.index_of(site.world.rank())) {
     for (auto& subject : make_subjects(site, group_, options.backends, options.plain_memory))
-      add(std::move(subject), false);
-    for (auto& limit : memory_limits()) add(std::move(limit), true);
+      add(std::move(subject), Role::backend);
+    add_memory_limits();
     if (!site.device && shape_.nodes == 1) add_peer_limits();
     link_bytes_per_second_ = measure_link_rate(site.everyone, site.world.node_of_rank());
   }
@@ -62,14 +79,14 @@ class Contest {
  private:
   std::size_t largest() const { return *std::max_element(options_.sizes.begin(), options_.sizes.end()); }
 
-  void add(std::unique_ptr<Subject> subject, bool is_limit, bool reads_peers = false) {
+  void add(std::unique_ptr<Subject> subject, Role role, Stores stores = Stores::cached) {
     Buffer first = subject->allocate(largest()), second = subject->allocate(largest());
     // Zeros are not like other contents to the memory: what is timed must not be all zeros.
     if (!site_.device) {
       fill_with_numbers(first, largest());
       fill_with_numbers(second, largest());
     }
-    contestants_.push_back({std::move(subject), std::move(first), std::move(second), is_limit, reads_peers});
+    contestants_.push_back({std::move(subject), role, stores, std::move(first), std::move(second)});
   }
 
   /// Where the node cannot share that much memory, the limit of private copies stands alone.
@@ -79,18 +96,17 @@ class Contest {
       if (auto limit = where_possible(site_.everyone, [&] {
             return std::make_unique<PeerMemorySubject>(shape_, rank_, stores, largest());
           }))
-        add(std::move(limit), true, true);
+        add(std::move(limit), Role::gather_limit, stores);
   }
 
-  std::vector<std::unique_ptr<Subject>> memory_limits() const {
-    std::vector<std::unique_ptr<Subject>> limits;
-    if (site_.device) {
-      limits.push_back(std::make_unique<DeviceMemorySubject>(*site_.device, shape_, rank_));
-      return limits;
+  void add_memory_limits() {
+    if (site_.device)
+      return add(std::make_unique<DeviceMemorySubject>(*site_.device, shape_, rank_), Role::limit);
+    for (const Stores stores : {Stores::cached, Stores::streaming}) {
+      add(std::make_unique<MemorySubject>(shape_, rank_, stores, false), Role::limit, stores);
+      contestants_.push_back(
+          {std::make_unique<MemorySubject>(shape_, rank_, stores, true), Role::read_back, stores, {}, {}});
     }
-    for (const Stores stores : {Stores::cached, Stores::streaming})
-      limits.push_back(std::make_unique<MemorySubject>(shape_, rank_, stores));
-    return limits;
   }
 
   std::uint64_t check(Contestant& contestant, const Workload& workload, const Placed& placed) const {
@@ -104,28 +120,32 @@ class Contest {
     std::vector<Subject*> subjects;
     std::vector<const Contestant*> present;
     std::vector<std::optional<std::uint64_t>> wrong;
+    const Contestant* holder = nullptr;
     for (Contestant& contestant : contestants_) {
       if (!contestant.takes_part(workload.collective)) continue;
       present.push_back(&contestant);
+      if (contestant.role != Role::read_back) holder = &contestant;
       Workload laid_out = workload;
       // Copying needs a source of its own, even where the collective would have none.
-      if (contestant.is_limit) laid_out.in_place = false;
-      const Placed placed = place(laid_out, rank_, contestant.first.data(), contestant.second.data());
+      if (contestant.role != Role::backend) laid_out.in_place = false;
+      const Placed placed = place(laid_out, rank_, holder->first.data(), holder->second.data());
       contestant.subject->prepare(workload, placed);
       subjects.push_back(contestant.subject.get());
       wrong.emplace_back();
-      if (options_.check && !contestant.is_limit) wrong.back() = check(contestant, workload, placed);
+      if (options_.check && contestant.role == Role::backend)
+        wrong.back() = check(contestant, workload, placed);
     }
     const std::vector<Summary> times = measure_in_turns(subjects, site_.everyone, options_.measure);
-    const double limit = limit_seconds(workload, present, times);
+    const Limits limits = limits_of(workload, present, times);
     for (std::size_t i = 0; i < present.size(); ++i) {
-      if (present[i]->is_limit) continue;
+      if (present[i]->role != Role::backend) continue;
       records.push_back({workload,
                          subjects[i]->name(),
                          site_.device ? "device" : "host",
                          shape_.nodes,
                          times[i],
-                         limit,
+                         limits.seconds,
+                         limits.any_stores_seconds,
                          wrong[i],
                          {}});
     }
@@ -133,12 +153,18 @@ class Contest {
 
   /// The memory of each node and the link between them can work at the same time, so the slower of the two is
   /// the limit.
-  double limit_seconds(const Workload& workload, const std::vector<const Contestant*>& present,
-                       const std::vector<Summary>& times) const {
-    double memory = 0;
-    for (std::size_t i = 0; i < present.size(); ++i)
-      if (present[i]->is_limit) memory = memory == 0 ? times[i].median : std::min(memory, times[i].median);
-    return std::max(memory, link_bytes(workload, shape_) / link_bytes_per_second_);
+  Limits limits_of(const Workload& workload, const std::vector<const Contestant*>& present,
+                   const std::vector<Summary>& times) const {
+    constexpr double never = std::numeric_limits<double>::infinity();
+    MemoryTimes cached{never, never}, streaming{never, never};
+    for (std::size_t i = 0; i < present.size(); ++i) {
+      MemoryTimes& of = present[i]->stores == Stores::cached ? cached : streaming;
+      if (present[i]->is_limit()) of.moved = std::min(of.moved, times[i].median);
+      if (present[i]->role == Role::read_back) of.read_back = times[i].median;
+    }
+    const double link = link_bytes(workload, shape_) / link_bytes_per_second_;
+    return {std::max(memory_limit(cached, streaming), link),
+            std::max(std::min(cached.moved, streaming.moved), link)};
   }
 
   void add_fits(std::vector<Record>& records) const {

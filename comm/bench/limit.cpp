@@ -22,6 +22,10 @@ MemoryMix memory_mix(const Workload& workload, const GroupShape& shape, int rank
   return {};
 }
 
+double memory_limit(const MemoryTimes& cached, const MemoryTimes& streaming) {
+  return cached.read_back <= streaming.read_back ? cached.moved : streaming.moved;
+}
+
 double link_bytes(const Workload& workload, const GroupShape& shape) {
   if (shape.nodes < 2) return 0;
   const double bytes = static_cast<double>(workload.bytes()) * shape.groups_per_node;

@@ -31,6 +31,17 @@ struct MemoryMix {
 /// copies on all ranks but the root.
 MemoryMix memory_mix(const Workload& workload, const GroupShape& shape, int rank);
 
+/// Of one size, in seconds: the ranks' memory alone, with each kind of stores.
+struct MemoryTimes {
+  double moved = 0;
+  /// Moved, and what was written then read.
+  double read_back = 0;
+};
+
+/// The limit: with the stores that pay for whoever reads the result. Below some size stores past the caches
+/// move bytes sooner, and the result then has to come back from memory.
+double memory_limit(const MemoryTimes& cached, const MemoryTimes& streaming);
+
 /// Bytes that must enter a node over its link, for all groups that share it.
 double link_bytes(const Workload& workload, const GroupShape& shape);
 

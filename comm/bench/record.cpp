@@ -27,9 +27,13 @@ double Record::bus_gb_s() const {
   return bus_bandwidth(workload.collective, workload.ranks, double(workload.bytes()), seconds.median);
 }
 double Record::limit_gb_s() const {
-  return limit_seconds > 0
-             ? bus_bandwidth(workload.collective, workload.ranks, double(workload.bytes()), limit_seconds)
-             : 0;
+  return bus_gb_s_in(limit_seconds);
+}
+double Record::any_stores_gb_s() const {
+  return bus_gb_s_in(any_stores_seconds);
+}
+double Record::bus_gb_s_in(double time) const {
+  return time > 0 ? bus_bandwidth(workload.collective, workload.ranks, double(workload.bytes()), time) : 0;
 }
 double Record::percent_of_limit() const {
   return 100 * limit_seconds / seconds.median;
@@ -46,6 +50,7 @@ std::string json_of(const Record& record) {
   line.add("ranks", workload.ranks).add("nodes", record.nodes).add("bytes", workload.bytes());
   line.add("time_us", record.seconds.median * 1e6).add("algbw_gb_s", record.algorithm_gb_s());
   line.add("busbw_gb_s", record.bus_gb_s()).add("limit_gb_s", record.limit_gb_s());
+  line.add("limit_any_stores_gb_s", record.any_stores_gb_s());
   line.add("time_min_us", record.seconds.min * 1e6).add("time_max_us", record.seconds.max * 1e6);
   line.add("count", count_of(workload))
       .add("dtype", trireme::name_of(workload.dtype))

@@ -19,6 +19,8 @@ struct Record {
   Summary seconds;
   /// The least time that this machine could take for the bytes that must move.
   double limit_seconds = 0;
+  /// The same by the stores that move bytes soonest, wherever they leave the result.
+  double any_stores_seconds = 0;
   std::optional<std::uint64_t> wrong;
   /// Of all sizes of this collective on this backend.
   std::optional<AlphaBeta> fit;
@@ -26,7 +28,11 @@ struct Record {
   double algorithm_gb_s() const;
   double bus_gb_s() const;
   double limit_gb_s() const;
+  double any_stores_gb_s() const;
   double percent_of_limit() const;
+
+ private:
+  double bus_gb_s_in(double time) const;
 };
 
 /// Two decimals, and four below 1, where links are slow.

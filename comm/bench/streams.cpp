@@ -52,6 +52,22 @@ void sum_blocks(const float* in, int reads, float* out, int writes, std::size_t 
   if constexpr (streaming) hwy::FlushStream();
 }
 
+float sum_of_block(const float* in, std::size_t count) {
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d), b = hn::Zero(d), c = hn::Zero(d), e = hn::Zero(d);
+  std::size_t i = 0;
+  for (; i + 4 * lanes <= count; i += 4 * lanes) {
+    a = hn::Add(a, hn::LoadU(d, in + i));
+    b = hn::Add(b, hn::LoadU(d, in + i + lanes));
+    c = hn::Add(c, hn::LoadU(d, in + i + 2 * lanes));
+    e = hn::Add(e, hn::LoadU(d, in + i + 3 * lanes));
+  }
+  float sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+  for (; i < count; ++i) sum += in[i];
+  return sum;
+}
+
 void sum_blocks_cached(const float* in, int reads, float* out, int writes, std::size_t block) {
   sum_blocks<false>(in, reads, out, writes, block);
 }
@@ -68,6 +84,7 @@ HWY_AFTER_NAMESPACE();
 #include <hwy/cache_control.h>
 
 namespace trireme::comm::bench {
+HWY_EXPORT(sum_of_block);
 HWY_EXPORT(sum_blocks_cached);
 HWY_EXPORT(sum_blocks_streaming);
 
@@ -93,6 +110,12 @@ void stream_blocks(const void* in, int reads, void* out, int writes, std::size_t
   } else {
     HWY_DYNAMIC_DISPATCH(sum_blocks_cached)(from, reads, into, writes, block);
   }
+}
+
+void read_block(const void* data, std::size_t bytes) {
+  const volatile float sum =
+      HWY_DYNAMIC_DISPATCH(sum_of_block)(static_cast<const float*>(data), bytes / sizeof(float));
+  static_cast<void>(sum);
 }
 
 }  // namespace trireme::comm::bench

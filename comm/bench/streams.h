@@ -11,5 +11,7 @@ enum class Stores { cached, streaming };
 /// f32; a copy where there is one) into each of `writes` blocks in `out`. `out` may be `in`. The memory-bound
 /// heart of a reduction, and nothing else.
 void stream_blocks(const void* in, int reads, void* out, int writes, std::size_t block_bytes, Stores stores);
+/// Reads all of it, and nothing else.
+void read_block(const void* data, std::size_t bytes);
 
 }  // namespace trireme::comm::bench

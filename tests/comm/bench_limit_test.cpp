@@ -34,6 +34,11 @@ TEST(BenchLimit, BytesThatEachRankMustMoveInsideANode) {
   EXPECT_DOUBLE_EQ(bytes_moved(memory_mix(of(Collective::broadcast, 4, 4096), four, 1)), 2 * 4096);
 }
 
+TEST(BenchLimit, StoresThatLeaveTheResultOutOfReachAreNone) {
+  EXPECT_DOUBLE_EQ(memory_limit({50, 56}, {34, 114}), 50);
+  EXPECT_DOUBLE_EQ(memory_limit({1970, 2870}, {1310, 2380}), 1310);
+}
+
 TEST(BenchLimit, BytesThatMustCrossALink) {
   const GroupShape one_node{4, 1, 1}, two_nodes{8, 2, 1}, pairs_across{2, 2, 4};
   EXPECT_DOUBLE_EQ(link_bytes(of(Collective::all_reduce, 4, 4096), one_node), 0);

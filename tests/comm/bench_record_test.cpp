@@ -16,6 +16,7 @@ Record example() {
   record.nodes = 2;
   record.seconds = {8e-3, 7e-3, 9e-3};
   record.limit_seconds = 6e-3;
+  record.any_stores_seconds = 3e-3;
   record.wrong = 0;
   record.fit = AlphaBeta{2e-6, 8e9, 0.01};
   return record;
@@ -37,6 +38,7 @@ TEST(BenchRecord, JsonHasThePromisedFieldsFirstAndInOrder) {
   EXPECT_DOUBLE_EQ(object.at("algbw_gb_s").to_number<double>(), 8);
   EXPECT_DOUBLE_EQ(object.at("busbw_gb_s").to_number<double>(), 12);
   EXPECT_DOUBLE_EQ(object.at("limit_gb_s").to_number<double>(), 16);
+  EXPECT_DOUBLE_EQ(object.at("limit_any_stores_gb_s").to_number<double>(), 32);
   EXPECT_DOUBLE_EQ(object.at("fit_alpha_us").to_number<double>(), 2);
   EXPECT_EQ(object.at("dtype").as_string(), "f32");
   EXPECT_EQ(object.at("redop").as_string(), "mean");
