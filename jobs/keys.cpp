@@ -232,7 +232,9 @@ std::vector<Key> offload_keys() {
       {"offload.part_elements", +[](JobSpec& j) -> std::int64_t& { return j.offload.part_elements; },
        "State on NVMe is updated in parts of so many elements, a multiple of 256", 256, 1 << 30},
       {"offload.parts_in_memory", +[](JobSpec& j) -> std::int64_t& { return j.offload.parts_in_memory; },
-       "Parts that are being read, updated and written at once; 0: as many as nvme_depth wants", 0, 64},
+       "Parts that are being read, updated and written at once; 0: as many as nvme_depth wants, and where "
+       "updates wait for a norm what half of the free memory holds",
+       0, 65536},
       {"offload.update_threads", +[](JobSpec& j) -> std::int64_t& { return j.offload.update_threads; },
        "Threads that share an update; 0: as many as the rank computes with", 0, 4096},
   };

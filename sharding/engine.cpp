@@ -9,6 +9,8 @@
 #include "sharding/arrays.h"
 #include "sharding/failures.h"
 #include "sharding/paging.h"
+#include "sharding/predict/memory.h"
+#include "sharding/predict/ring.h"
 #include "sharding/room.h"
 #include "sharding/state_memory.h"
 #include "sharding/support.h"
@@ -78,8 +80,7 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       circles_(world, standing_),
       control_(of_all_ranks(world, standing_)),
       blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
-      replicas_((require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_),
-                 of_replicas(world, standing_, placement_))),
+      replicas_((share_memory(world), of_replicas(world, standing_, placement_))),
       tiers_(blueprint_, standing_.position(), *optimizer_, placement_, options_.tiers),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
       slice_slots_(first_schedule_.slice_slots, allocator()),
@@ -97,6 +98,21 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
                 options_.host_threads) {
   for (const Slots* slots : {&home_slots_, &refresh_slots_})
     for (const std::span<std::byte> memory : slots->memory()) tiers_.pipe()->register_memory(memory);
+}
+
+void Engine::share_memory(const comm::World& world) {
+  const std::uint64_t room =
+      require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_);
+  if (part_bytes(blueprint_.facts) == 0 || !options_.work_beside_parts) return;
+  const Schedule schedule = build(ScheduleOptions::Purpose::train, 1);
+  const TierBytes needs =
+      forecast_memory(blueprint_, placement_, schedule, optimizer_->states(), options_.work_beside_parts())
+          .totals();
+  const std::uint64_t here =
+      needs[static_cast<std::size_t>(Tier::host)] +
+      (control_->backend() == "nccl" ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
+  options_.tiers.parts_in_memory =
+      parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));
 }
 
 Allocate Engine::allocator() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sharding/executor.h"
+#include "sharding/predict/work.h"
 #include "sharding/state_slice.h"
 #include "sharding/tiers.h"
 #include "sharding/views.h"
@@ -25,6 +26,9 @@ struct EngineOptions {
   bool keeps_gradients = true;
   /// How many units ahead of its backward an input comes back from the host.
   int input_depth = 1;
+  /// `parts_in_memory` are the least: there are more where memory has room for them beside what units are
+  /// said here to keep.
+  std::function<ModelWork()> work_beside_parts{};
   TierOptions tiers{};
 };
 
@@ -77,6 +81,8 @@ class Engine {
   /// Null where no state lies on NVMe.
   const StatePipe* pipe() { return tiers_.pipe(); }
   Executor& executor() { return executor_; }
+  /// Of the ring through which state on NVMe is updated.
+  int parts_in_memory() const { return options_.tiers.parts_in_memory; }
   /// Buffers made so far for states, slots and landing; constant once the engine stands.
   int allocations() const { return allocations_; }
 
@@ -88,6 +94,8 @@ class Engine {
   Prepared& prepared(ScheduleOptions::Purpose purpose, int micro_batches);
   Schedule build(ScheduleOptions::Purpose purpose, int micro_batches) const;
   void agree_on(const Schedule& schedule);
+  /// Refuses what cannot fit, and gives the ring a part of what is left.
+  void share_memory(const comm::World& world);
   StepResult agreed(const Outcome& outcome);
   Allocate allocator();
   std::size_t landing_bytes() const;

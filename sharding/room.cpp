@@ -1,5 +1,7 @@
 #include "sharding/room.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/bytes.h"
@@ -8,8 +10,9 @@
 
 namespace trireme::sharding {
 
-void require_room_for_state(const Blueprint& blueprint, const Placement& placement,
-                            const Optimizer& optimizer, int ranks_beside, comm::Communicator& control) {
+std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement& placement,
+                                     const Optimizer& optimizer, int ranks_beside,
+                                     comm::Communicator& control) {
   const bool device_is_host = control.backend() != "nccl";
   // Without a schedule and its work: slots may be held once by all ranks of a node, activations pass.
   const MemoryForecast forecast =
@@ -23,12 +26,15 @@ void require_room_for_state(const Blueprint& blueprint, const Placement& placeme
                          human_bytes(static_cast<double>(line.bytes)), line.what);
   }
   const std::string ranks = ranks_beside == 1 ? "1 rank" : fmt::format("{} ranks", ranks_beside);
+  const auto ranks_here = static_cast<std::uint64_t>(ranks_beside);
+  const offload::HostLimits limits = offload::read_host_limits();
   if (bytes > 0)
     offload::require_room(
-        offload::read_host_limits(), bytes * static_cast<std::uint64_t>(ranks_beside),
+        limits, bytes * ranks_here,
         fmt::format("the state of {} on this node ({}{})", ranks, parts, ranks_beside == 1 ? "" : " each"),
         false);
   control.barrier();
+  return std::min(limits.cgroup.value_or(~std::uint64_t{0}), limits.machine.value_or(0)) / ranks_here;
 }
 
 }  // namespace trireme::sharding

@@ -7,6 +7,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "sharding/paging.h"
+#include "sharding/predict/ring.h"
 #include "sharding/support.h"
 #include "sharding/tiers.h"
 
@@ -112,6 +113,16 @@ std::string shortage(const MemoryForecast& memory, const Machine& machine, const
   return {};
 }
 
+/// What a rank leaves of its share of the host's memory.
+std::uint64_t left_on_host(const MemoryForecast& memory, const Machine& machine, const Extent& extent) {
+  const TierBytes totals = memory.totals();
+  const auto needs = [&](Tier tier) { return static_cast<double>(totals[static_cast<std::size_t>(tier)]); };
+  const double left = machine.device_is_host ? machine.memory_bytes - machine.reserved_bytes -
+                                                   needs(Tier::device) - needs(Tier::host)
+                                             : machine.host_memory_bytes / extent.node - needs(Tier::host);
+  return left > 0 ? static_cast<std::uint64_t>(left) : 0;
+}
+
 /// What a schedule takes: time, lanes, traffic.
 struct Takes {
   double step_s = 0, exposed_s = 0;
@@ -206,8 +217,14 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& w
   walked.micro_batches = std::min(walked.micro_batches, micro_batches_walked);
   // Kept graphs of a unit-major order grow with every micro-batch, so those are all walked.
   if (walked.unit_major) walked.micro_batches = setting.options.micro_batches;
-  const Schedule schedule = build_schedule(blueprint.facts, walked);
+  Schedule schedule = build_schedule(blueprint.facts, walked);
   result.memory = forecast_memory(blueprint, setting.placement, schedule, subject.states, work);
+  if (setting.more_parts && part_bytes(blueprint.facts) > 0) {
+    result.setting.options.parts_in_memory = walked.parts_in_memory =
+        parts_with_room(blueprint.facts, walked, left_on_host(result.memory, machine, setting.extent));
+    schedule = build_schedule(blueprint.facts, walked);
+    result.memory = forecast_memory(blueprint, setting.placement, schedule, subject.states, work);
+  }
   if (setting.placement.device_state_bytes) result.state_places = state_places(blueprint, subject.states);
   result.peak_at = peak_words(schedule, result.memory.peak_op);
   if (subject.saves_while_training && setting.placement.optimizer.tier != Tier::nvme)

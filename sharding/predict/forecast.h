@@ -36,6 +36,8 @@ struct Setting {
   Extent extent;
   ScheduleOptions options;
   std::int64_t rows = 1;  ///< of a micro-batch
+  /// `parts_in_memory` are the least: there are more where memory has room.
+  bool more_parts = false;
 };
 
 struct Forecast {

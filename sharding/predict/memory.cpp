@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "sharding/predict/ring.h"
+
 namespace trireme::sharding {
 namespace {
 
@@ -80,8 +82,7 @@ std::uint64_t MemoryForecast::of(std::string_view what) const {
 MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& placement,
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work) {
-  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, staging = 0, landing = float_bytes,
-                part = 0;
+  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, staging = 0, landing = float_bytes;
   TierBytes master{}, moments{};
   const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
@@ -94,11 +95,6 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     staging += sizes.staging();
     for (const StateKind& kind : states) moments[tier] += sizes.state(kind);
     if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
-    const GroupFacts& facts = blueprint.group(group);
-    if (facts.update_parts > 0)
-      part = std::max(
-          part,
-          (facts.state_bytes + facts.value_bytes - 1) / static_cast<std::uint64_t>(facts.update_parts) + 1);
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {
@@ -113,7 +109,8 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     stands("optimizer state", tier, moments[static_cast<std::size_t>(tier)]);
   }
   stands("updated parameters", Tier::device, staging);
-  stands("update buffers", Tier::host, part * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
+  stands("update buffers", Tier::host,
+         part_bytes(blueprint.facts) * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
   stands("parameter slots", Tier::device,
          sum(schedule.parameter_slots.bytes) + sum(schedule.home_slots.bytes) +
              sum(schedule.refresh_slots.bytes));

@@ -74,7 +74,7 @@ void offer_with_relief(Best& best, const Subject& subject, const Machine& machin
 void try_placement(Best& best, const Subject& subject, const Machine& machine, const Extent& extent,
                    const Placement& placement, const Choices& choices) {
   for (const std::int64_t rows : divisors(choices.rows_per_step)) {
-    Setting setting{placement, extent, choices.others, rows};
+    Setting setting{placement, extent, choices.others, rows, choices.more_parts};
     setting.options.micro_batches = static_cast<int>(choices.rows_per_step / rows);
     setting.options.input_tier = placement.activation_tier;
     for (const Activations activations : choices.activations) {

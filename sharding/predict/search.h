@@ -20,6 +20,7 @@ struct Choices {
   Codec compute = Codec::bf16;
   /// What of the options is not chosen.
   ScheduleOptions others;
+  bool more_parts = false;
 };
 
 struct Ranking {

@@ -6,8 +6,10 @@
 #include <ATen/Parallel.h>
 
 #include "cli/batch_shape.h"
+#include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/step_report.h"
+#include "model/work.h"
 #include "offload/host/numa.h"
 
 namespace trireme::cli {
@@ -65,6 +67,18 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::Wor
   options.update_when_reduced = updates_when_reduced(job);
   options.keeps_gradients = !options.unit_major && shape_of(job, world).micro_batches > 1;
   options.tiers = tier_options(job, world);
+  return options;
+}
+
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world,
+                                       const model::ModelSpec& spec, sharding::Codec compute) {
+  sharding::EngineOptions options = engine_options(job, world);
+  if (job.offload.parts_in_memory == 0)
+    options.work_beside_parts = [=] {
+      return model::work_of(
+          spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, sharding::dtype_of(compute)),
+          lora_of(job));
+    };
   return options;
 }
 

@@ -67,6 +67,8 @@ int eval_job(const Words& words) {
   log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
   jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
   job.shuffle_merged_datasets = false;
+  // Nothing is updated.
+  job.offload.parts_in_memory = 1;
   share_cores(world);
   sharding::keep_tensor_memory();
   // Where nothing was held back from training, and no sets are named, the datasets themselves are meant.

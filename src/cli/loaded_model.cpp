@@ -79,7 +79,8 @@ LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& wa
       adapter_(adapter_of(job, pretrained_.spec())),
       spec_(with_chunks(pretrained_.spec(), job, jobs::placement_of(job, compute_), extent_of(world))),
       engine_(model::build_model(spec_, scalar_type(compute_), lora_of(job)),
-              jobs::placement_of(job, compute_), optimizer_of(job), world, engine_options(job, world)) {
+              jobs::placement_of(job, compute_), optimizer_of(job), world,
+              engine_options(job, world, spec_, compute_)) {
   watch.slow_phase("load");
   train::Nf4Source in_four_bits(pretrained_);
   LoadProgress progress(world.rank() == 0);

@@ -18,7 +18,8 @@ namespace json = boost::json;
 
 sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world) {
   sharding::Engine& engine = model.engine();
-  const sharding::Setting setting = setting_here(job, world, model.compute());
+  sharding::Setting setting = setting_here(job, world, model.compute());
+  setting.options.parts_in_memory = engine.parts_in_memory();
   // Not the engine's own, which all ranks ask for together.
   const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
   const auto work = model::work_of(model.spec(),

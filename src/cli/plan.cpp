@@ -161,7 +161,7 @@ int plan(Words words) {
       print_deepspeed_estimates(*planned.subject().model, words.machine.nodes, words.machine.gpus_per_node);
   }
   if (forecast.fits) {
-    write_pictures(words, planned.subject(), machine, setting);
+    write_pictures(words, planned.subject(), machine, forecast.setting);
     return 0;
   }
   if (!words.json) {

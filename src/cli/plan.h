@@ -39,7 +39,8 @@ std::vector<sharding::StateKind> states_of(const jobs::JobSpec& job);
 model::ModelSpec spec_of(const std::string& base_model, std::int64_t positions);
 /// Nothing can change or forbid an update once its gradient is there.
 bool updates_when_reduced(const jobs::JobSpec& job);
-/// So many parts of an update that `offload.nvme_depth` requests are on their way while one part is updated.
+/// What the job says, or so many parts of an update that `offload.nvme_depth` requests are on their way while
+/// one part is updated.
 int parts_in_memory(const jobs::JobSpec& job);
 /// `cores`: that the ranks of a node have together; 0: nobody knows.
 sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& extent,

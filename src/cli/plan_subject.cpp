@@ -97,6 +97,7 @@ sharding::Choices choices_of(const jobs::JobSpec& job, const sharding::Extent& e
   choices.others.update_when_reduced = updates_when_reduced(job);
   choices.others.input_depth = static_cast<int>(job.schedule.input_depth);
   choices.others.parts_in_memory = parts_in_memory(job);
+  choices.more_parts = job.offload.parts_in_memory == 0;
   for (const std::string_view preset : sharding::preset_names())
     if (preset != "qlora_fsdp" || job.adapter != "none") choices.presets.emplace_back(preset);
   return choices;
@@ -143,6 +144,7 @@ sharding::Setting setting_of(const jobs::JobSpec& job, const sharding::Extent& e
   setting.options.activations = setting.placement.activations;
   setting.options.update_when_reduced = updates_when_reduced(job);
   setting.options.parts_in_memory = parts_in_memory(job);
+  setting.more_parts = job.offload.parts_in_memory == 0;
   return setting;
 }
 

@@ -249,6 +249,36 @@ TEST(Forecast, ParametersOnNvmeAreReadForEachPassAndWrittenByTheUpdate) {
   }
 }
 
+TEST(Forecast, WhatMemoryIsLeftHoldsStateThatIsReadBeforeTheNorm) {
+  const Planning planning("llama-3-8b", 4096);
+  Setting setting = setting_of("zero2", {1, 1}, 4);
+  setting.placement.optimizer.tier = Tier::nvme;
+  const auto needs = [](const Forecast& forecast) {
+    const TierBytes totals = forecast.memory.totals();
+    return totals[static_cast<std::size_t>(Tier::device)] + totals[static_cast<std::size_t>(Tier::host)];
+  };
+  const auto with = [&](double bytes, bool more_parts) {
+    setting.more_parts = more_parts;
+    return sharding::forecast(planning.subject, host_with(bytes), setting);
+  };
+  const Forecast least = with(400e9, false), all = with(400e9, true);
+  const double state = 12 * static_cast<double>(least.memory.of("parameters")) / 2;
+  EXPECT_GE(static_cast<double>(all.memory.of("update buffers")), state);
+  EXPECT_LT(static_cast<double>(all.memory.of("update buffers")), 1.5 * state);
+  EXPECT_LT(all.step_s, least.step_s);
+
+  const auto scarce = static_cast<double>(needs(least)) + 16 * gibi;
+  const Forecast some = with(scarce, true);
+  ASSERT_TRUE(some.fits) << some.reason;
+  const auto grown = static_cast<double>(needs(some) - needs(least));
+  EXPECT_GT(grown, 7.5 * gibi);
+  EXPECT_LE(grown, 8 * gibi);
+  EXPECT_TRUE(with(1.001 * static_cast<double>(needs(least)) + 1, true).fits);
+
+  setting.options.update_when_reduced = true;
+  EXPECT_EQ(with(400e9, true).memory.of("update buffers"), least.memory.of("update buffers"));
+}
+
 TEST(Forecast, ADeviceThatIsTheHostHoldsBothTiers) {
   const Planning planning("llama-3-8b", 64);
   const Forecast roomy =

@@ -173,6 +173,28 @@ TEST(Tiers, AnyRingBackendAndSizeOfPartsGiveTheSame) {
       }
 }
 
+TEST(Tiers, ARingThatTakesWhatMemoryIsLeftGivesTheSame) {
+  const Scratch scratch;
+  for (const int micro_batches : {1, 3}) {
+    ToyJob job = job_of(Codec::bf16, "zero2", 2);
+    job.micro_batches = micro_batches;
+    const ToyRun device = train_on_ranks(job);
+    job.placement.optimizer.tier = Tier::nvme;
+    job.options.tiers = on(scratch, 3);
+    job.options.tiers.parts_in_memory = 2, job.options.tiers.part_elements = 64;
+    job.options.work_beside_parts = [] { return ModelWork{}; };
+    std::atomic<std::size_t> before_norm{0}, after_norm{0};
+    job.before_each = [&](const Schedule& schedule, int op) {
+      const auto norm = std::ranges::find(schedule.ops, OpKind::norm, &Op::kind) - schedule.ops.begin();
+      if (schedule.ops[static_cast<std::size_t>(op)].kind == OpKind::fetch)
+        ++(op < norm ? before_norm : after_norm);
+    };
+    expect_same_bits(train_on_ranks(job), device, fmt::format("{} micro-batches", micro_batches));
+    EXPECT_GT(before_norm, 0);
+    EXPECT_EQ(after_norm, 0);
+  }
+}
+
 TEST(Tiers, StallsOnAnyLaneChangeNoBit) {
   const Scratch scratch;
   ToyJob job = job_of(Codec::bf16, "zero2", 2);
