@@ -111,8 +111,10 @@ void Engine::share_memory(const comm::World& world) {
   const std::uint64_t here =
       needs[static_cast<std::size_t>(Tier::host)] +
       (control_->backend() == "nccl" ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
-  options_.tiers.parts_in_memory =
-      parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));
+  // All ranks make the same schedule, so the least that any has room for. There is no reduction to it.
+  std::int64_t fewer = -parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));
+  control_->all_reduce(&fewer, &fewer, 1, DType::i64, comm::Reduction::max);
+  options_.tiers.parts_in_memory = static_cast<int>(-fewer);
 }
 
 Allocate Engine::allocator() {

@@ -195,6 +195,25 @@ TEST(Tiers, ARingThatTakesWhatMemoryIsLeftGivesTheSame) {
   }
 }
 
+TEST(Tiers, RanksWithDifferentRoomTakeTheSameRing) {
+  const Scratch scratch;
+  ToyJob job = job_of(Codec::bf16, "zero2", 2);
+  const ToyRun device = train_on_ranks(job);
+  job.placement.optimizer.tier = Tier::nvme;
+  job.options.tiers = on(scratch, 3);
+  job.options.tiers.parts_in_memory = 2, job.options.tiers.part_elements = 64;
+  std::atomic<int> asked{0};
+  job.options.work_beside_parts = [&asked] {
+    ModelWork more_than_any_memory;
+    more_than_any_memory.units.resize(64, {.kept_bytes = std::uint64_t{1} << 50});
+    return asked++ == 0 ? more_than_any_memory : ModelWork{};
+  };
+  std::atomic<int> ring{0};
+  job.before_each = [&](const Schedule& schedule, int) { ring = schedule.options.parts_in_memory; };
+  expect_same_bits(train_on_ranks(job), device, "one rank has no room");
+  EXPECT_EQ(ring, 2);
+}
+
 TEST(Tiers, StallsOnAnyLaneChangeNoBit) {
   const Scratch scratch;
   ToyJob job = job_of(Codec::bf16, "zero2", 2);
