@@ -21,7 +21,6 @@ class PeerMemorySubject final : public Subject {
   PeerMemorySubject& operator=(const PeerMemorySubject&) = delete;
 
   std::string name() const override;
-  Stores stores() const { return stores_; }
   /// Two buffers of at most `largest` bytes, first the one that takes the inputs.
   Buffer allocate(std::size_t bytes) override;
   void prepare(const Workload& workload, const Placed& placed) override;
