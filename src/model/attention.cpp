@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "model/capped_attention.h"
-#include "model/kept_attention.h"
+#include "model/host_attention.h"
 #include "model/pair_attention.h"
 #include "model/weight_gradient.h"
 
@@ -19,10 +19,6 @@ namespace {
 struct Heads {
   at::Tensor query, key, value;
 };
-
-Heads widened(const Heads& heads) {
-  return {heads.query.to(at::kFloat), heads.key.to(at::kFloat), heads.value.to(at::kFloat)};
-}
 
 at::Tensor slice(const at::Tensor& tensor, std::int64_t begin, std::int64_t end) {
   return tensor.narrow(2, begin, end - begin);
@@ -47,21 +43,15 @@ at::Tensor attend_in_window(const Heads& heads, std::int64_t window, double scal
   return parts.size() == 1 ? parts[0] : at::cat(parts, 2);
 }
 
-at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap,
-                        sharding::KeptPieces* pieces) {
-  const bool narrow = window > 0 && window < heads.query.size(2), halves = multiplies_slowly(heads.query);
-  if (halves && (cap > 0 || narrow))
-    return attend_whole(widened(heads), window, scale, cap, pieces).to(at::kHalf);
+at::Tensor attend_whole(const Heads& heads, std::int64_t window, double scale, double cap) {
   if (cap > 0) return capped_attention(heads.query, heads.key, heads.value, window, scale, cap);
-  if (narrow) return attend_in_window(heads, window, scale);
-  if (halves || (pieces && heads.query.is_cpu()))
-    return kept_attention(heads.query, heads.key, heads.value, scale, pieces);
+  if (window > 0 && window < heads.query.size(2)) return attend_in_window(heads, window, scale);
   return at::scaled_dot_product_attention(heads.query, heads.key, heads.value, std::nullopt, 0.0, true,
                                           scale);
 }
 
 at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std::int64_t window, double scale,
-                              double cap, sharding::KeptPieces* pieces) {
+                              double cap) {
   const at::Tensor host = checked_bounds(bounds, heads.query.size(2));
   const std::int64_t* bound = host.data_ptr<std::int64_t>();
   const std::int64_t documents = host.numel() - 1;
@@ -70,7 +60,7 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
     if (bound[i] == bound[i + 1]) continue;
     const Heads document{slice(heads.query, bound[i], bound[i + 1]), slice(heads.key, bound[i], bound[i + 1]),
                          slice(heads.value, bound[i], bound[i + 1])};
-    parts.push_back(attend_whole(document, window, scale, cap, pieces));
+    parts.push_back(attend_whole(document, window, scale, cap));
   }
   return at::cat(parts, 2);
 }
@@ -81,6 +71,8 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
   if (cap == 0 && attends_in_pairs(query, scale))
     return pair_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
+  if (cap == 0 && query.is_cpu())
+    return host_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
   const std::int64_t copies = query.size(2) / key.size(2);
   const bool packed = context.document_bounds.defined();
   const auto arrange = [&](const at::Tensor& tensor, std::int64_t repeat) {
@@ -89,9 +81,8 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tens
     return rows.transpose(1, 2);
   };
   const Heads heads{arrange(query, 1), arrange(key, copies), arrange(value, copies)};
-  const at::Tensor result =
-      packed ? attend_by_document(heads, context.document_bounds, window, scale, cap, context.kept.get())
-             : attend_whole(heads, window, scale, cap, context.kept.get());
+  const at::Tensor result = packed ? attend_by_document(heads, context.document_bounds, window, scale, cap)
+                                   : attend_whole(heads, window, scale, cap);
   return result.transpose(1, 2).reshape(query.sizes());
 }
 

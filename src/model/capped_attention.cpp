@@ -8,6 +8,8 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/weight_gradient.h"
+
 namespace trireme::model {
 namespace {
 
@@ -20,6 +22,11 @@ struct Form {
   std::int64_t window;
   double scale, cap;
 };
+
+/// Halves become fp32 on a CPU: it has no products of them.
+at::Tensor widened(const at::Tensor& tensor) {
+  return multiplies_slowly(tensor) ? tensor.to(at::kFloat) : tensor;
+}
 
 /// A block of queries and the only keys that it can see.
 struct Block {
@@ -59,10 +66,11 @@ struct CappedAttention : torch::autograd::Function<CappedAttention> {
     context->saved_data["cap"] = cap;
     std::vector<at::Tensor> parts;
     for (const Block& block : blocks_of(query.size(2), key.size(2), window))
-      parts.push_back(attend_block(query.narrow(2, block.first_query, block.queries),
-                                   key.narrow(2, block.first_key, block.keys),
-                                   value.narrow(2, block.first_key, block.keys), block,
-                                   key.size(2) - query.size(2), {window, scale, cap}));
+      parts.push_back(attend_block(widened(query.narrow(2, block.first_query, block.queries)),
+                                   widened(key.narrow(2, block.first_key, block.keys)),
+                                   widened(value.narrow(2, block.first_key, block.keys)), block,
+                                   key.size(2) - query.size(2), {window, scale, cap})
+                          .to(query.scalar_type()));
     return at::cat(parts, 2);
   }
 
@@ -71,24 +79,27 @@ struct CappedAttention : torch::autograd::Function<CappedAttention> {
     const at::Tensor &query = saved[0], &key = saved[1], &value = saved[2];
     const Form form{context->saved_data["window"].toInt(), context->saved_data["scale"].toDouble(),
                     context->saved_data["cap"].toDouble()};
-    const at::Tensor dq = at::empty_like(query), dk = at::zeros_like(key), dv = at::zeros_like(value);
+    const auto type = query.scalar_type();
+    const auto options = query.options().dtype(multiplies_slowly(query) ? at::kFloat : type);
+    const at::Tensor dq = at::empty_like(query), dk = at::zeros(key.sizes(), options),
+                     dv = at::zeros(value.sizes(), options);
     const at::AutoGradMode recording(true);
     for (const Block& block : blocks_of(query.size(2), key.size(2), form.window)) {
       const auto leaf = [](const at::Tensor& tensor, std::int64_t first, std::int64_t count) {
-        return tensor.detach().narrow(2, first, count).requires_grad_(true);
+        return widened(tensor.detach().narrow(2, first, count)).requires_grad_(true);
       };
       const at::Tensor q = leaf(query, block.first_query, block.queries),
                        k = leaf(key, block.first_key, block.keys),
                        v = leaf(value, block.first_key, block.keys);
       const at::Tensor out = attend_block(q, k, v, block, key.size(2) - query.size(2), form);
-      const variable_list made =
-          torch::autograd::grad({out}, {q, k, v}, {gradients[0].narrow(2, block.first_query, block.queries)});
+      const variable_list made = torch::autograd::grad(
+          {out}, {q, k, v}, {widened(gradients[0].narrow(2, block.first_query, block.queries))});
       const at::NoGradGuard still;
       dq.narrow(2, block.first_query, block.queries).copy_(made[0]);
       dk.narrow(2, block.first_key, block.keys).add_(made[1]);
       dv.narrow(2, block.first_key, block.keys).add_(made[2]);
     }
-    return {dq, dk, dv, at::Tensor(), at::Tensor(), at::Tensor()};
+    return {dq, dk.to(type), dv.to(type), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 

@@ -53,7 +53,7 @@ class Worker {
     double trained_bytes = made_apart ? static_cast<double>(weight_bytes(layout.parameters)) : 0;
     if (lora_) {
       const LoraLayout adapters = lora_layout(spec_, *lora_, layer);
-      add_products(work.adapter_products, adapters.parameters, false, {});
+      add_products(work.adapter_products, adapters.parameters, false, shares_of(layout, adapters));
       if (!shape_.in_place) trained_bytes = static_cast<double>(weight_bytes(adapters.parameters));
     }
     const double visible = visible_pairs(spec_.windows[static_cast<std::size_t>(layer)]);
@@ -62,26 +62,22 @@ class Worker {
     work.kernels = spec_.gated ? 18 : 12;
     work.input_bytes = work.output_bytes = bytes(tokens_ * hidden_);
 
-    const double copies = repeated() ? 2 * queries_ : 0;
-    // RMS norms' outputs and SwiGLU's are made again from the sums, gates and ups that are kept anyhow.
-    const double inner = !spec_.gated || spec_.nonlinearity == Nonlinearity::silu ? 2 : 4;
-    const double sums = spec_.norm == NormKind::layer ? 3 : 1;
-    // The sum between; queries, keys and values; attention's result and one float a row.
-    const std::uint64_t attention_bytes =
-        bytes(tokens_ * queries_) +
-        static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads));
+    const std::uint64_t attention_bytes = attention_results();
     if (can_keep_attention(spec_.windows[static_cast<std::size_t>(layer)]))
       work.attention_bytes = attention_bytes;
-    const double attended = queries_ + (copies > 0 ? copies : 2 * keys_);
-    work.kept_bytes = bytes(tokens_ * (sums * hidden_ + attended)) + bytes(tokens_ * inner_ * inner) +
-                      attention_bytes + static_cast<std::uint64_t>(8 * tokens_);
+    work.kept_bytes = kept_by_norms() +
+                      bytes(tokens_ * (queries_ + (repeated() ? 2 * queries_ : 2 * keys_))) +
+                      attention_bytes + kept_by_mlp();
     if (lora_)
-      work.kept_bytes += bytes(tokens_ * static_cast<double>(lora_->rank) *
-                               static_cast<double>(work.adapter_products.size()) / 2);
+      for (const Product& product : work.adapter_products)
+        work.kept_bytes += bytes(product.m * static_cast<double>(lora_->rank) / 2);
     work.forward_bytes = bytes(tokens_ * inner_) + static_cast<std::uint64_t>(4 * tokens_ * hidden_);
     work.backward_bytes = bytes(tokens_ * inner_ * (spec_.gated ? 3 : 2)) +
                           static_cast<std::uint64_t>(4 * tokens_ * hidden_ + trained_bytes);
-    if (widens_halves()) widen_attention(work, attended, spec_.windows[static_cast<std::size_t>(layer)]);
+    if (shape_.in_place && !shape_.attends_in_pairs) attend_on_host(work);
+    // The first key that each position sees.
+    if (shape_.attends_in_pairs && narrow(spec_.windows[static_cast<std::size_t>(layer)]))
+      work.kept_bytes += static_cast<std::uint64_t>(4 * shape_.sequence);
     return work;
   }
 
@@ -169,7 +165,7 @@ class Worker {
 
   /// As attention.cpp keeps its results by themselves.
   bool can_keep_attention(std::int64_t window) const {
-    return spec_.attention_cap == 0 && (shape_.compute == DType::bf16 || !narrow(window));
+    return spec_.attention_cap == 0 && (shape_.in_place || shape_.compute == DType::bf16 || !narrow(window));
   }
 
   double flops_per_token() const {
@@ -203,6 +199,14 @@ class Worker {
             static_cast<double>(spec_.experts_used) / static_cast<double>(spec_.experts);
     return shares;
   }
+  std::vector<double> shares_of(const BlockLayout& layout, const LoraLayout& adapters) const {
+    const std::vector<double> of_weights = shares_of(layout);
+    std::vector<double> shares(adapters.parameters.size(), 1.0);
+    for (std::size_t i = 0; i < of_weights.size(); ++i)
+      for (const int parameter : {adapters.of_weight[i].a, adapters.of_weight[i].b})
+        if (parameter >= 0) shares[static_cast<std::size_t>(parameter)] = of_weights[i];
+    return shares;
+  }
   void add_products(std::vector<Product>& products, const std::vector<sharding::Parameter>& parameters,
                     bool transposed, const std::vector<double>& shares) const {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -214,17 +218,47 @@ class Worker {
       products.push_back({tokens, transposed ? columns : rows, transposed ? rows : columns});
     }
   }
-  bool widens_halves() const { return shape_.in_place && shape_.compute == DType::f16; }
   bool narrow(std::int64_t window) const { return window > 0 && window < shape_.sequence; }
-  /// As attention.cpp computes halves on a host: in fp32, which is kept only where scores are capped or a
-  /// window is narrow.
-  void widen_attention(UnitWork& work, double attended, std::int64_t window) const {
-    const auto singles = [&](double elements) { return static_cast<std::uint64_t>(4 * tokens_ * elements); };
-    work.forward_bytes = std::max(work.forward_bytes, singles(attended + queries_));
-    work.backward_bytes = std::max(work.backward_bytes, singles(2 * attended + 2 * queries_));
-    if (spec_.attention_cap == 0 && !narrow(window)) return;
-    work.kept_bytes +=
-        singles(attended + (spec_.attention_cap > 0 ? 0 : queries_)) - bytes(tokens_ * attended);
+  /// And one float for each row of scores that are not capped.
+  std::uint64_t attention_results() const {
+    const double sums = spec_.attention_cap > 0 ? 0 : 4 * static_cast<double>(spec_.heads);
+    return bytes(tokens_ * queries_) + static_cast<std::uint64_t>(tokens_ * sums);
+  }
+  /// What RMS norms give is made again from what they are given; LibTorch's layer norms keep both, and two
+  /// numbers a row. The block's input is nobody's here.
+  std::uint64_t kept_by_norms() const {
+    const bool layer_norms = spec_.norm == NormKind::layer,
+               two = !spec_.parallel || !spec_.names.mlp_norm.empty();
+    const double norms = two ? 2 : 1, between = spec_.parallel ? 0 : 1;
+    const double after =
+        (spec_.names.after_attention_norm.empty() ? 0 : 1) + (spec_.names.after_mlp_norm.empty() ? 0 : 1);
+    std::uint64_t kept = bytes(tokens_ * hidden_ * (between + after + (layer_norms ? norms : 0)));
+    kept += layer_norms ? bytes(2 * tokens_ * (norms + after))
+                        : static_cast<std::uint64_t>(4 * tokens_ * (norms + after));
+    if (!spec_.query_key_norm) return kept;
+    return kept + bytes(tokens_ * (queries_ + keys_)) +
+           static_cast<std::uint64_t>(4 * tokens_ * static_cast<double>(spec_.heads + spec_.key_value_heads));
+  }
+  /// SwiGLU's product is made again from gate and up. Of each position that an expert sees its input, its
+  /// output, weighted and not, and where it lies are kept.
+  std::uint64_t kept_by_mlp() const {
+    const double inner = (!spec_.gated || spec_.nonlinearity == Nonlinearity::silu ? 2 : 4) * inner_;
+    if (spec_.experts == 0) return bytes(tokens_ * inner);
+    const double used = static_cast<double>(spec_.experts_used), routed = lora_ ? 0 : hidden_;
+    return bytes(tokens_ * (routed + used * (inner + 3 * hidden_))) +
+           static_cast<std::uint64_t>(tokens_ * (36 * used + 4 * static_cast<double>(spec_.experts)));
+  }
+  /// As attention.cpp computes by LibTorch's kernel on a host: with as many heads of keys as of queries, and
+  /// halves in fp32.
+  void attend_on_host(UnitWork& work) const {
+    const double wide = shape_.compute == DType::f16 ? sizeof(float) : element_;
+    const double copied =
+        (wide > element_ ? queries_ : 0) + (keys_ < queries_ || wide > element_ ? 2 * queries_ : 0);
+    const auto at_work = [&](double elements) {
+      return static_cast<std::uint64_t>(wide * tokens_ * elements);
+    };
+    work.forward_bytes = std::max(work.forward_bytes, at_work(copied + queries_));
+    work.backward_bytes = std::max(work.backward_bytes, at_work(copied + 5 * queries_));
   }
   /// How many keys all queries of the micro-batch see.
   double visible_pairs(std::int64_t window) const {
@@ -251,9 +285,9 @@ class Worker {
 }  // namespace
 
 WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {
-  const bool own =
-      compute == DType::bf16 && spec.attention_cap == 0 && kernels::attends_in_pairs(spec.head_size);
-  return {rows, sequence, compute, !own, true};
+  const bool capped = spec.attention_cap > 0;
+  const bool pairs = compute == DType::bf16 && !capped && kernels::attends_in_pairs(spec.head_size);
+  return {rows, sequence, compute, capped, true, pairs};
 }
 
 sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,

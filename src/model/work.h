@@ -14,11 +14,12 @@ struct WorkShape {
   std::int64_t rows = 1;
   std::int64_t sequence = 2048;
   DType compute = DType::bf16;
-  /// Attention wants as many heads of keys and values as of queries. Not so on this machine's CPU, where it
-  /// has its own (`shape_here`).
+  /// Attention keeps as many heads of keys and values as of queries.
   bool repeats_key_heads = true;
   /// Weights' gradients are summed where they are kept, and logits become theirs in place: so on a CPU.
   bool in_place = false;
+  /// The CPU has attention of its own.
+  bool attends_in_pairs = false;
 };
 
 /// On this machine's CPU.
