@@ -32,7 +32,7 @@ namespace {
 constexpr std::int64_t most_parameters_whole = 200'000'000, most_blocks = 4, most_parameters = 400'000'000,
                        least_vocabulary = 4096;
 constexpr double timed_s = 4;
-constexpr int warm_up = 3, least_steps = 5, most_steps = 60;
+constexpr int most_warm_up = 3, least_steps = 3, most_steps = 60;
 
 /// A model of the same blocks that is soon made and trained.
 model::ModelSpec shortened(model::ModelSpec spec) {
@@ -110,19 +110,13 @@ class Training {
 
   /// Tells the seconds of each step that counts, on this rank.
   void run(const std::function<void()>& before_step, const std::function<void(double)>& after_step) {
-    using Clock = std::chrono::steady_clock;
-    int steps = least_steps;
-    for (int step = -warm_up; step < steps; ++step) {
-      engine_.control().barrier();
-      const auto begin = Clock::now();
-      if (before_step) before_step();
-      engine_.train(input_);
-      double took = std::chrono::duration<double>(Clock::now() - begin).count();
-      if (step >= 0) after_step(took);
-      if (step != -1) continue;
-      engine_.control().all_reduce(&took, &took, 1, DType::f64, comm::Reduction::max);
-      steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
-    }
+    int warm_up = 0;
+    double took = 0;
+    do {
+      took = slowest(seconds_of_step(before_step));
+    } while (++warm_up < most_warm_up && took < timed_s / least_steps);
+    const int steps = std::clamp(static_cast<int>(std::lround(timed_s / took)), least_steps, most_steps);
+    for (int step = 0; step < steps; ++step) after_step(seconds_of_step(before_step));
   }
   const sharding::Schedule& schedule() {
     return engine_.schedule(sharding::ScheduleOptions::Purpose::train, 1);
@@ -131,6 +125,19 @@ class Training {
   const sharding::ModelWork& work() const { return work_; }
 
  private:
+  double seconds_of_step(const std::function<void()>& before_step) {
+    using Clock = std::chrono::steady_clock;
+    engine_.control().barrier();
+    const auto begin = Clock::now();
+    if (before_step) before_step();
+    engine_.train(input_);
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  }
+  double slowest(double seconds) {
+    engine_.control().all_reduce(&seconds, &seconds, 1, DType::f64, comm::Reduction::max);
+    return seconds;
+  }
+
   model::ModelSpec spec_;
   std::optional<model::LoraSettings> lora_;
   sharding::Engine engine_;

@@ -34,6 +34,7 @@ usage: hosts.sh [options] -- PROGRAM [ARGUMENT...]
   --ranks-per-host R      ranks on each (1); or
   --layout 2,1            ranks of each host, one number a host
   --rate RATE             speed of each host's link in either direction, as tc writes it: 1gbit, 200mbit; none: unshaped (1gbit)
+  --burst BYTES           what a link that rested passes at once before its rate counts, as tc writes it (256kb)
   --order host|round      ranks fill a host before the next (host), or are dealt out in turn (round)
   --mca NAME VALUE        passed to mpirun; may be repeated
   --first                 start PROGRAM once, on host0, with Open MPI set up so that an mpirun in it reaches all hosts
@@ -44,13 +45,14 @@ TEXT
 
 die() { echo "hosts.sh: $*" >&2; exit 64; }
 
-hosts=2 each=1 layout= rate=1gbit order=host report= first=no mca=()
+hosts=2 each=1 layout= rate=1gbit burst=256kb order=host report= first=no mca=()
 while [ $# -gt 0 ]; do
   case $1 in
     --hosts) hosts=${2:?}; shift 2 ;;
     --ranks-per-host) each=${2:?}; shift 2 ;;
     --layout) layout=${2:?}; shift 2 ;;
     --rate) rate=${2:?}; shift 2 ;;
+    --burst) burst=${2:?}; shift 2 ;;
     --order) order=${2:?}; shift 2 ;;
     --mca) mca+=(--mca "${2:?}" "${3:?}"); shift 3 ;;
     --first) first=yes; shift ;;
@@ -105,7 +107,7 @@ hold() {
 inside() { local name=$1; shift; nsenter -t "$(<"$state/$name.pid")" --net --mount --uts -- "$@"; }
 must() { "$@" || { echo "hosts.sh: failed: $*" >&2; exit 70; }; }
 
-shape() { [ "$rate" = none ] || must inside "$1" tc qdisc add dev "$2" root tbf rate "$rate" burst 256kb latency 400ms; }
+shape() { [ "$rate" = none ] || must inside "$1" tc qdisc add dev "$2" root tbf rate "$rate" burst "$burst" latency 400ms; }
 
 hold switch
 must inside switch ip link add name bridge0 type bridge
