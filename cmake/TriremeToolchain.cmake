@@ -29,5 +29,14 @@ if(TRIREME_SANITIZE)
   add_link_options(-fsanitize=${TRIREME_SANITIZE})
 endif()
 
+option(TRIREME_TOGETHER "Compile files of a room in groups, since most of the time goes into reading headers" OFF)
+if(TRIREME_TOGETHER)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+endif()
+
+set(shadow -Wshadow)
+if(TRIREME_TOGETHER)
+  set(shadow)  # a name of one file would seem to be shadowed by another file's
+endif()
 add_library(trireme_warnings INTERFACE)
-target_compile_options(trireme_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror=return-type>)
+target_compile_options(trireme_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra ${shadow} -Wnon-virtual-dtor -Werror=return-type>)

@@ -19,10 +19,9 @@ import sys
 import tempfile
 import time
 
+import together
+
 INCLUDE = re.compile(rb'^\s*#\s*include\s+"([^"]+)"', re.M)
-PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.M | re.S)
-NAMED = re.compile(r"^(?:(?:struct|class|enum class|using|namespace) (\w+)|[^\s/#}].*?\b(\w+)(?=\(| =|\{|;|\[))", re.M)
-ALONE = re.compile(r"foreach_target\.h|^#define ", re.M)
 TOGETHER = 16
 CANNOT_BE_READ = "clang-tidy cannot read this"
 FINDING = re.compile(r"^(?P<place>[^\s:][^:]*:\d+:\d+): (?:warning|error): (?P<what>.*)$")
@@ -130,25 +129,6 @@ def flags_of(command):
     return [word for at, word in enumerate(words) if at not in drop]
 
 
-def batches(todo, commands):
-    """Files with the same flags, and no two that keep the same name to themselves."""
-    made = []
-    for path in todo:
-        text = path.read_text()
-        names = {name for part in PRIVATE.findall(text) for match in NAMED.findall(part) for name in match if name}
-        flags = flags_of(commands[path])
-        for batch in made:
-            room = len(batch["paths"]) < TOGETHER and batch["flags"] == flags and not batch["names"] & names
-            if room and not ALONE.search(text):
-                batch["paths"].append(path)
-                batch["names"] |= names
-                break
-        else:
-            most = {"paths": [path], "names": names, "flags": None if ALONE.search(text) else flags}
-            made.append(most)
-    return [batch["paths"] for batch in made]
-
-
 def chosen(root, build, names):
     """Compile commands of our sources, without the tests'; or of those that are named."""
     commands = {}
@@ -184,7 +164,7 @@ def main():
     known, seen, began = set(), 0, time.monotonic()
     pool = concurrent.futures.ThreadPoolExecutor(asked.j)
     try:
-        looks = [pool.submit(linter.look, paths, commands[paths[0]]) for paths in batches(todo, commands)]
+        looks = [pool.submit(linter.look, paths, commands[paths[0]]) for paths in together.batches(todo, lambda path: flags_of(commands[path]), TOGETHER)]
         for look in concurrent.futures.as_completed(looks):
             for path, findings in look.result().items():
                 seen += 1

@@ -39,7 +39,7 @@ bool is_printable(char32_t point) {
            (point >= 0xfff0 && point <= 0xfffb) || point == 0xfffe || point == 0xffff || point >= 0xe0000);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool single = text.find('\'') == std::string_view::npos || text.find('"') != std::string_view::npos;
   const char quote = single ? '\'' : '"';
   std::string result(1, quote);
@@ -87,7 +87,7 @@ std::string mapping_text(const Mapping& mapping, Runtime& runtime) {
   std::string text = "{";
   for (const auto& [key, value] : mapping.items) {
     if (text.size() > 1) text += ", ";
-    text += quoted(key);
+    text += in_quotes(key);
     text += ": ";
     text += counted_repr(value, runtime);
   }
@@ -189,7 +189,7 @@ class JsonWriter {
 }  // namespace
 
 std::string to_repr(const Value& value, Runtime& runtime) {
-  if (const std::string* text = value.text()) return quoted(*text);
+  if (const std::string* text = value.text()) return in_quotes(*text);
   if (value.is_undefined()) return "Undefined";
   return to_text(value, runtime);
 }
