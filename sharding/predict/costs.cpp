@@ -71,8 +71,10 @@ OpCost two_level_cost(const Machine& machine, const Reach& reach, int ranks_per_
   const double across = rounds * bytes * (nodes - 1) / nodes / (border * machine.link_share);
   const double inside =
       rounds * bytes * (beside - 1) / beside / (machine.inside.bytes_per_s * machine.link_share);
+  const bool one_a_node = reach.beside == 1 && machine.lane_beside_compute > 0;
   return {rounds * ((nodes - 1) * machine.across.delay_s + 2 * (beside - 1) * machine.inside.delay_s),
-          std::max(across, inside), Carrier::across_nodes};
+          std::max(across, inside), Carrier::across_nodes, 0,
+          one_a_node ? machine.lane_beside_compute : machine.collective_beside_compute};
 }
 
 }  // namespace
@@ -92,7 +94,8 @@ OpCost collective_cost(const Machine& machine, const Reach& reach, int ranks_per
   const double ring = rounds * ((n - nodes) * machine.inside.delay_s + nodes * machine.across.delay_s);
   const double tree = 2 * rounds * (std::log2(nodes) + 1) * machine.across.delay_s +
                       2 * rounds * (reach.beside - 1) * machine.inside.delay_s;
-  return {rounds == 2 ? std::min(ring, tree) : ring, moved / rate, Carrier::across_nodes};
+  return {rounds == 2 ? std::min(ring, tree) : ring, moved / rate, Carrier::across_nodes, 0,
+          machine.collective_beside_compute};
 }
 
 namespace {

@@ -57,6 +57,7 @@ const std::array fields{
     Field{"link_share", [](Machine& m) -> double& { return m.link_share; }, 1},
     Field{"compute_beside_collective", [](Machine& m) -> double& { return m.compute_beside_collective; }, 1},
     Field{"collective_beside_compute", [](Machine& m) -> double& { return m.collective_beside_compute; }, 1},
+    Field{"lane_beside_compute", [](Machine& m) -> double& { return m.lane_beside_compute; }, 1},
 };
 
 }  // namespace

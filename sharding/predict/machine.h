@@ -58,13 +58,16 @@ struct Machine {
   double step_s = 1e-3;
   double link_share = 0.8;
   double compute_beside_collective = 0.05, collective_beside_compute = 0;
+  /// The latter of collectives with one rank a node, which take no steps inside nodes; negative: nobody
+  /// knows.
+  double lane_beside_compute = 0;
   /// What the libraries themselves keep on the device, at once and for each communicator.
   double reserved_bytes = 0, communicator_bytes = 0;
 
   /// Devices are the host's own cores and memory: nothing crosses a link to it, and lanes share the cores.
   bool device_is_host = false;
 
-  Sharing sharing() const { return {compute_beside_collective, device_is_host, collective_beside_compute}; }
+  Sharing sharing() const { return {compute_beside_collective, device_is_host}; }
 };
 
 /// Published figures of known devices ("h100", "a100-40g", …) with the shares that programs of a class

@@ -69,9 +69,8 @@ class Simulation {
   }
 
   const Op& op_of(const Active& active) const { return schedule_.ops[static_cast<std::size_t>(active.op)]; }
-  Carrier carrier_of(const Active& active) const {
-    return costs_[static_cast<std::size_t>(active.op)].carrier;
-  }
+  const OpCost& cost_of(const Active& active) const { return costs_[static_cast<std::size_t>(active.op)]; }
+  Carrier carrier_of(const Active& active) const { return cost_of(active).carrier; }
   /// Computes, updates, encodes or copies between the ranks of a node.
   bool wants_cores(const Active& active) const {
     if (!sharing_.lanes_share_cores) return false;
@@ -99,7 +98,7 @@ class Simulation {
     if (wants_cores(active)) share = share_among([this](const Active& other) { return wants_cores(other); });
     if (active.on_cores()) return share;
     if (carrier != Carrier::none) {
-      if (carrier == Carrier::across_nodes && computes()) share /= 1.0 + sharing_.collective_beside_compute;
+      if (carrier == Carrier::across_nodes && computes()) share /= 1.0 + cost_of(active).beside_compute;
       return std::min(share, share_among([&](const Active& other) {
                         return other.on_carrier() && carrier_of(other) == carrier;
                       }));

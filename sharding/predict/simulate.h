@@ -18,6 +18,8 @@ struct OpCost {
   Carrier carrier = Carrier::none;
   /// Between the two, what the rank's cores do for the op: encoding, decoding, narrowing.
   double cores_s = 0;
+  /// A collective across nodes takes 1 + this times as long while its rank computes.
+  double beside_compute = 0;
   double seconds() const { return delay_s + cores_s + work_s; }
 };
 
@@ -27,8 +29,6 @@ struct Sharing {
   double compute_beside_collective = 0;
   /// An update beside computation takes half of its cores, and a collective inside a node does too.
   bool lanes_share_cores = false;
-  /// A collective across nodes takes 1 + this times as long while its rank computes.
-  double collective_beside_compute = 0;
 };
 
 struct Interval {

@@ -258,21 +258,26 @@ void measure_links(sharding::Machine& machine, comm::World& world, const Stopwat
   if (extent.node < extent.world) measure(all, extent.world / extent.node, machine.across);
 }
 
-/// How collectives across nodes and computation slow each other.
-void measure_sharing(sharding::Machine& machine, comm::Communicator& everyone, at::ScalarType compute,
-                     const Stopwatch& watch) {
+struct Slowdown {
+  double computation = 0, collectives = 0;
+};
+
+/// By how much more than by itself each takes while the collectives of `members` run beside computation; the
+/// mean of all ranks.
+Slowdown measure_sharing(comm::Communicator& members, comm::Communicator& everyone, at::ScalarType compute,
+                         const Stopwatch& watch) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t side = 512, shard = std::int64_t{1} << 19;
   constexpr int collectives = 6;
   const at::AutoGradMode no_grad(false);
   const at::Tensor x = at::randn({side, side}).to(compute), weight = at::randn({side, side}).to(compute);
   const auto product = [&] { model::multiply(x, weight, {}, false); };
-  const auto ranks = static_cast<std::size_t>(everyone.size());
-  const comm::Buffer part = everyone.allocate(shard * sizeof(float)),
-                     whole = everyone.allocate(shard * sizeof(float) * ranks);
+  const auto ranks = static_cast<std::size_t>(members.size());
+  const comm::Buffer part = members.allocate(shard * sizeof(float)),
+                     whole = members.allocate(shard * sizeof(float) * ranks);
   std::fill_n(part.as<float>(), shard, 1.0f);
   const auto gather = [&] {
-    everyone.all_gather(part.data(), whole.data(), comm::Shards::even(shard, everyone.size()), DType::f32);
+    members.all_gather(part.data(), whole.data(), comm::Shards::even(shard, members.size()), DType::f32);
   };
   const double product_s = watch.seconds(product), gather_s = watch.seconds(gather);
   everyone.barrier();
@@ -289,8 +294,28 @@ void measure_sharing(sharding::Machine& machine, comm::Communicator& everyone, a
   std::array<double, 2> slower{took / (std::max(products, 1) * product_s) - 1,
                                took / (collectives * gather_s) - 1};
   everyone.all_reduce(slower.data(), slower.data(), slower.size(), DType::f64, comm::Reduction::sum);
-  machine.compute_beside_collective = std::max(0.0, slower[0] / everyone.size());
-  machine.collective_beside_compute = std::max(0.0, slower[1] / everyone.size());
+  return {std::max(0.0, slower[0] / everyone.size()), std::max(0.0, slower[1] / everyone.size())};
+}
+
+/// How collectives across nodes and computation slow each other: those of all ranks, and those of one rank a
+/// node, as replicas have them.
+void measure_sharing(sharding::Machine& machine, comm::World& world, comm::Communicator& everyone,
+                     at::ScalarType compute, const Stopwatch& watch) {
+  if (extent_of(world).node == world.size()) return;
+  const auto& nodes = world.node_of_rank();
+  const auto place_on_node = [&](int rank) {
+    return std::count(nodes.begin(), nodes.begin() + rank, nodes[static_cast<std::size_t>(rank)]);
+  };
+  comm::Group lane;
+  for (int rank = 0; rank < world.size(); ++rank)
+    if (place_on_node(rank) == place_on_node(world.rank())) lane.ranks.push_back(rank);
+  const auto replicas = world.communicator(lane, "auto", {});
+  const Slowdown of_all = measure_sharing(everyone, everyone, compute, watch);
+  machine.compute_beside_collective = of_all.computation;
+  machine.collective_beside_compute = of_all.collectives;
+  constexpr double known = 1e-3;
+  machine.lane_beside_compute =
+      std::max(known, measure_sharing(*replicas, everyone, compute, watch).collectives);
 }
 
 /// What a step takes beside its operations: threads that come and go, lanes that hand over, caches that
@@ -332,7 +357,7 @@ int bench_machine(const JobWords& words) {
   measure_update(machine, engine_options(job, world), extent_of(world).node, watch);
   measure_steps(machine, job, spec, world, codec);
   measure_links(machine, world, watch);
-  if (extent_of(world).node < world.size()) measure_sharing(machine, *everyone, scalar_type(codec), watch);
+  measure_sharing(machine, world, *everyone, scalar_type(codec), watch);
   if (world.rank() != 0) return 0;
   boost::json::object figures;
   for (const sharding::Figure& figure : sharding::figures_of(machine)) figures[figure.name] = figure.value;

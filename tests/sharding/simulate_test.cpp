@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "sharding/passes/passes.h"
+#include "sharding/predict/costs.h"
 #include "sharding/presets.h"
 
 namespace trireme::sharding {
@@ -79,8 +80,19 @@ TEST(Simulate, LanesThatShareCoresTakeTheirSum) {
   EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 2, Carrier::inside_node}}, cores).step_s(), 9);
   // What crosses nodes waits for the link, not for a core.
   EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 3}, {0, 4}, {0, 2, Carrier::across_nodes}}, cores).step_s(), 7);
-  const Sharing slowed{.collective_beside_compute = 1};
-  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 0}, {0, 4}, {0, 3, Carrier::across_nodes}}, slowed).step_s(), 5);
+  EXPECT_DOUBLE_EQ(simulate(schedule, {{0, 0}, {0, 4}, {0, 3, Carrier::across_nodes, 0, 1}}).step_s(), 5);
+}
+
+TEST(Simulate, ComputationSlowsCollectivesOfOneRankANodeByAFigureOfTheirOwn) {
+  Machine machine;
+  machine.device_is_host = true, machine.collective_beside_compute = 5, machine.lane_beside_compute = 2;
+  const auto slowed = [&](int ranks, int beside) {
+    return collective_cost(machine, Reach{ranks, beside}, 2, 1e6, 1).beside_compute;
+  };
+  EXPECT_EQ(slowed(4, 2), 5);
+  EXPECT_EQ(slowed(2, 1), 2);
+  machine.lane_beside_compute = 0;
+  EXPECT_EQ(slowed(2, 1), 5);
 }
 
 /// Whatever the costs: no op begins before its lane is free and its waits are done, none takes less time than
