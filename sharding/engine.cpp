@@ -101,8 +101,9 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
 }
 
 void Engine::share_memory(const comm::World& world) {
+  const offload::HostLimits limits = options_.host_limits();
   const std::uint64_t room =
-      require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), *control_);
+      require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), limits, *control_);
   if (part_bytes(blueprint_.facts) == 0 || !options_.work_beside_parts) return;
   const Schedule schedule = build(ScheduleOptions::Purpose::train, 1);
   const TierBytes needs =
@@ -111,6 +112,7 @@ void Engine::share_memory(const comm::World& world) {
   const std::uint64_t here =
       needs[static_cast<std::size_t>(Tier::host)] +
       (control_->backend() == "nccl" ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
+  require_room_for_steps(here, ranks_beside(world), limits);
   // All ranks make the same schedule, so the least that any has room for. There is no reduction to it.
   std::int64_t fewer = -parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));
   control_->all_reduce(&fewer, &fewer, 1, DType::i64, comm::Reduction::max);

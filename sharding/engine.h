@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "offload/host/limits.h"
 #include "sharding/executor.h"
 #include "sharding/predict/work.h"
 #include "sharding/state_slice.h"
@@ -29,6 +30,7 @@ struct EngineOptions {
   /// `parts_in_memory` are the least: there are more where memory has room for them beside what units are
   /// said here to keep.
   std::function<ModelWork()> work_beside_parts{};
+  std::function<offload::HostLimits()> host_limits = [] { return offload::read_host_limits(); };
   TierOptions tiers{};
 };
 

@@ -5,14 +5,21 @@
 #include <fmt/format.h>
 
 #include "core/bytes.h"
-#include "offload/host/limits.h"
 #include "sharding/predict/memory.h"
 
 namespace trireme::sharding {
 
+namespace {
+
+std::string ranks_of_node(int count) {
+  return count == 1 ? "1 rank" : fmt::format("{} ranks", count);
+}
+
+}  // namespace
+
 std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement& placement,
                                      const Optimizer& optimizer, int ranks_beside,
-                                     comm::Communicator& control) {
+                                     const offload::HostLimits& limits, comm::Communicator& control) {
   const bool device_is_host = control.backend() != "nccl";
   // Without a schedule and its work: slots may be held once by all ranks of a node, activations pass.
   const MemoryForecast forecast =
@@ -25,16 +32,22 @@ std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement
     parts += fmt::format("{}{} of {}", parts.empty() ? "" : ", ",
                          human_bytes(static_cast<double>(line.bytes)), line.what);
   }
-  const std::string ranks = ranks_beside == 1 ? "1 rank" : fmt::format("{} ranks", ranks_beside);
   const auto ranks_here = static_cast<std::uint64_t>(ranks_beside);
-  const offload::HostLimits limits = offload::read_host_limits();
   if (bytes > 0)
-    offload::require_room(
-        limits, bytes * ranks_here,
-        fmt::format("the state of {} on this node ({}{})", ranks, parts, ranks_beside == 1 ? "" : " each"),
-        false);
+    offload::require_room(limits, bytes * ranks_here,
+                          fmt::format("the state of {} on this node ({}{})", ranks_of_node(ranks_beside),
+                                      parts, ranks_beside == 1 ? "" : " each"),
+                          false);
   control.barrier();
   return std::min(limits.cgroup.value_or(~std::uint64_t{0}), limits.machine.value_or(0)) / ranks_here;
+}
+
+void require_room_for_steps(std::uint64_t bytes, int ranks_beside, const offload::HostLimits& limits) {
+  offload::require_room(
+      limits, (bytes + beside_the_steps) * static_cast<std::uint64_t>(ranks_beside),
+      fmt::format("steps of {} on this node and {} each for checkpoints and threads",
+                  ranks_of_node(ranks_beside), human_bytes(static_cast<double>(beside_the_steps))),
+      false);
 }
 
 }  // namespace trireme::sharding

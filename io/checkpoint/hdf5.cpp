@@ -82,12 +82,31 @@ Turn::~Turn() {
   H5Eset_auto2(H5E_DEFAULT, print_, data_);
 }
 
+namespace {
+
+/// HDF5 keeps up to 32 MiB of what describes datasets before it writes any of it, and several times that
+/// around it.
+void keep_few_descriptions(const Handle& access, const std::string& doing) {
+  H5AC_cache_config_t cache{};
+  cache.version = H5AC__CURR_CACHE_CONFIG_VERSION;
+  check(H5Pget_mdc_config(access.get(), &cache), doing);
+  cache.set_initial_size = true;
+  cache.initial_size = cache.max_size = cache.min_size = std::size_t{1} << 20;
+  cache.incr_mode = H5C_incr__off;
+  cache.flash_incr_mode = H5C_flash_incr__off;
+  cache.decr_mode = H5C_decr__off;
+  check(H5Pset_mdc_config(access.get(), &cache), doing);
+}
+
+}  // namespace
+
 Handle create_file(const ImageDriver& driver, const std::string& name, Pages pages) {
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "preparing " + name);
   const bool all = pages == Pages::for_all;
   check(H5Pset_alignment(access.get(), all ? 1 : page, page), "aligning " + name);
   if (all) check(H5Pset_small_data_block_size(access.get(), 0), "aligning " + name);
   check(H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110), "preparing " + name);
+  keep_few_descriptions(access, "preparing " + name);
   driver.use_in(access);
   const Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "preparing " + name);
   check(H5Pset_obj_track_times(creation.get(), 0), "preparing " + name);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sharding/room.h"
+
 namespace trireme::sharding {
 
 std::uint64_t part_bytes(const ScheduleFacts& facts) {
@@ -22,7 +24,7 @@ int parts_with_room(const ScheduleFacts& facts, const ScheduleOptions& options, 
     if (group.trainable) all += group.update_parts;
   const std::int64_t more = all - options.parts_in_memory;
   if (more <= 0) return options.parts_in_memory;
-  const std::uint64_t fitting = left / 2 / part;
+  const std::uint64_t fitting = (left / 2 - std::min(left / 2, beside_the_steps)) / part;
   return options.parts_in_memory + static_cast<int>(std::min(fitting, static_cast<std::uint64_t>(more)));
 }
 

@@ -11,7 +11,8 @@ std::uint64_t part_bytes(const ScheduleFacts& facts);
 
 /// How many parts the ring holds where `left` bytes stay free beside the one that `options` say. Before the
 /// norm of all gradients is known no update frees a buffer, so that forward and backward hide the reads of so
-/// many parts and no more: half of what is free is theirs. An update that waits for no norm needs none of it.
+/// many parts and no more: half of what is free is theirs, but for what a checkpoint takes. An update that
+/// waits for no norm needs none of it.
 int parts_with_room(const ScheduleFacts& facts, const ScheduleOptions& options, std::uint64_t left);
 
 }  // namespace trireme::sharding

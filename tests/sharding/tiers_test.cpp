@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "sharding/presets.h"
+#include "sharding/room.h"
 #include "tests/offload/scratch.h"
 #include "tests/sharding/toy_training.h"
 
@@ -203,15 +204,24 @@ TEST(Tiers, RanksWithDifferentRoomTakeTheSameRing) {
   job.options.tiers = on(scratch, 3);
   job.options.tiers.parts_in_memory = 2, job.options.tiers.part_elements = 64;
   std::atomic<int> asked{0};
-  job.options.work_beside_parts = [&asked] {
-    ModelWork more_than_any_memory;
-    more_than_any_memory.units.resize(64, {.kept_bytes = std::uint64_t{1} << 50});
-    return asked++ == 0 ? more_than_any_memory : ModelWork{};
+  job.options.work_beside_parts = [] { return ModelWork{}; };
+  job.options.host_limits = [&asked] {
+    return offload::HostLimits{.machine = 2 * beside_the_steps * (asked++ == 0 ? 3 : 30) / 2};
   };
   std::atomic<int> ring{0};
   job.before_each = [&](const Schedule& schedule, int) { ring = schedule.options.parts_in_memory; };
-  expect_same_bits(train_on_ranks(job), device, "one rank has no room");
+  expect_same_bits(train_on_ranks(job), device, "one rank has no room for more");
   EXPECT_EQ(ring, 2);
+}
+
+TEST(Tiers, RefuseStepsThatLeaveNoRoomForACheckpoint) {
+  const Scratch scratch;
+  ToyJob job = job_of(Codec::bf16, "zero2", 2);
+  job.placement.optimizer.tier = Tier::nvme;
+  job.options.tiers = on(scratch, 3);
+  job.options.work_beside_parts = [] { return ModelWork{}; };
+  job.options.host_limits = [] { return offload::HostLimits{.machine = 2 * beside_the_steps}; };
+  EXPECT_THAT([&] { train_on_ranks(job); }, ThrowsMessage<Error>(HasSubstr("for checkpoints")));
 }
 
 TEST(Tiers, StallsOnAnyLaneChangeNoBit) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # beyond_memory_test.sh TRIREME [LAYERS [STEPS]]: a model whose parameters, gradients, master weights and moments are four times as large as
 # the limit of a control group trains there with state and parameters on NVMe; with the state in memory, or with less room than
-# its gradients need, the same job is refused before it takes any. Ends with 77 where control groups cannot be made.
+# its gradients or a checkpoint beside its steps need, the same job is refused before it takes any. Ends with 77 where control groups cannot be made.
 set -euo pipefail
 trireme=$1 layers=${2:-170} steps=${3:-2}
 export OMP_NUM_THREADS=2 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -50,7 +50,7 @@ max_steps: $steps
 save_strategy: "no"
 optimizer: adamw_torch
 learning_rate: 0.0003
-max_grad_norm: 0
+max_grad_norm: 1
 bf16: true
 placement: zero_infinity
 offload:
@@ -77,6 +77,7 @@ refused() {  # bytes, run, overrides…
 refused "$limit" state-on-the-host placement=zero_offload
 refused "$limit" state-on-the-device placement=ddp
 refused $((limit * 3 / 4)) gradients-too-large
+refused $((limit - (150 << 20))) no-room-for-a-checkpoint
 
 limited "$limit" "$trireme" train "$dir/job.yaml" >"$dir/run.log" 2>&1 || fail "did not train within $(mib "$limit")"
 [ "$(wc -l <"$dir/run/metrics.jsonl")" = "$steps" ] || fail "not $steps steps"
