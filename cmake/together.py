@@ -9,6 +9,7 @@ import sys
 
 PRIVATE = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.M | re.S)
 NAMED = re.compile(r"^(?:(?:struct|class|enum class|using|namespace) (\w+)|[^\s/#}].*?\b(\w+)(?=\(| =|\{|;|\[))", re.M)
+CONSTANTS = re.compile(r"^constexpr .*", re.M)
 ALIAS = re.compile(r"^(?:using|namespace) (\w+) =", re.M)
 ALONE = re.compile(r"foreach_target\.h|^#define ", re.M)
 
@@ -19,6 +20,7 @@ def batches(paths, flags_of, most):
     for path in paths:
         text = path.read_text()
         names = {name for part in PRIVATE.findall(text) for match in NAMED.findall(part) for name in match if name}
+        names.update(name for line in CONSTANTS.findall(text) for name in re.findall(r"(\w+) =", line))
         names.update(ALIAS.findall(text))
         alone = ALONE.search(text)
         flags = None if alone else flags_of(path)

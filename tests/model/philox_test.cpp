@@ -6,7 +6,7 @@
 namespace trireme::model {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 /// The known answers of Random123, which defines the generator.
 TEST(Philox, GivesTheKnownAnswers) {

@@ -12,8 +12,6 @@
 namespace trireme::sharding::tests {
 namespace {
 
-using trireme::testing::Scratch;
-
 /// What a rank holds of a trained group.
 std::vector<std::byte> state_of(Engine& engine, int group) {
   std::vector<std::byte> bytes;
@@ -65,7 +63,7 @@ void expect_that_updates_wait(const ToyJob& job, const std::string& what) {
 }
 
 TEST(Snapshot, UpdatesWaitForTheCopyOfTheirGroup) {
-  const Scratch scratch;
+  const trireme::testing::Scratch scratch;
   for (const char* placement : {"ddp", "zero1", "zero3", "hsdp"})
     for (const Tier tier : {Tier::device, Tier::host, Tier::nvme})
       for (const bool update_when_reduced : {false, true}) {

@@ -206,7 +206,7 @@ TEST(Tiers, RanksWithDifferentRoomTakeTheSameRing) {
   std::atomic<int> asked{0};
   job.options.work_beside_parts = [] { return ModelWork{}; };
   job.options.host_limits = [&asked] {
-    return offload::HostLimits{.machine = 2 * beside_the_steps * (asked++ == 0 ? 3 : 30) / 2};
+    return offload::HostLimits{{}, {}, 2 * beside_the_steps * (asked++ == 0 ? 3 : 30) / 2};
   };
   std::atomic<int> ring{0};
   job.before_each = [&](const Schedule& schedule, int) { ring = schedule.options.parts_in_memory; };
@@ -220,7 +220,7 @@ TEST(Tiers, RefuseStepsThatLeaveNoRoomForACheckpoint) {
   job.placement.optimizer.tier = Tier::nvme;
   job.options.tiers = on(scratch, 3);
   job.options.work_beside_parts = [] { return ModelWork{}; };
-  job.options.host_limits = [] { return offload::HostLimits{.machine = 2 * beside_the_steps}; };
+  job.options.host_limits = [] { return offload::HostLimits{{}, {}, 2 * beside_the_steps}; };
   EXPECT_THAT([&] { train_on_ranks(job); }, ThrowsMessage<Error>(HasSubstr("for checkpoints")));
 }
 

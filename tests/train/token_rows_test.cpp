@@ -13,9 +13,9 @@
 namespace trireme::train {
 namespace {
 
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Property;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Property;
 
 TEST(TokenRows, RefusesTokensThatTheModelDoesNotKnow) {
   const auto tokens = std::filesystem::path(TRIREME_GOLDEN) / "reference" / "tokens.npy";
@@ -30,7 +30,7 @@ TEST(TokenRows, RefusesTokensThatTheModelDoesNotKnow) {
   const std::string what =
       std::to_string(*most) + ", but the model knows " + std::to_string(*most) + " tokens";
   EXPECT_THAT([&] { TokenRows(tokens, 64, *most).read(0, place); },
-              testing::Throws<Error>(
+              ::testing::Throws<Error>(
                   AllOf(Property(&Error::code, ExitCode::damaged),
                         Property(&Error::what, AllOf(HasSubstr(tokens.string()), HasSubstr(where + what))))));
 }
