@@ -58,8 +58,7 @@ struct Machine {
   double step_s = 1e-3;
   double link_share = 0.8;
   double compute_beside_collective = 0.05, collective_beside_compute = 0;
-  /// The latter of collectives with one rank a node, which take no steps inside nodes; negative: nobody
-  /// knows.
+  /// The latter of collectives with one rank a node, which take no steps inside nodes; 0: as all others.
   double lane_beside_compute = 0;
   /// What the libraries themselves keep on the device, at once and for each communicator.
   double reserved_bytes = 0, communicator_bytes = 0;
