@@ -25,18 +25,24 @@ watch() {  # run, overrides…
   mpirun --allow-run-as-root --oversubscribe --mca btl_base_warn_component_unused 0 -n 2 "$dir/watched" train "$dir/job.yaml" \
     "output_dir=$dir/$run" "$@" >"$dir/$run.log" 2>&1 || fail "$run could not be trained"
 }
-written() { grep -F "{\\\"step\\\": $1," "$dir/calls.0" | head -n 1 | cut -d ' ' -f 2; }
-# A thread's first allocation reserves addresses, without memory, whenever it comes.
-mapped() {  # rank: what it mapped from rank 0's record of step 2 to that of the last
-  awk -v begin="$(written 2)" -v end="$(written $steps)" 'begin == "" || end == "" { exit 1 }
-    / (mmap|mremap)\(/ && !/PROT_NONE.*MAP_NORESERVE/ && $2 >= begin && $2 < end' "$dir/calls.$1" || fail "the records of steps 2 and $steps were not seen"
+written() { awk -v record="{\\\\\\\"step\\\\\\\": $1," 'index($0, record) { print $2; exit }' "$dir/calls.0"; }
+# What a rank mapped from rank 0's record of step 2 to that of the last, into `mapped`. A thread's first allocation reserves addresses,
+# without memory, whenever it comes.
+see_mapped() {  # rank
+  local begin end
+  begin=$(written 2) end=$(written $steps)
+  [ -n "$begin" ] && [ -n "$end" ] || fail "the records of steps 2 and $steps were not seen"
+  mapped=$(awk -v begin="$begin" -v end="$end" \
+    '/ (mmap|mremap)\(/ && !/PROT_NONE.*MAP_NORESERVE/ && $2 >= begin && $2 < end' "$dir/calls.$1")
 }
 
 watch saving placement=zero3 save_steps=4
-[ -n "$(mapped 0)" ] || fail "a run that saves was not seen to map memory"
+see_mapped 0
+[ -n "$mapped" ] || fail "a run that saves was not seen to map memory"
 for placement in ddp zero2 zero3 hsdp; do
   watch "$placement" "placement=$placement"
   for rank in 0 1; do
-    [ -z "$(mapped $rank)" ] || { mapped $rank | head; fail "$placement: rank $rank mapped memory after step 2"; }
+    see_mapped $rank
+    [ -z "$mapped" ] || { head <<<"$mapped"; fail "$placement: rank $rank mapped memory after step 2"; }
   done
 done
