@@ -2,7 +2,27 @@
 
 #include <atomic>
 
+#include "core/error.h"
+
 namespace trireme {
+namespace {
+
+std::atomic<Device*> computing_on{nullptr};
+
+}  // namespace
+
+Device* compute_device() noexcept {
+  return computing_on.load(std::memory_order_acquire);
+}
+
+ComputingOn::ComputingOn(Device& device) {
+  Device* none = nullptr;
+  require(computing_on.compare_exchange_strong(none, &device), "this process computes on a device already");
+}
+
+ComputingOn::~ComputingOn() {
+  computing_on.store(nullptr, std::memory_order_release);
+}
 
 HostFlag::HostFlag(Device& device) : memory_(device.allocate_pinned(sizeof(std::uint32_t))) {
   *memory_.as<std::uint32_t>() = 0;

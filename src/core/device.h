@@ -35,6 +35,7 @@ class DeviceEvent {
 };
 
 class Device;
+class DeviceKernels;
 
 namespace offload {
 class Backend;
@@ -98,6 +99,10 @@ class Device {
   virtual std::unique_ptr<DeviceEvent> make_event() = 0;
   /// The wire codecs of this device, which work on the stream and must not outlive it (comm/codec/coder.h).
   virtual std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) = 0;
+  /// What is computed on it (core/device_kernels.h).
+  virtual DeviceKernels& kernels() = 0;
+  /// Whether its memory is what tensors of the host lie in: so it is with a device that tests make.
+  virtual bool is_host() const { return false; }
   /// Whether the device may touch this address: its own memory, or pinned host memory.
   virtual bool reaches(const void* address) const = 0;
   /// Whether this is the device's own memory, which the host cannot touch.
@@ -120,6 +125,18 @@ class DevicePlugin {
   /// The world whose communicators move this device's memory (comm/device_world.h). Collective over all
   /// ranks.
   virtual std::unique_ptr<comm::World> world(Device& device, comm::DeviceWorldOptions options) = 0;
+};
+
+/// The device that this process computes on; null: the host's processors.
+Device* compute_device() noexcept;
+
+/// Makes a device the process's, as long as this lives. There is one at a time.
+class ComputingOn {
+ public:
+  explicit ComputingOn(Device& device);
+  ~ComputingOn();
+  ComputingOn(const ComputingOn&) = delete;
+  ComputingOn& operator=(const ComputingOn&) = delete;
 };
 
 }  // namespace trireme

@@ -107,6 +107,8 @@ struct Apis {
   /// Makes the stream the calling thread's current one for LibTorch.
   void (*use_for_tensors)(cudaStream_t, int device);
   StorageApi storage = {};
+  /// What stands for devices is the host's memory.
+  bool is_host = false;
 };
 
 }  // namespace trireme::cuda

@@ -85,6 +85,10 @@ std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
   return std::make_unique<CudaCoder>(apis_, *this, dynamic_cast<CudaStream&>(stream));
 }
 
+DeviceKernels& CudaDevice::kernels() {
+  fail(ExitCode::internal, "this device has no kernels");
+}
+
 cudaMemoryType CudaDevice::kind_of(const void* address) const {
   cudaPointerAttributes attributes{};
   if (apis_.cuda.pointer_get_attributes(&attributes, address) == cudaSuccess) return attributes.type;

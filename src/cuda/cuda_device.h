@@ -57,6 +57,8 @@ class CudaDevice final : public Device {
   std::unique_ptr<Stream> make_stream(Priority priority) override;
   std::unique_ptr<DeviceEvent> make_event() override;
   std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) override;
+  DeviceKernels& kernels() override;
+  bool is_host() const override { return apis_.is_host; }
   bool reaches(const void* address) const override;
   bool holds(const void* address) const override;
   std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,

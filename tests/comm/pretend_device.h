@@ -44,6 +44,7 @@ class PretendDevice final : public Device {
   std::unique_ptr<Stream> make_stream(Priority) override;
   std::unique_ptr<DeviceEvent> make_event() override;
   std::unique_ptr<comm::codec::Coder> make_coder(Stream&) override;
+  DeviceKernels& kernels() override { fail(ExitCode::configuration, "the pretended device has no kernels"); }
   bool reaches(const void* address) const override {
     for (const auto& [data, bytes] : blocks_)
       if (address >= data && address < static_cast<const std::byte*>(data) + bytes) return true;
