@@ -17,7 +17,7 @@ struct Halves {
 /// The values that halves can hold: all but those exactly between two bf16 of which the one nearer to zero is
 /// even, which move by a unit in their last place towards it, and bits of not-a-number below the upper half.
 /// Masters of bf16 parameters are made so wherever they lie, for equal bits on every tier.
-inline float splittable(float value) {
+constexpr float splittable(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return std::bit_cast<float>((bits & 0xffff0000u) | 0x00400000u);
   return std::bit_cast<float>(bits - ((bits & 0x1ffffu) == 0x8000u ? 1u : 0u));
@@ -25,7 +25,7 @@ inline float splittable(float value) {
 
 /// Of a splittable value. No tie is left that rounds down, so half a unit more and a cut round to nearest
 /// even.
-inline Halves halves_of(float value) {
+constexpr Halves halves_of(float value) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   Halves halves;
   halves.nearest.bits = static_cast<std::uint16_t>((bits + 0x8000u) >> 16);
@@ -33,7 +33,7 @@ inline Halves halves_of(float value) {
   return halves;
 }
 
-inline float joined(Halves halves) {
+constexpr float joined(Halves halves) {
   const auto carried = static_cast<std::int32_t>(static_cast<std::int16_t>(halves.lower));
   return std::bit_cast<float>((static_cast<std::uint32_t>(halves.nearest.bits) << 16) +
                               static_cast<std::uint32_t>(carried));

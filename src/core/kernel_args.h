@@ -115,7 +115,8 @@ struct DropoutMask {
   std::int64_t samples = 0, each = 0;
   std::array<std::uint32_t, 2> key{};
   std::uint64_t first_sample = 0, sample_stride = 1, step = 0;
-  float dropout = 0, kept = 1;
+  double dropout = 0;
+  float kept = 1;
 };
 
 }  // namespace trireme::kernels

@@ -6,7 +6,11 @@
 #include <nccl.h>
 
 #include "comm/codec/format.h"
+#include "core/kernel_args.h"
 #include "cuda/cufile_api.h"
+#include "offload/optimizer/adamw8.h"
+#include "offload/optimizer/dynamic_codes.h"
+#include "offload/optimizer/sgd.h"
 
 namespace trireme::cuda {
 
@@ -92,6 +96,33 @@ struct CodecApi {
                             std::size_t count, const BlockFormat& out_format, void* out, cudaStream_t);
 };
 
+/// Our own kernels of training (core/device_kernels.h). Counts are never zero.
+struct ComputeApi {
+  using Code = cudaError_t;
+  Code (*norm)(const kernels::NormForward&, std::int64_t rows, NumberType, cudaStream_t);
+  Code (*norm_backward)(const kernels::NormBackward&, std::int64_t rows, std::int64_t rows_a_chunk,
+                        NumberType, cudaStream_t);
+  Code (*rotate)(const kernels::Rotation&, std::int64_t rows, NumberType, cudaStream_t);
+  Code (*swiglu)(const kernels::SwiGlu&, std::int64_t count, NumberType, cudaStream_t);
+  Code (*swiglu_backward)(const kernels::SwiGluBackward&, std::int64_t count, NumberType, cudaStream_t);
+  Code (*add_chunk_rows)(const kernels::ChunkRows&, const kernels::ChunkSums&, std::int64_t count, NumberType,
+                         cudaStream_t);
+  Code (*chunk_rows_backward)(const kernels::ChunkRows&, const kernels::ChunkGradients&, std::int64_t count,
+                              NumberType, cudaStream_t);
+  Code (*softmax_loss)(const kernels::SoftmaxLoss&, std::int64_t rows, NumberType, cudaStream_t);
+  Code (*dequantise_nf4)(const kernels::Nf4Weight&, void* into, NumberType, cudaStream_t);
+  Code (*dropout_mask)(const kernels::DropoutMask&, NumberType, cudaStream_t);
+  Code (*add)(float* into, const float* from, std::int64_t count, cudaStream_t);
+  Code (*convert)(const void* from, NumberType, void* into, NumberType, std::int64_t count, cudaStream_t);
+  Code (*add_squares)(const float* values, std::int64_t count, double* sums, cudaStream_t);
+  Code (*make_splittable)(float* values, std::int64_t count, cudaStream_t);
+  Code (*adamw)(const offload::AdamWFactors&, const offload::AdamWRun&, cudaStream_t);
+  /// The tables lie where the device reaches them.
+  Code (*adamw8)(const offload::AdamWFactors&, const offload::AdamW8Run&, const offload::CodeTables&,
+                 cudaStream_t);
+  Code (*sgd)(const offload::SgdRun&, cudaStream_t);
+};
+
 /// Ways to the drives that go past the host's memory.
 struct StorageApi {
   /// Opens cuFile's library, which the plugin starts without. Throws an Error where it is not there.
@@ -104,8 +135,11 @@ struct Apis {
   CudaApi cuda;
   NcclApi nccl;
   CodecApi codec;
+  ComputeApi compute;
   /// Makes the stream the calling thread's current one for LibTorch.
   void (*use_for_tensors)(cudaStream_t, int device);
+  /// The calling thread's current one for LibTorch.
+  cudaStream_t (*tensor_stream)(int device);
   StorageApi storage = {};
   /// What stands for devices is the host's memory.
   bool is_host = false;

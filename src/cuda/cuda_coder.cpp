@@ -3,25 +3,9 @@
 #include "comm/codec/codec.h"
 #include "core/error.h"
 #include "cuda/check.h"
+#include "cuda/number_type.h"
 
 namespace trireme::cuda {
-namespace {
-
-NumberType number_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return NumberType::f32;
-    case DType::bf16:
-      return NumberType::bf16;
-    case DType::f16:
-      return NumberType::f16;
-    default:
-      fail(ExitCode::internal, "{} cannot be quantised on a GPU; f32, bf16 and f16 can", name_of(dtype));
-  }
-}
-
-}  // namespace
-
 void CudaCoder::encode(const BlockFormat& format, const void* in, DType dtype, std::size_t count,
                        void* out) const {
   comm::codec::check(format, dtype);

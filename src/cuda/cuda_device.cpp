@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "cuda/check.h"
 #include "cuda/cuda_coder.h"
+#include "cuda/cuda_kernels.h"
 #include "cuda/cufile_backend.h"
 
 namespace trireme::cuda {
@@ -86,7 +87,8 @@ std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
 }
 
 DeviceKernels& CudaDevice::kernels() {
-  fail(ExitCode::internal, "this device has no kernels");
+  std::call_once(kernels_wanted_, [this] { kernels_ = std::make_unique<CudaKernels>(apis_, *this); });
+  return *kernels_;
 }
 
 cudaMemoryType CudaDevice::kind_of(const void* address) const {

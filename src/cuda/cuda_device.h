@@ -1,5 +1,8 @@
 #pragma once
+#include <mutex>
+
 #include "core/device.h"
+#include "core/device_kernels.h"
 #include "cuda/apis.h"
 
 namespace trireme::cuda {
@@ -73,6 +76,8 @@ class CudaDevice final : public Device {
   const Apis& apis_;
   int index_;
   DeviceInfo info_;
+  std::once_flag kernels_wanted_;
+  std::unique_ptr<DeviceKernels> kernels_;
 };
 
 DeviceInfo describe_device(const CudaApi& api, int index);

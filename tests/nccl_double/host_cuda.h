@@ -26,6 +26,8 @@ bool host_cuda_has_stream(cudaStream_t stream);
 /// For work that is not NCCL's: a misuse, and false, when the stream is not alive.
 bool host_cuda_enter(cudaStream_t stream, const char* function);
 void host_cuda_post(cudaStream_t stream, std::function<void()> work);
+/// Waits until all that was put into the stream is done.
+void host_cuda_finish(cudaStream_t stream);
 /// Called before anything but NCCL's own work enters a stream.
 void host_cuda_watch_streams(std::function<void(cudaStream_t)> watch);
 /// How many GPUs the double shows; a failure of the driver in their place when `error` is not cudaSuccess.

@@ -108,6 +108,10 @@ void host_cuda_post(cudaStream_t stream, std::function<void()> work) {
   reinterpret_cast<HostStream*>(stream)->post(std::move(work));
 }
 
+void host_cuda_finish(cudaStream_t stream) {
+  reinterpret_cast<HostStream*>(stream)->finish();
+}
+
 void host_cuda_watch_streams(std::function<void(cudaStream_t)> watch) {
   host_cuda_state().watch = std::move(watch);
 }

@@ -9,6 +9,7 @@
 
 #include "tests/nccl_double/host_codec.h"
 #include "tests/nccl_double/host_comm.h"
+#include "tests/nccl_double/host_compute.h"
 #include "tests/nccl_double/host_types.h"
 #include "tests/nccl_double/meeting.h"
 #include "tests/nccl_double/wire.h"
@@ -296,7 +297,13 @@ const cuda::Apis& host_apis() {
   static const cuda::Apis apis = [] {
     Wire::open();
     host_cuda_watch_streams(watch_stream);
-    return cuda::Apis{host_cuda_api(), host_nccl_api(), host_codec_api(), [](cudaStream_t, int) {}};
+    return cuda::Apis{.cuda = host_cuda_api(),
+                      .nccl = host_nccl_api(),
+                      .codec = host_codec_api(),
+                      .compute = host_compute_api(),
+                      .use_for_tensors = use_host_stream_for_tensors,
+                      .tensor_stream = host_tensor_stream,
+                      .is_host = true};
   }();
   return apis;
 }

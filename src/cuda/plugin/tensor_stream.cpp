@@ -9,4 +9,8 @@ void use_for_tensors(cudaStream_t stream, int device) {
       c10::cuda::getStreamFromExternal(stream, static_cast<c10::DeviceIndex>(device)));
 }
 
+cudaStream_t tensor_stream(int device) {
+  return c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device)).stream();
+}
+
 }  // namespace trireme::cuda

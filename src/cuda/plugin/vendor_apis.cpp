@@ -5,6 +5,7 @@
 
 #include "cuda/cufile_driver.h"
 #include "cuda/kernels/codec.h"
+#include "cuda/kernels/compute.h"
 
 namespace trireme::cuda {
 namespace {
@@ -91,7 +92,9 @@ const Apis& vendor_apis() {
                .get_error_string = ncclGetErrorString,
                .get_last_error = ncclGetLastError},
       .codec = codec_kernels(),
+      .compute = compute_kernels(),
       .use_for_tensors = use_for_tensors,
+      .tensor_stream = tensor_stream,
       .storage = {.load = [] { return load_cufile("libcufile.so.0"); },
                   .module_version = loaded_nvidia_fs_version},
   };

@@ -1,0 +1,43 @@
+#pragma once
+#include "core/kernel_args.h"
+#include "cuda/kernels/runs.h"
+
+namespace trireme::cuda::on_device {
+
+/// A thread makes eight elements of four bytes of codes.
+template <typename T>
+struct DequantiseNf4 {
+  static constexpr int threads = 256, width = 8;
+  static constexpr std::int64_t block = 64, nested_block = 256;
+  /// What is looked up, where threads that look up different numbers do not wait for each other.
+  struct Tables {
+    float values[16], largest[256];
+  };
+  kernels::Nf4Weight weight;
+  T* into;
+
+  TRIREME_DEVICE void fill(Tables& tables, int thread, int threads_there) const {
+    for (int i = thread; i < 16; i += threads_there)
+      tables.values[i] = weight.values[static_cast<std::size_t>(i)];
+    for (int i = thread; i < 256; i += threads_there) tables.largest[i] = weight.largest_values[i];
+  }
+
+  template <typename Group>
+  TRIREME_DEVICE void operator()(const Group& group, const Tables& tables) const {
+    const float offset = *weight.offset;
+    for_runs<width>(group, weight.elements, [&](std::int64_t i, int n) {
+      const std::int64_t of_block = i / block;
+      const Pack<std::uint8_t, 4> codes = load_pack<4>(weight.codes + i / 2, (n + 1) / 2);
+      const float largest =
+          tables.largest[weight.largest[of_block]] * weight.nested[of_block / nested_block] + offset;
+      float values[width];
+      for (int k = 0; k < width; ++k) {
+        const unsigned pair = codes.values[k / 2];
+        values[k] = tables.values[k % 2 == 0 ? pair >> 4 : pair & 15u] * largest;
+      }
+      store(values, into + i, n);
+    });
+  }
+};
+
+}  // namespace trireme::cuda::on_device
