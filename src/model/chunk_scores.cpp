@@ -6,8 +6,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/device_kernels.h"
 #include "model/kernels/chunk_rows.h"
-#include "model/kernels/kernel_type.h"
+#include "model/kernels/kernel_for.h"
 #include "model/linear.h"
 #include "model/vocabulary.h"
 #include "model/weight_gradient.h"
@@ -15,7 +16,7 @@
 namespace trireme::model {
 namespace {
 
-using kernels::kernel_type;
+using kernels::kernel_for;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -52,13 +53,14 @@ struct Known {
 void add_logits(const at::Tensor& narrow, double cap, const at::Tensor& local, const Known& before,
                 const Known& after) {
   const std::int64_t rows = narrow.size(0), columns = narrow.size(1);
-  if (const auto type = kernel_type(narrow); type && cap == 0) {
+  if (const auto kernel = kernel_for(narrow); kernel && cap == 0) {
     const kernels::ChunkRows chunk{narrow.data_ptr(), columns, local.const_data_ptr<std::int64_t>()};
     const kernels::ChunkSums sums{before.normalizer.const_data_ptr<float>(),
                                   before.target.const_data_ptr<float>(), after.normalizer.data_ptr<float>(),
                                   after.target.data_ptr<float>()};
+    if (kernel->device) return kernel->device->add_chunk_rows(chunk, sums, rows, kernel->type);
     return at::parallel_for(0, rows, rows_a_thread(columns), [&](std::int64_t begin, std::int64_t end) {
-      kernels::add_chunk_rows(chunk, sums, begin, end - begin, *type);
+      kernels::add_chunk_rows(chunk, sums, begin, end - begin, kernel->type);
     });
   }
   at::Tensor logits = wide(narrow);
@@ -76,13 +78,17 @@ struct ScoreGradients {
 at::Tensor logit_gradients(const at::Tensor& narrow, double cap, const at::Tensor& local,
                            const ScoreGradients& given) {
   const std::int64_t rows = narrow.size(0), columns = narrow.size(1);
-  if (const auto type = kernel_type(narrow); type && cap == 0) {
+  if (const auto kernel = kernel_for(narrow); kernel && cap == 0) {
     const kernels::ChunkRows chunk{narrow.data_ptr(), columns, local.const_data_ptr<std::int64_t>()};
     const kernels::ChunkGradients gradients{given.sum.const_data_ptr<float>(),
                                             given.of_sum.const_data_ptr<float>(),
                                             given.of_target.const_data_ptr<float>()};
+    if (kernel->device) {
+      kernel->device->chunk_rows_backward(chunk, gradients, rows, kernel->type);
+      return narrow;
+    }
     at::parallel_for(0, rows, rows_a_thread(columns), [&](std::int64_t begin, std::int64_t end) {
-      kernels::chunk_rows_backward(chunk, gradients, begin, end - begin, *type);
+      kernels::chunk_rows_backward(chunk, gradients, begin, end - begin, kernel->type);
     });
     return narrow;
   }

@@ -6,8 +6,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/device_kernels.h"
 #include "core/error.h"
-#include "model/kernels/kernel_type.h"
+#include "model/kernels/kernel_for.h"
 #include "model/kernels/softmax_rows.h"
 #include "model/linear.h"
 #include "model/pair_linear.h"
@@ -27,25 +28,31 @@ std::int64_t rows_per_chunk(std::int64_t vocabulary) {
 }
 
 /// Logits become gradients in place; the sum of the losses, not weighted.
-double with_kernel(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients,
-                   DType type) {
+at::Tensor with_kernel(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients,
+                       const kernels::Kernel& kernel) {
   const std::int64_t rows = logits.size(0);
-  const at::Tensor losses = at::empty({rows}, at::kDouble), label = labels.contiguous();
+  const at::Tensor losses = at::empty({rows}, logits.options().dtype(at::kDouble)),
+                   label = labels.contiguous();
   const kernels::SoftmaxLoss args{
       logits.data_ptr(),         logits.size(1), label.data_ptr<std::int64_t>(), static_cast<float>(weight),
       losses.data_ptr<double>(), gradients};
+  if (kernel.device) {
+    kernel.device->softmax_loss(args, rows, kernel.type);
+    return losses.sum();
+  }
   at::parallel_for(0, rows, 1 + kernels::elements_a_thread / logits.size(1),
                    [&](std::int64_t begin, std::int64_t end) {
-                     kernels::softmax_loss_rows(args, begin, end - begin, type);
+                     kernels::softmax_loss_rows(args, begin, end - begin, kernel.type);
                    });
   double total = 0;
   for (std::int64_t row = 0; row < rows; ++row) total += losses.data_ptr<double>()[row];
-  return total;
+  return at::full({}, total, losses.options());
 }
 
 struct ChunkResult {
   at::Tensor gradient;
-  double loss = 0;
+  /// A double where the logits lie, so that nobody waits for a device.
+  at::Tensor loss;
 };
 
 ChunkResult with_tensors(const at::Tensor& narrow, const at::Tensor& label, double weight, bool gradients) {
@@ -53,7 +60,7 @@ ChunkResult with_tensors(const at::Tensor& narrow, const at::Tensor& label, doub
   const at::Tensor target = label.clamp_min(0).unsqueeze(1);
   const at::Tensor logits = narrow.to(at::kFloat), normalizer = logits.logsumexp(1, true);
   ChunkResult made;
-  made.loss = (normalizer - logits.gather(1, target)).mul_(scored).sum(at::kDouble).item<double>();
+  made.loss = (normalizer - logits.gather(1, target)).mul_(scored).sum(at::kDouble);
   if (!gradients) return made;
   at::Tensor gradient = logits.sub_(normalizer).exp_();
   gradient.scatter_add_(1, target, at::full({label.size(0), 1}, -1.0, gradient.options()));
@@ -69,8 +76,8 @@ ChunkResult loss_of(const at::Tensor& logits, const at::Tensor& labels, double w
     if (gradients) made.gradient.mul_(1 - share.square());
     return made;
   }
-  if (const auto type = kernels::kernel_type(logits))
-    return {logits, with_kernel(logits, labels, weight, gradients, *type)};
+  if (const auto kernel = kernels::kernel_for(logits))
+    return {logits, with_kernel(logits, labels, weight, gradients, *kernel)};
   return with_tensors(logits, labels, weight, gradients);
 }
 
@@ -83,13 +90,13 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     at::Tensor dx = hidden_gradient ? at::empty_like(hidden) : at::Tensor(), dw;
     if (weight_gradient && !slot) dw = at::zeros(stored.sizes(), stored.options().dtype(at::kFloat));
     const std::int64_t rows = hidden.size(0), step = rows_per_chunk(stored.size(0));
-    double total = 0;
+    at::Tensor total = at::zeros({}, hidden.options().dtype(at::kDouble));
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
       const at::Tensor x = hidden.narrow(0, begin, count);
       const ChunkResult chunk = loss_of(multiply(x, matrix, {}, false), labels.narrow(0, begin, count),
                                         weight, hidden_gradient || weight_gradient, cap);
-      total += chunk.loss;
+      total.add_(chunk.loss);
       if (hidden_gradient) {
         at::Tensor part = dx.narrow(0, begin, count);
         if (takes_pairs(chunk.gradient, matrix, false)) {
@@ -108,11 +115,12 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     context->saved_data["dx"] = dx;
     context->saved_data["dw"] = dw.defined() ? dw.to(stored.scalar_type()) : dw;
     context->saved_data["in_slot"] = slot != nullptr;
-    return at::full({}, total * weight, hidden.options().dtype(at::kFloat));
+    return total.mul_(weight).to(at::kFloat);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    if (context->saved_data["in_slot"].toBool())
+    // A look at a device's number would make the host wait for it.
+    if (context->saved_data["in_slot"].toBool() && gradients[0].is_cpu())
       require(gradients[0].item<double>() == 1.0,
               "the gradient of a loss whose weight's gradient is in its slot already is {}, not 1",
               gradients[0].item<double>());
@@ -139,13 +147,13 @@ std::int64_t count_hits(const at::Tensor& hidden, const at::Tensor& output_weigh
   const at::NoGradGuard guard;
   const at::Tensor matrix = output_weight.to(hidden.scalar_type());
   const std::int64_t rows = hidden.size(0), step = rows_per_chunk(matrix.size(0));
-  std::int64_t hits = 0;
+  at::Tensor hits = at::zeros({}, labels.options().dtype(at::kLong));
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);
     const at::Tensor likely = multiply(hidden.narrow(0, begin, count), matrix, {}, false).argmax(1);
-    hits += likely.eq(labels.narrow(0, begin, count)).sum().item<std::int64_t>();
+    hits.add_(likely.eq(labels.narrow(0, begin, count)).sum());
   }
-  return hits;
+  return hits.item<std::int64_t>();
 }
 
 }  // namespace trireme::model

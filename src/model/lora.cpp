@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/device_kernels.h"
 #include "core/error.h"
+#include "model/kernels/kernel_for.h"
 #include "model/linear.h"
 #include "model/philox.h"
 
@@ -54,10 +56,17 @@ float unit_float(std::uint32_t bits) {
 /// number the same for any number of ranks.
 at::Tensor dropout_mask(const at::Tensor& x, double dropout, const sharding::Context& context,
                         std::uint64_t site) {
-  at::Tensor mask = at::empty(x.sizes(), at::kFloat);
   const std::int64_t samples = x.size(0), each = x.numel() / std::max<std::int64_t>(samples, 1);
   const auto key = halves(context.seed ^ site * 0x9e3779b97f4a7c15ull);
   const auto kept = static_cast<float>(1.0 / (1.0 - dropout));
+  if (const auto kernel = kernels::kernel_for(x); kernel && kernel->device) {
+    at::Tensor mask = at::empty(x.sizes(), x.options());
+    kernel->device->dropout_mask({mask.data_ptr(), samples, each, key, context.first_sample,
+                                  context.sample_stride, context.step, dropout, kept},
+                                 kernel->type);
+    return mask;
+  }
+  at::Tensor mask = at::empty(x.sizes(), at::kFloat);
   auto* values = mask.data_ptr<float>();
   for (std::int64_t sample = 0; sample < samples; ++sample) {
     const auto number = static_cast<std::uint32_t>(context.first_sample + static_cast<std::uint64_t>(sample) *
@@ -71,7 +80,7 @@ at::Tensor dropout_mask(const at::Tensor& x, double dropout, const sharding::Con
         values[sample * each + k] = unit_float(bits[static_cast<std::size_t>(k - i)]) < dropout ? 0.0f : kept;
     }
   }
-  return mask.to(x.scalar_type());
+  return mask.to(x.device(), x.scalar_type());
 }
 
 }  // namespace

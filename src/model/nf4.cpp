@@ -1,10 +1,19 @@
 #include "model/nf4.h"
 
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/device_kernels.h"
+#include "core/error.h"
+#include "model/kernels/kernel_for.h"
 #include "model/linear.h"
+#include "offload/optimizer/dynamic_codes.h"
 #include "sharding/codecs/nf4.h"
 #include "sharding/layout.h"
 
@@ -19,7 +28,39 @@ constexpr std::string_view suffix = ".nf4";
 /// Blocks that a thread takes at once.
 constexpr std::int64_t blocks_a_turn = 64;
 
+/// What the codes of the blocks' magnitudes stand for, where the device finds it; made once for each. Never
+/// freed: a device's memory cannot be given back when the program ends.
+const float* largest_values(const at::Device& device) {
+  static std::mutex mutex;
+  static auto& made = *new std::map<std::string, at::Tensor>;
+  const std::lock_guard lock(mutex);
+  at::Tensor& values = made[device.str()];
+  if (!values.defined())
+    values = at::tensor(at::ArrayRef<float>(offload::dynamic_codes(true)), at::kFloat).to(device);
+  return values.const_data_ptr<float>();
+}
+
+at::Tensor dequantised_on(DeviceKernels& device, const at::Tensor& given, at::IntArrayRef shape,
+                          at::ScalarType type, DType kernel_type) {
+  const at::Tensor bytes = given.contiguous(), weight = at::empty(shape, bytes.options().dtype(type));
+  const Nf4Shape layout(weight.numel());
+  const auto* from = bytes.const_data_ptr<std::uint8_t>();
+  require(reinterpret_cast<std::uintptr_t>(from) % alignof(float) == 0,
+          "a weight in 4 bits lies where no float could");
+  trireme::kernels::Nf4Weight coded;
+  coded.codes = from + layout.codes_at(), coded.largest = from + layout.largest_at();
+  coded.nested = reinterpret_cast<const float*>(from + layout.nested_at());
+  coded.offset = reinterpret_cast<const float*>(from + layout.offset_at());
+  coded.elements = layout.elements();
+  std::copy_n(sharding::nf4_values(), coded.values.size(), coded.values.begin());
+  coded.largest_values = largest_values(bytes.device());
+  device.dequantise_nf4(coded, weight.data_ptr(), kernel_type);
+  return weight;
+}
+
 at::Tensor dequantised(const at::Tensor& bytes, at::IntArrayRef shape, at::ScalarType type) {
+  if (const auto kernel = kernels::kernel_for(bytes, type); kernel && kernel->device)
+    return dequantised_on(*kernel->device, bytes, shape, type, kernel->type);
   const at::Tensor host = bytes.to(at::kCPU).contiguous();
   const bool narrow = type == at::kBFloat16;
   at::Tensor weight = at::empty(shape, at::TensorOptions().dtype(narrow ? at::kBFloat16 : at::kFloat));

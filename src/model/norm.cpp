@@ -4,13 +4,15 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "model/kernels/kernel_type.h"
+#include "core/device_kernels.h"
+#include "model/kernels/kernel_for.h"
 #include "model/kernels/norm_rows.h"
 
 namespace trireme::model {
 namespace {
 
-using kernels::kernel_type;
+using kernels::Kernel;
+using kernels::kernel_for;
 using sharding::GradientSinkPtr;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -34,7 +36,7 @@ struct Forward {
 };
 
 Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const at::Tensor& factors,
-                    double epsilon, DType type) {
+                    double epsilon, const Kernel& kernel) {
   const at::Tensor x = given.contiguous();
   const at::Tensor other = residual.defined() ? residual.contiguous() : residual;
   const std::int64_t size = x.size(-1), rows = x.numel() / size;
@@ -44,8 +46,12 @@ Forward with_kernel(const at::Tensor& given, const at::Tensor& residual, const a
   args.x = x.data_ptr(), args.weight = factors.data_ptr<float>(), args.epsilon = epsilon;
   args.out = made.norm.data_ptr(), args.scale = made.scale.data_ptr<float>(), args.size = size;
   if (residual.defined()) args.residual = other.data_ptr(), args.sum = made.sum.data_ptr();
+  if (kernel.device) {
+    kernel.device->norm(args, rows, kernel.type);
+    return made;
+  }
   at::parallel_for(0, rows, 1 + kernels::elements_a_thread / size, [&](std::int64_t begin, std::int64_t end) {
-    kernels::norm_rows(args, begin, end - begin, type);
+    kernels::norm_rows(args, begin, end - begin, kernel.type);
   });
   return made;
 }
@@ -61,9 +67,9 @@ Forward with_tensors(const at::Tensor& x, const at::Tensor& residual, const at::
 }
 
 Forward norm_of(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& factors, double epsilon) {
-  const auto type = kernel_type(x);
-  return type ? with_kernel(x, residual, factors, epsilon, *type)
-              : with_tensors(x, residual, factors, epsilon);
+  const auto kernel = kernel_for(x);
+  return kernel ? with_kernel(x, residual, factors, epsilon, *kernel)
+                : with_tensors(x, residual, factors, epsilon);
 }
 
 struct Gradients {
@@ -72,7 +78,7 @@ struct Gradients {
 
 Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gradient, const at::Tensor& x,
                            const at::Tensor& factors, const at::Tensor& scale, bool wants_dx, bool wants_dw,
-                           DType type) {
+                           const Kernel& kernel) {
   const at::Tensor g = gradient.contiguous();
   const at::Tensor more = sum_gradient.defined() ? sum_gradient.contiguous() : sum_gradient;
   const std::int64_t size = x.size(-1), rows = x.numel() / size;
@@ -80,20 +86,28 @@ Gradients back_with_kernel(const at::Tensor& gradient, const at::Tensor& sum_gra
   Gradients made;
   if (wants_dx) made.dx = at::empty_like(x);
   at::Tensor partial;
-  if (wants_dw) partial = at::zeros({chunks, size}, x.options().dtype(at::kFloat));
+  if (wants_dw) {
+    const auto wide = x.options().dtype(at::kFloat);
+    partial = kernel.device ? at::empty({chunks, size}, wide) : at::zeros({chunks, size}, wide);
+  }
   kernels::NormBackward args;
   args.gradient = g.data_ptr(), args.x = x.data_ptr(), args.weight = factors.data_ptr<float>();
   args.scale = scale.data_ptr<float>(), args.size = size;
   if (more.defined()) args.sum_gradient = more.data_ptr();
   if (wants_dx) args.dx = made.dx.data_ptr();
-  at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t chunk = begin; chunk < end; ++chunk) {
-      kernels::NormBackward mine = args;
-      if (wants_dw) mine.dw = partial.data_ptr<float>() + chunk * size;
-      const std::int64_t first = chunk * rows_a_chunk;
-      kernels::norm_rows_backward(mine, first, std::min(rows_a_chunk, rows - first), type);
-    }
-  });
+  if (wants_dw) args.dw = partial.data_ptr<float>();
+  if (kernel.device) {
+    kernel.device->norm_backward(args, rows, rows_a_chunk, kernel.type);
+  } else {
+    at::parallel_for(0, chunks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t chunk = begin; chunk < end; ++chunk) {
+        kernels::NormBackward mine = args;
+        if (wants_dw) mine.dw += chunk * size;
+        const std::int64_t first = chunk * rows_a_chunk;
+        kernels::norm_rows_backward(mine, first, std::min(rows_a_chunk, rows - first), kernel.type);
+      }
+    });
+  }
   if (wants_dw) made.dw = partial.sum(0);
   return made;
 }
@@ -139,10 +153,11 @@ struct RmsNorm : torch::autograd::Function<RmsNorm> {
                wants_dw = context->needs_input_grad(summed ? 2 : 1);
     Gradients made{through_sum, {}};
     if (gradients[0].defined()) {
-      const auto type = kernel_type(x);
+      const auto kernel = kernel_for(x);
       const at::Tensor factors = factors_of(weight, context->saved_data["shift"].toDouble());
-      made = type ? back_with_kernel(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw, *type)
-                  : back_with_tensors(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw);
+      made = kernel
+                 ? back_with_kernel(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw, *kernel)
+                 : back_with_tensors(gradients[0], through_sum, x, factors, scale, wants_dx, wants_dw);
     }
     if (made.dw.defined())
       made.dw = hand_over(sharding::sink_in(context->saved_data["sink"]), weight, made.dw);

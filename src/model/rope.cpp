@@ -7,7 +7,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "model/kernels/kernel_type.h"
+#include "core/device_kernels.h"
+#include "model/kernels/kernel_for.h"
 #include "model/kernels/rotate_rows.h"
 
 namespace trireme::model {
@@ -32,7 +33,7 @@ bool heads_are_dense(const at::Tensor& x) {
 }
 
 at::Tensor turn_with_kernel(const at::Tensor& given, const at::Tensor& positions, const RopeTable::Rows& rows,
-                            double direction, DType type) {
+                            double direction, const kernels::Kernel& kernel) {
   const at::Tensor x = heads_are_dense(given) ? given : given.contiguous(), where = positions.contiguous();
   const std::int64_t count = x.size(0) * x.size(1);
   at::Tensor turned = at::empty(x.sizes(), x.options());
@@ -41,16 +42,21 @@ at::Tensor turn_with_kernel(const at::Tensor& given, const at::Tensor& positions
   args.positions = where.data_ptr<std::int64_t>();
   args.cosine = rows.cosine.data_ptr<float>(), args.sine = rows.sine.data_ptr<float>();
   args.heads = x.size(2), args.head_size = x.size(3), args.direction = static_cast<float>(direction);
-  at::parallel_for(
-      0, count, 1 + kernels::elements_a_thread / (x.size(2) * x.size(3)),
-      [&](std::int64_t begin, std::int64_t end) { kernels::rotate_rows(args, begin, end - begin, type); });
+  if (kernel.device) {
+    kernel.device->rotate(args, count, kernel.type);
+    return turned;
+  }
+  at::parallel_for(0, count, 1 + kernels::elements_a_thread / (x.size(2) * x.size(3)),
+                   [&](std::int64_t begin, std::int64_t end) {
+                     kernels::rotate_rows(args, begin, end - begin, kernel.type);
+                   });
   return turned;
 }
 
 at::Tensor turn(const at::Tensor& x, const at::Tensor& positions, const RopeTable::Rows& rows,
                 double direction) {
-  if (const auto type = kernels::kernel_type(x))
-    return turn_with_kernel(x, positions.expand({x.size(0), x.size(1)}), rows, direction, *type);
+  if (const auto kernel = kernels::kernel_for(x))
+    return turn_with_kernel(x, positions.expand({x.size(0), x.size(1)}), rows, direction, *kernel);
   const auto pick = [&](const at::Tensor& table) {
     return table.index_select(0, positions.reshape({-1})).view({positions.size(0), positions.size(1), 1, -1});
   };

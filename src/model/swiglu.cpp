@@ -4,7 +4,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "model/kernels/kernel_type.h"
+#include "core/device_kernels.h"
+#include "model/kernels/kernel_for.h"
 #include "model/kernels/swiglu.h"
 
 namespace trireme::model {
@@ -14,12 +15,16 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 at::Tensor product_of(const at::Tensor& gate, const at::Tensor& up) {
-  const auto type = kernels::kernel_type(gate);
-  if (!type) return at::silu(gate).mul_(up);
+  const auto kernel = kernels::kernel_for(gate);
+  if (!kernel) return at::silu(gate).mul_(up);
   at::Tensor out = at::empty_like(gate);
   const kernels::SwiGlu args{gate.data_ptr(), up.data_ptr(), out.data_ptr()};
+  if (kernel->device) {
+    kernel->device->swiglu(args, gate.numel(), kernel->type);
+    return out;
+  }
   at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
-    kernels::swiglu(args, begin, end - begin, *type);
+    kernels::swiglu(args, begin, end - begin, kernel->type);
   });
   return out;
 }
@@ -33,13 +38,17 @@ struct SwiGlu : torch::autograd::Function<SwiGlu> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &gate = saved[0], &up = saved[1], gradient = gradients[0].contiguous();
-    const auto type = kernels::kernel_type(gate);
-    if (!type) return {at::silu_backward(gradient * up, gate), at::silu(gate).mul_(gradient)};
+    const auto kernel = kernels::kernel_for(gate);
+    if (!kernel) return {at::silu_backward(gradient * up, gate), at::silu(gate).mul_(gradient)};
     at::Tensor dgate = at::empty_like(gate), dup = at::empty_like(up);
     const kernels::SwiGluBackward args{gradient.data_ptr(), gate.data_ptr(), up.data_ptr(), dgate.data_ptr(),
                                        dup.data_ptr()};
+    if (kernel->device) {
+      kernel->device->swiglu_backward(args, gate.numel(), kernel->type);
+      return {dgate, dup};
+    }
     at::parallel_for(0, gate.numel(), kernels::elements_a_thread, [&](std::int64_t begin, std::int64_t end) {
-      kernels::swiglu_backward(args, begin, end - begin, *type);
+      kernels::swiglu_backward(args, begin, end - begin, kernel->type);
     });
     return {dgate, dup};
   }
