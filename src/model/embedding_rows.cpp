@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "model/kernels/kernel_for.h"
+
 namespace trireme::model {
 namespace {
 
@@ -29,13 +31,25 @@ void add_rows(const at::Tensor& into, const at::Tensor& index, const at::Tensor&
   });
 }
 
+/// LibTorch sorts the rows on a device, so that their order is always the same. Zeros for those of other
+/// tables are spread, since a row that many add to keeps all others waiting.
+void add_rows_on_device(const at::Tensor& into, const at::Tensor& index, const at::Tensor& gradient) {
+  const at::Tensor where = index.reshape({-1}), other = where.eq(no_row);
+  const at::Tensor spread = at::arange(where.numel(), where.options()).remainder_(into.size(0));
+  const at::Tensor from =
+      gradient.reshape({-1, into.size(1)}).to(at::kFloat).masked_fill(other.unsqueeze(1), 0);
+  at::Tensor target = into;
+  target.index_put_({at::where(other, spread, where)}, from, true);
+}
+
 /// Whether the table's gradient went into its slot.
 bool add_to_slot(const sharding::GradientSinkPtr& sink, const at::Tensor& table, const at::Tensor& index,
                  const at::Tensor& gradient) {
   sharding::GradientSink::Slot* slot = sink ? sink->find(table) : nullptr;
-  if (!slot || !table.is_cpu()) return false;
+  const bool on_device = kernels::device_kernels_of(table) != nullptr;
+  if (!slot || (!table.is_cpu() && !on_device)) return false;
   if (!slot->add) slot->into.zero_();
-  add_rows(slot->into, index, gradient);
+  (on_device ? add_rows_on_device : add_rows)(slot->into, index, gradient);
   slot->add = slot->written = true;
   return true;
 }

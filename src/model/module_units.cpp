@@ -136,6 +136,8 @@ class ModuleUnit final : public sharding::Unit {
         if (parameter.const_data_ptr() != weights[group][i].const_data_ptr())
           parameter.set_data(weights[group][i].detach());
       }
+    for (at::Tensor& buffer : module_->buffers())
+      if (buffer.device() != all_.front().device()) buffer.set_data(buffer.to(all_.front().device()));
   }
 
   std::string name_;
