@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "model/capped_attention.h"
+#include "model/device_attention.h"
 #include "model/host_attention.h"
 #include "model/pair_attention.h"
 #include "model/weight_gradient.h"
@@ -69,6 +70,8 @@ at::Tensor attend_by_document(const Heads& heads, const at::Tensor& bounds, std:
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   const sharding::Context& context, std::int64_t window, double scale, double cap) {
+  if (cap == 0 && attends_on_device(query))
+    return device_attention(query, key, value, context, window, scale);
   if (cap == 0 && attends_in_pairs(query, scale))
     return pair_attention(query, key, value, context.document_bounds, window, scale, context.kept.get());
   if (cap == 0 && query.is_cpu())
