@@ -8,6 +8,10 @@
 #include "core/dtype.h"
 #include "sharding/layout.h"
 
+namespace trireme {
+class DeviceKernels;
+}
+
 namespace trireme::sharding {
 
 /// One array of state that an optimizer keeps beside the parameters: an element for each `elements_each` of a
@@ -42,6 +46,8 @@ struct UpdateRun {
   /// Where the new values are also written in `copy_dtype`; null: nowhere.
   void* copy = nullptr;
   DType copy_dtype = DType::f32;
+  /// Null where the run's memory is the host's.
+  DeviceKernels* device = nullptr;
 };
 
 /// An update rule over slices of flat fp32 vectors. It holds settings and no state, so one object serves all

@@ -1,5 +1,6 @@
 #include "optim/adamw.h"
 
+#include "core/device_kernels.h"
 #include "offload/optimizer/adamw8.h"
 
 namespace trireme::optim {
@@ -39,7 +40,8 @@ void AdamW::update(const sharding::UpdateRun& run, const sharding::UpdateScalars
   work.mean = reinterpret_cast<float*>(run.states[0]);
   work.square = reinterpret_cast<float*>(run.states[1]);
   work.count = run.count;
-  offload::adamw(factors_of(settings_, run, scalars), work);
+  const offload::AdamWFactors factors = factors_of(settings_, run, scalars);
+  run.device ? run.device->adamw(factors, work) : offload::adamw(factors, work);
 }
 
 std::vector<sharding::StateKind> AdamW8::states() const {
@@ -62,7 +64,8 @@ void AdamW8::update(const sharding::UpdateRun& run, const sharding::UpdateScalar
   work.mean_scale = reinterpret_cast<float*>(run.states[2]);
   work.square_scale = reinterpret_cast<float*>(run.states[3]);
   work.count = run.count;
-  offload::adamw8(factors_of(settings_, run, scalars), work);
+  const offload::AdamWFactors factors = factors_of(settings_, run, scalars);
+  run.device ? run.device->adamw8(factors, work) : offload::adamw8(factors, work);
 }
 
 }  // namespace trireme::optim
