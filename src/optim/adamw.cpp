@@ -2,6 +2,7 @@
 
 #include "core/device_kernels.h"
 #include "offload/optimizer/adamw8.h"
+#include "optim/updated_values.h"
 
 namespace trireme::optim {
 namespace {
@@ -15,10 +16,6 @@ offload::AdamWFactors factors_of(const AdamWSettings& settings, const sharding::
                                 .weight_decay = settings.weight_decay(*run.parameter),
                                 .gradient_scale = scalars.gradient_scale,
                                 .step = scalars.step});
-}
-
-offload::UpdatedValues values_of(const sharding::UpdateRun& run) {
-  return {run.master, run.copy, run.copy_dtype, run.lower};
 }
 
 }  // namespace

@@ -4,9 +4,14 @@
 
 #include "core/error.h"
 #include "offload/optimizer/halves.h"
+#include "offload/optimizer/updated_values.h"
 #include "sharding/optimizer.h"
 
 namespace trireme::optim {
+
+inline offload::UpdatedValues values_of(const sharding::UpdateRun& run) {
+  return {run.master, run.copy, run.copy_dtype, run.lower};
+}
 
 /// The values of a run, and what is written as they are stored, in one pass.
 template <typename Copy>
@@ -33,10 +38,10 @@ struct SplitValues {
 
 /// Calls `loop` with the values as the run keeps them.
 template <typename Loop>
-void with_values(const sharding::UpdateRun& run, const Loop& loop) {
+void with_values(const offload::UpdatedValues& run, const Loop& loop) {
   if (run.lower) return loop(SplitValues{static_cast<BFloat16*>(run.copy), run.lower});
   if (!run.copy) return loop(WholeValues<void>{run.master, nullptr});
-  switch (run.copy_dtype) {
+  switch (run.copy_type) {
     case DType::f32:
       return loop(WholeValues<float>{run.master, static_cast<float*>(run.copy)});
     case DType::bf16:
@@ -44,7 +49,7 @@ void with_values(const sharding::UpdateRun& run, const Loop& loop) {
     case DType::f16:
       return loop(WholeValues<Float16>{run.master, static_cast<Float16*>(run.copy)});
     default:
-      fail(ExitCode::internal, "trained parameters are not stored as {}", name_of(run.copy_dtype));
+      fail(ExitCode::internal, "trained parameters are not stored as {}", name_of(run.copy_type));
   }
 }
 
