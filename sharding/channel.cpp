@@ -1,10 +1,12 @@
 #include "sharding/channel.h"
 
+#include "comm/device_world.h"
 #include "sharding/arrays.h"
 
 namespace trireme::sharding {
 namespace {
 
+using comm::Call;
 constexpr auto sum = comm::Reduction::sum;
 
 bool in_two_hops(Wire wire) {
@@ -42,27 +44,34 @@ void Channel::reserve(std::uint64_t elements) {
   if (wire_ == Wire::bf16) narrow_ = communicator_->allocate(elements * size_of(DType::bf16));
 }
 
-void Channel::gather(const void* slice, void* whole, std::int64_t each, DType dtype) {
-  if (quantised_) return quantised_->run(slice, whole, even(each), dtype);
-  communicator_->all_gather(slice, whole, even(each), dtype);
+void Channel::gather(ArrayLane& lane, const void* slice, void* whole, std::int64_t each, DType dtype) {
+  if (!quantised_) return lane.call(*communicator_, Call::all_gather(slice, whole, even(each), dtype));
+  lane.finish();
+  quantised_->run(slice, whole, even(each), dtype);
 }
 
-void Channel::reduce_scatter(const float* whole, float* slice, std::int64_t each) {
-  if (two_hop_) return two_hop_->run(whole, DType::f32, slice, DType::f32, even(each), sum);
-  if (wire_ != Wire::bf16) return communicator_->reduce_scatter(whole, slice, even(each), DType::f32, sum);
+void Channel::reduce_scatter(ArrayLane& lane, const float* whole, float* slice, std::int64_t each) {
+  if (two_hop_) {
+    lane.finish();
+    return two_hop_->run(whole, DType::f32, slice, DType::f32, even(each), sum);
+  }
+  if (wire_ != Wire::bf16)
+    return lane.call(*communicator_, Call::reduce_scatter(whole, slice, even(each), DType::f32, sum));
   std::byte* narrow = narrow_.as<std::byte>();
   std::byte* mine = offset_by(narrow, communicator_->rank() * each, DType::bf16);
-  store(whole, narrow, DType::bf16, each * ranks_);
-  communicator_->reduce_scatter(narrow, mine, even(each), DType::bf16, sum);
-  load(mine, DType::bf16, slice, each);
+  lane.store(whole, narrow, DType::bf16, each * ranks_);
+  lane.call(*communicator_, Call::reduce_scatter(narrow, mine, even(each), DType::bf16, sum));
+  lane.load(mine, DType::bf16, slice, each);
 }
 
-void Channel::all_reduce(float* values, std::int64_t count) {
+void Channel::all_reduce(ArrayLane& lane, float* values, std::int64_t count) {
   const auto elements = static_cast<std::size_t>(count);
-  if (wire_ != Wire::bf16) return communicator_->all_reduce(values, values, elements, DType::f32, sum);
-  store(values, narrow_.data(), DType::bf16, count);
-  communicator_->all_reduce(narrow_.data(), narrow_.data(), elements, DType::bf16, sum);
-  load(narrow_.data(), DType::bf16, values, count);
+  if (wire_ != Wire::bf16)
+    return lane.call(*communicator_, Call::all_reduce(values, values, elements, DType::f32, sum));
+  void* narrow = narrow_.data();
+  lane.store(values, narrow, DType::bf16, count);
+  lane.call(*communicator_, Call::all_reduce(narrow, narrow, elements, DType::bf16, sum));
+  lane.load(narrow, DType::bf16, values, count);
 }
 
 void Channel::all_reduce(std::span<double> values) {
@@ -71,6 +80,10 @@ void Channel::all_reduce(std::span<double> values) {
 
 comm::Traffic Channel::traffic() const {
   return two_hop_ ? two_hop_->traffic() : communicator_->traffic();
+}
+
+void Channel::check() {
+  if (auto* ordered = dynamic_cast<comm::DeviceCommunicator*>(communicator_.get())) ordered->check();
 }
 
 }  // namespace trireme::sharding

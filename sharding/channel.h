@@ -6,6 +6,7 @@
 #include "comm/codec/quantised_all_gather.h"
 #include "comm/codec/two_hop_reduce_scatter.h"
 #include "comm/communicator.h"
+#include "sharding/array_lane.h"
 #include "sharding/placement.h"
 
 namespace trireme::sharding {
@@ -19,15 +20,18 @@ class Channel {
   /// Makes room for vectors of so many elements. Collective.
   void reserve(std::uint64_t elements);
 
-  /// `each`: the elements of a slice.
-  void gather(const void* slice, void* whole, std::int64_t each, DType dtype);
-  void reduce_scatter(const float* whole, float* slice, std::int64_t each);
-  void all_reduce(float* values, std::int64_t count);
+  /// `each`: the elements of a slice; `lane`: in whose order it is done.
+  void gather(ArrayLane& lane, const void* slice, void* whole, std::int64_t each, DType dtype);
+  void reduce_scatter(ArrayLane& lane, const float* whole, float* slice, std::int64_t each);
+  void all_reduce(ArrayLane& lane, float* values, std::int64_t count);
+  /// Of the host.
   void all_reduce(std::span<double> values);
 
   /// Whether numbers near each other lose precision by each other's size.
   bool quantises() const { return quantised_ || two_hop_; }
   comm::Traffic traffic() const;
+  /// Throws when what was begun on a device has failed or takes too long.
+  void check();
 
  private:
   comm::Shards even(std::int64_t each) const;

@@ -25,7 +25,9 @@ class Standing {
 /// The channels that schedules name by circle. Every rank makes the same ones in the same order.
 class Circles {
  public:
-  Circles(comm::World& world, const Standing& standing) : world_(world), standing_(standing) {}
+  /// `hosts`: for what the host itself computes, the norm.
+  Circles(comm::World& world, comm::World& hosts, const Standing& standing)
+      : world_(world), hosts_(hosts), standing_(standing) {}
   /// One pointer for each of the schedule's circles; makes those that are new.
   std::vector<Channel*> of(const Schedule& schedule);
   comm::Traffic traffic() const;
@@ -38,6 +40,7 @@ class Circles {
     std::unique_ptr<Channel> channel;
   };
   comm::World& world_;
+  comm::World& hosts_;
   const Standing& standing_;
   std::vector<Made> made_;
 };

@@ -18,12 +18,13 @@
 namespace trireme::sharding {
 namespace {
 
-std::unique_ptr<comm::Communicator> of_all_ranks(comm::World& world, const Standing& standing) {
+std::unique_ptr<comm::Communicator> of_all_ranks(comm::World& world, const Standing& standing,
+                                                 const char* name) {
   comm::Group positions;
   positions.ranks.resize(static_cast<std::size_t>(world.size()));
   std::iota(positions.ranks.begin(), positions.ranks.end(), 0);
   comm::CommunicatorOptions options;
-  options.name = "control";
+  options.name = name;
   return world.communicator(standing.ranks_at(positions), "auto", options);
 }
 
@@ -39,18 +40,28 @@ std::unique_ptr<comm::Communicator> of_replicas(comm::World& world, const Standi
 
 std::vector<GroupState> make_states(const Blueprint& blueprint, int position, const Optimizer& optimizer,
                                     Tiers& tiers, const Allocate& allocate, const Slots& slices,
-                                    const Slots& homes) {
+                                    const Slots& homes, ArrayLane& lane) {
   std::vector<GroupState> states;
   std::optional<StateMemory> memory;
   const Allocate on_device = [&](std::size_t bytes) {
-    if (!memory) memory.emplace(blueprint, optimizer);
+    if (!memory) memory.emplace(blueprint, optimizer, lane);
     return memory->take(bytes);
   };
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group)
     states.emplace_back(blueprint, group, position, optimizer, tiers, allocate, on_device,
                         LentMemory{slices.has(group) ? slices.data(group) : nullptr,
-                                   homes.has(group) ? homes.data(group) : nullptr});
+                                   homes.has(group) ? homes.data(group) : nullptr},
+                        lane);
   return states;
+}
+
+comm::World& hosts_of(comm::World& world, const EngineOptions& options) {
+  return options.hosts ? *options.hosts : world;
+}
+
+at::Device tensor_device(const Device* device) {
+  if (!device || device->is_host()) return at::kCPU;
+  return {at::kCUDA, static_cast<at::DeviceIndex>(device->index())};
 }
 
 Blueprint draw_with_tiers(const Model& model, const Placement& placement, const Extent& extent,
@@ -77,25 +88,29 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       options_(std::move(options)),
       optimizer_(std::move(optimizer)),
       standing_(world),
-      circles_(world, standing_),
-      control_(of_all_ranks(world, standing_)),
+      circles_(world, hosts_of(world, options_), standing_),
+      arrays_(options_.tiers.device),
+      control_(of_all_ranks(hosts_of(world, options_), standing_, "control")),
+      mover_(options_.tiers.device ? of_all_ranks(world, standing_, "memory") : nullptr),
       blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
-      replicas_((share_memory(world), of_replicas(world, standing_, placement_))),
+      replicas_((share_memory(world), of_replicas(hosts_of(world, options_), standing_, placement_))),
       tiers_(blueprint_, standing_.position(), *optimizer_, placement_, options_.tiers),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
-      slice_slots_(first_schedule_.slice_slots, allocator()),
-      home_slots_(first_schedule_.home_slots, allocator()),
-      refresh_slots_(first_schedule_.refresh_slots, allocator()),
+      slice_slots_(first_schedule_.slice_slots, allocator(), arrays_),
+      home_slots_(first_schedule_.home_slots, beside_drives(), arrays_),
+      refresh_slots_(first_schedule_.refresh_slots, beside_drives(), arrays_),
       states_(make_states(blueprint_, standing_.position(), *optimizer_, tiers_, allocator(), slice_slots_,
-                          home_slots_)),
-      parameter_slots_(first_schedule_.parameter_slots, allocator()),
-      gradient_slots_(first_schedule_.gradient_slots, allocator()),
+                          home_slots_, arrays_)),
+      parameter_slots_(first_schedule_.parameter_slots, allocator(), arrays_),
+      gradient_slots_(first_schedule_.gradient_slots, allocator(), arrays_),
       landing_(allocator()(landing_bytes())),
-      views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_),
-      units_(model_, views_),
+      views_(model_, blueprint_, states_, parameter_slots_, gradient_slots_,
+             tensor_device(options_.tiers.device)),
+      units_(model_, views_, tensor_device(options_.tiers.device)),
       executor_({blueprint_, *optimizer_, model_, states_, parameter_slots_, gradient_slots_, home_slots_,
                  refresh_slots_, units_, landing_, tiers_},
-                options_.host_threads) {
+                options_.host_threads, options_.tiers.device) {
+  arrays_.finish();
   for (const Slots* slots : {&home_slots_, &refresh_slots_})
     for (const std::span<std::byte> memory : slots->memory()) tiers_.pipe()->register_memory(memory);
 }
@@ -109,9 +124,8 @@ void Engine::share_memory(const comm::World& world) {
   const TierBytes needs =
       forecast_memory(blueprint_, placement_, schedule, optimizer_->states(), options_.work_beside_parts())
           .totals();
-  const std::uint64_t here =
-      needs[static_cast<std::size_t>(Tier::host)] +
-      (control_->backend() == "nccl" ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
+  const std::uint64_t here = needs[static_cast<std::size_t>(Tier::host)] +
+                             (options_.tiers.device ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
   require_room_for_steps(here, ranks_beside(world), limits);
   // All ranks make the same schedule, so the least that any has room for. There is no reduction to it.
   std::int64_t fewer = -parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));
@@ -122,7 +136,15 @@ void Engine::share_memory(const comm::World& world) {
 Allocate Engine::allocator() {
   return [this](std::size_t bytes) {
     ++allocations_;
-    return control_->allocate(bytes);
+    return (mover_ ? *mover_ : *control_).allocate(bytes);
+  };
+}
+
+Allocate Engine::beside_drives() {
+  if (!options_.tiers.device) return allocator();
+  return [this](std::size_t bytes) {
+    ++allocations_;
+    return options_.tiers.device->allocate_pinned(bytes);
   };
 }
 
@@ -245,6 +267,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       slice.replicas = blueprint_.facts.world / (group.trainable ? facts.optimizer : facts.parameters);
       slice.trainable = group.trainable;
       slice.group = static_cast<int>(i);
+      slice.lane = arrays_.on_device() ? &arrays_ : nullptr;
       slice.dtype = group.trainable ? DType::f32 : state.stored();
       if (group.trainable) {
         const MasterValues masters = state.masters().from(piece.at);

@@ -31,6 +31,8 @@ struct EngineOptions {
   /// said here to keep.
   std::function<ModelWork()> work_beside_parts{};
   std::function<offload::HostLimits()> host_limits = [] { return offload::read_host_limits(); };
+  /// Of the host's memory, where the engine's world moves a device's; null: that world.
+  comm::World* hosts = nullptr;
   TierOptions tiers{};
 };
 
@@ -74,7 +76,7 @@ class Engine {
   const Schedule& schedule(ScheduleOptions::Purpose purpose, int micro_batches) {
     return prepared(purpose, micro_batches).schedule;
   }
-  /// Of all ranks, for the small agreements of a training loop.
+  /// Of all ranks and the host's memory, for the small agreements of a training loop.
   comm::Communicator& control() { return *control_; }
   /// Of the ranks that hold the same trainable slices as this one, in the order of `StateSlice::replica`.
   comm::Communicator& replicas() { return *replicas_; }
@@ -100,6 +102,8 @@ class Engine {
   void share_memory(const comm::World& world);
   StepResult agreed(const Outcome& outcome);
   Allocate allocator();
+  /// What goes to drives and comes from there lies in host memory that a device reaches too.
+  Allocate beside_drives();
   std::size_t landing_bytes() const;
 
   Model model_;
@@ -108,7 +112,11 @@ class Engine {
   std::unique_ptr<const Optimizer> optimizer_;
   Standing standing_;
   Circles circles_;
+  /// By which arrays are reached outside of steps.
+  ArrayLane arrays_;
   std::unique_ptr<comm::Communicator> control_;
+  /// Of the world whose memory collectives move; null where that is the host's.
+  std::unique_ptr<comm::Communicator> mover_;
   int allocations_ = 0;
   Blueprint blueprint_;
   std::unique_ptr<comm::Communicator> replicas_;

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/error.h"
-#include "sharding/arrays.h"
+#include "sharding/channel.h"
 
 namespace trireme::sharding {
 namespace {
@@ -20,10 +19,35 @@ void Executor::Run::fail_with(std::exception_ptr error) {
   if (!failed.exchange(true)) failure = std::move(error);
 }
 
-Lane& Executor::lane(OpLane which) {
-  auto& made = lanes_[static_cast<std::size_t>(which)];
-  if (!made) made = std::make_unique<Lane>(std::string(name_of(which)));
+Executor::Track& Executor::track(OpLane which) {
+  auto& made = tracks_[static_cast<std::size_t>(which)];
+  if (!made)
+    made.reset(new Track{Lane(std::string(name_of(which))), ArrayLane(device_, [this] {
+                           if (const Run* run = running_) watch(*run);
+                         })});
   return *made;
+}
+
+/// Returns when the device has done all that the lanes have put there.
+void Executor::await_device(Run& run) {
+  if (!device_) return;
+  const auto attempt = [&](const auto& work) {
+    try {
+      work();
+    } catch (...) {
+      run.cut_off = true;
+      run.fail_with(std::current_exception());
+    }
+  };
+  for (const auto& made : tracks_)
+    if (made) attempt([&] { made->arrays.finish(); });
+  attempt([&] { watch(run); });
+  running_ = nullptr;
+}
+
+/// While a thread waits for the device: throws when a collective has failed.
+void Executor::watch(const Run& run) const {
+  for (Channel* channel : run.channels) channel->check();
 }
 
 Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& channels,
@@ -36,7 +60,11 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   run.squares.assign(place_.states.size(), 0.0);
   require(!schedule.options.update_when_reduced || (!input.max_norm && !input.most_loss),
           "clipping and spikes need the norm of all gradients and the loss before the first update");
+  // What the units' inputs are made of is put on the device in the order of computing.
+  track(OpLane::compute).arrays.enter();
   place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
+  while (device_ && points_.size() < schedule.ops.size()) points_.push_back(device_->make_event());
+  running_ = &run;
   if (InputStore* inputs = place_.tiers.inputs()) inputs->open(schedule.host_inputs);
   std::vector<Event> done;
   done.reserve(schedule.ops.size());
@@ -48,9 +76,10 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
     }
     std::vector<Event> waits;
     for (const int wait : op.waits) waits.push_back(done[static_cast<std::size_t>(wait)]);
-    done.push_back(lane(op.lane).post([this, &run, i] { execute(run, i); }, std::move(waits)));
+    done.push_back(track(op.lane).thread.post([this, &run, i] { execute(run, i); }, std::move(waits)));
   }
   for (const Event& event : done) event.wait();
+  await_device(run);
   if (StatePipe* pipe = place_.tiers.pipe()) try {
       pipe->drain();
     } catch (...) {
@@ -72,14 +101,46 @@ void Executor::execute(Run& run, int index) {
   const Op& op = run.schedule.ops[static_cast<std::size_t>(index)];
   const bool collective = op.communicator >= 0;
   if (collective ? run.cut_off.load() : run.failed.load() && op.kind != OpKind::norm) return;
+  ArrayLane& lane = arrays(op);
   try {
+    if (device_) await_points(op);
+    // Who takes the times of ops wants those of the device.
+    if (after_) lane.finish();
     if (before_) before_(run.schedule, index);
     carry_out(run, index);
-    if (after_) after_(run.schedule, index);
+    if (device_) leave_point(op, index);
+    if (after_) lane.finish(), after_(run.schedule, index);
   } catch (...) {
     if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());
   }
+}
+
+/// Whether the op's thread itself looks at memory that a device may be at work on.
+bool host_takes_part(const Op& op) {
+  switch (op.kind) {
+    case OpKind::gather:
+    case OpKind::forward:
+    case OpKind::backward:
+    case OpKind::drop:
+    case OpKind::reduce:
+    case OpKind::stash:
+    case OpKind::update:
+      return false;
+    default:
+      return true;
+  }
+}
+
+void Executor::await_points(const Op& op) {
+  ArrayLane& lane = arrays(op);
+  for (const int wait : op.waits) lane.wait(*points_[static_cast<std::size_t>(wait)]);
+  lane.enter();
+  if (host_takes_part(op)) lane.finish();
+}
+
+void Executor::leave_point(const Op& op, int index) {
+  arrays(op).record(*points_[static_cast<std::size_t>(index)]);
 }
 
 void Executor::compute_in_rehearsal(Run& run, int index) {
@@ -107,6 +168,7 @@ void Executor::carry_out(Run& run, int index) {
                                   run.schedule.options.purpose == ScheduleOptions::Purpose::train, op.keep);
     case OpKind::backward:
       check_slots(run, op);
+      if (op.staging >= 0) place_.units.take_over_input(op.target, op.micro_batch);
       return place_.units.backward(op.target, op.micro_batch, op.overwrite);
     case OpKind::drop:
       return place_.parameter_slots.dropped(op.target);
@@ -133,9 +195,11 @@ void Executor::carry_out(Run& run, int index) {
       if (copied_) copied_(op.target);
       return;
     case OpKind::park:
-      return place_.tiers.inputs()->park(op.part, place_.units.kept_input(op.target, op.micro_batch));
+      return place_.tiers.inputs()->park(op.part, place_.units.kept_input(op.target, op.micro_batch),
+                                         arrays(op));
     case OpKind::recall:
-      return place_.tiers.inputs()->recall(op.part, place_.units.kept_input(op.target, op.micro_batch));
+      return place_.tiers.inputs()->recall(op.part, place_.units.kept_input(op.target, op.micro_batch),
+                                           arrays(op));
   }
 }
 
@@ -170,19 +234,20 @@ void Executor::gather(Run& run, const Op& op) {
   }
   if (refreshes)
     return refresh(run, op,
-                   place_.refresh_slots.has(op.target) ? place_.refresh_slots.data(op.target) : from.home());
+                   place_.refresh_slots.has(op.target) ? place_.refresh_slots.data(op.target) : from.home(),
+                   arrays(op));
   void* slot = place_.parameter_slots.data(op.target);
   if (op.route == Route::secondary) {
-    channel.gather(from.secondary(), slot, from.secondary_elements(), from.stored());
+    channel.gather(arrays(op), from.secondary(), slot, from.secondary_elements(), from.stored());
   } else {
-    channel.gather(from.home(), slot, from.parameter_elements(), from.stored());
+    channel.gather(arrays(op), from.home(), slot, from.parameter_elements(), from.stored());
   }
   place_.parameter_slots.filled(op.target, generation_);
 }
 
-void Executor::refresh(Run& run, const Op& op, void* into) {
+void Executor::refresh(Run& run, const Op& op, void* into, ArrayLane& lane) {
   const GroupState& from = state(op.target);
-  run.channels[static_cast<std::size_t>(op.communicator)]->gather(from.updated(), into,
+  run.channels[static_cast<std::size_t>(op.communicator)]->gather(lane, from.updated(), into,
                                                                   from.optimizer_elements(), from.stored());
 }
 
@@ -190,7 +255,7 @@ void Executor::stash(const Op& op) {
   const GroupState& into = state(op.target);
   const auto* whole = static_cast<const std::byte*>(place_.parameter_slots.data(op.target));
   const std::size_t bytes = static_cast<std::size_t>(into.secondary_elements()) * size_of(into.stored());
-  std::memcpy(into.secondary(), whole + static_cast<std::size_t>(into.secondary_slice()) * bytes, bytes);
+  arrays(op).copy(into.secondary(), whole + static_cast<std::size_t>(into.secondary_slice()) * bytes, bytes);
 }
 
 void Executor::reduce(Run& run, const Op& op) {
@@ -204,15 +269,19 @@ void Executor::reduce(Run& run, const Op& op) {
       auto* whole = static_cast<float*>(place_.gradient_slots.data(op.target));
       // Padding holds what another group left there, which would spoil the block that it shares with numbers.
       if (channel.quantises())
-        place_.blueprint.layouts[static_cast<std::size_t>(op.target)].clear_padding(whole);
-      channel.reduce_scatter(whole, landing, group.gradient_elements());
-      if (!first) add(group.gradient(), landing, group.gradient_elements());
+        place_.blueprint.layouts[static_cast<std::size_t>(op.target)].for_each_gap(
+            [&](std::int64_t at, std::int64_t count) {
+              arrays(op).clear(whole + at, static_cast<std::size_t>(count) * sizeof(float));
+            });
+      channel.reduce_scatter(arrays(op), whole, landing, group.gradient_elements());
+      if (!first) arrays(op).add(group.gradient(), landing, group.gradient_elements());
       return;
     }
     case Route::rest:
-      return channel.reduce_scatter(group.gradient(), group.reduced(), group.optimizer_elements());
+      return channel.reduce_scatter(arrays(op), group.gradient(), group.reduced(),
+                                    group.optimizer_elements());
     default:
-      return channel.all_reduce(group.reduced(), group.optimizer_elements());
+      return channel.all_reduce(arrays(op), group.reduced(), group.optimizer_elements());
   }
 }
 
@@ -221,8 +290,8 @@ void Executor::norm(Run& run, const Op& op) {
   std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
   for (std::size_t group = 0; group < place_.states.size(); ++group)
     if (place_.states[group].optimizer_replica() == 0 && !rehearsal_.compute)
-      totals[0] +=
-          run.schedule.options.update_when_reduced ? run.squares[group] : squares_of(place_.states[group]);
+      totals[0] += run.schedule.options.update_when_reduced ? run.squares[group]
+                                                            : squares_of(place_.states[group], arrays(op));
   if (op.communicator >= 0 && !rehearsal_.without_collectives)
     run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);
@@ -239,13 +308,16 @@ void Executor::norm(Run& run, const Op& op) {
 void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& channels) {
   const StepInput nothing;
   Run run{schedule, channels, nothing};
+  ArrayLane& lane = track(OpLane::cpu_update).arrays;
+  lane.enter();
   for (const Op& op : schedule.ops) {
     if (op.kind == OpKind::update && op.part == 0) {
-      state(op.target).publish();
+      state(op.target).publish(lane);
     } else if (op.kind == OpKind::gather && op.route == Route::refresh) {
-      refresh(run, op, state(op.target).home_at_rest());
+      refresh(run, op, state(op.target).home_at_rest(), lane);
     }
   }
+  lane.finish();
   ++generation_;
 }
 

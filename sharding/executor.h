@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "core/lane.h"
+#include "sharding/array_lane.h"
 #include "sharding/blueprint.h"
 #include "sharding/circles.h"
 #include "sharding/crew.h"
 #include "sharding/group_state.h"
+#include "sharding/host_updates.h"
 #include "sharding/schedule.h"
 #include "sharding/slots.h"
 #include "sharding/tiers.h"
@@ -90,13 +92,17 @@ struct Rehearsal {
 /// Runs schedules op by op on lanes that are threads. It decides nothing: order, waits and buffers are the
 /// schedule's.
 ///
+/// On a device each lane has a stream as well. Its thread only puts work there and goes on, so it is ahead of
+/// the device; an op of another lane then waits in its own stream for the point that the op before has left.
+/// Threads wait for the device where the host itself looks at memory.
+///
 /// A rank on which an op fails takes part in the collectives that are left, so that no other rank waits for
 /// it for ever; the norm tells all ranks, and none updates anything.
 class Executor {
  public:
-  /// `host_threads`: how many share the work of an update.
-  explicit Executor(Workplace workplace, int host_threads = 1)
-      : place_(workplace), crew_(host_threads, "host") {}
+  /// `host_threads`: how many share the work of an update. `device`: where it computes; null: the host.
+  explicit Executor(Workplace workplace, int host_threads = 1, Device* device = nullptr)
+      : place_(workplace), device_(device), crew_(host_threads, "host") {}
 
   /// `channels`: one for each circle of the schedule. Returns when every op is done.
   Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
@@ -126,17 +132,26 @@ class Executor {
     std::exception_ptr failure{};
     void fail_with(std::exception_ptr error);
   };
+  struct Track {
+    Lane thread;
+    ArrayLane arrays;
+  };
   void execute(Run& run, int index);
+  /// Later work of the op's lane begins when the device has passed what the op waits for.
+  void await_points(const Op& op);
+  void leave_point(const Op& op, int index);
   void carry_out(Run& run, int index);
   void compute_in_rehearsal(Run& run, int index);
   void gather(Run& run, const Op& op);
-  void refresh(Run& run, const Op& op, void* into);
+  void refresh(Run& run, const Op& op, void* into, ArrayLane& arrays);
   void await_home(int group, std::string_view user) const;
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
-  double squares_of(const GroupState& group);
+  double squares_of(const GroupState& group, ArrayLane& arrays);
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);
+  /// Whether the host updates the group.
+  bool updates_on_host(int group) const;
   void update_piece(const Op& op, const Piece& piece, const UpdateScalars& scalars);
   bool updates(const Run& run) const {
     return !run.result.overflow && run.failed_ranks == 0 && !run.input.inspect;
@@ -145,14 +160,22 @@ class Executor {
   void clear_padding(const Op& op);
   bool was_updated(const Run& run, int group) const;
   GroupState& state(int group) { return place_.states[static_cast<std::size_t>(group)]; }
-  Lane& lane(OpLane which);
+  Track& track(OpLane which);
+  ArrayLane& arrays(const Op& op) { return track(op.lane).arrays; }
+  void await_device(Run& run);
+  void watch(const Run& run) const;
 
   Workplace place_;
+  Device* device_;
   BeforeOp before_, after_;
   BeforeUpdate copied_;
   Rehearsal rehearsal_;
   std::uint64_t generation_ = 0;
-  std::array<std::unique_ptr<Lane>, lane_count> lanes_;
+  std::array<std::unique_ptr<Track>, lane_count> tracks_;
+  /// Of the ops of a schedule by index; none without a device.
+  std::vector<std::unique_ptr<DeviceEvent>> points_;
+  std::atomic<const Run*> running_{nullptr};
+  std::unique_ptr<HostUpdates> host_updates_;
   Crew crew_;
 };
 

@@ -29,13 +29,22 @@ std::vector<Piece> cut(const Piece& piece, const Granule& granule) {
 }  // namespace
 
 /// Padding is left out: it may hold what another group left in the slot.
-double Executor::squares_of(const GroupState& group) {
+double Executor::squares_of(const GroupState& group, ArrayLane& arrays) {
+  if (arrays.on_device())
+    return arrays.sum_of_squares([&](const auto& add) {
+      for (const Piece& piece : group.optimizer_pieces()) add(group.reduced() + piece.at, piece.count);
+    });
   double total = 0;
   for (const Piece& piece : group.optimizer_pieces())
     total += crew_.sum(piece.count, [&](std::int64_t begin, std::int64_t count) {
       return sum_of_squares(group.reduced() + piece.at + begin, count);
     });
   return total;
+}
+
+bool Executor::updates_on_host(int group) const {
+  const GroupFacts& facts = place_.blueprint.group(group);
+  return !device_ || facts.state_tier != Tier::device || facts.update_parts > 0;
 }
 
 /// Where a group is updated before the norm is known, its own gradient decides.
@@ -51,7 +60,7 @@ void Executor::update(Run& run, const Op& op) {
   if (run.schedule.options.update_when_reduced) {
     double& squares = run.squares[static_cast<std::size_t>(op.target)];
     // A thread that is alone looks at each run just before its update, while it is in the cache.
-    const bool looks = op.staging < 0 && updates(run) && place_.tiers.team().size() == 1 &&
+    const bool looks = !device_ && op.staging < 0 && updates(run) && place_.tiers.team().size() == 1 &&
                        place_.optimizer.granule().kind != Granule::Kind::tensor;
     if (looks) {
       squares = 0;
@@ -61,15 +70,15 @@ void Executor::update(Run& run, const Op& op) {
           if (std::isfinite(sum)) update_piece(op, part, scalars);
           squares += sum;
         }
-      return group.bring_home();
+      return group.bring_home(arrays(op));
     }
-    if (op.part == 0) squares = squares_of(group);
+    if (op.part == 0) squares = squares_of(group, arrays(op));
   }
   // The step will have failed where this gradient is not finite: what can still be spared is.
   if (!was_updated(run, op.target)) return;
   for (const Piece& piece : group.optimizer_pieces()) update_piece(op, piece, scalars);
   if (op.staging >= 0) clear_padding(op);
-  if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home();
+  if (op.part + 1 >= place_.blueprint.group(op.target).update_parts) group.bring_home(arrays(op));
 }
 
 /// New parameters go to the drive with what lies between and behind them.
@@ -111,8 +120,8 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
     return data + arrays.offset(kind, at - (moves_state ? first : 0));
   };
   const ParamGroup& parameters = place_.model.groups[static_cast<std::size_t>(op.target)];
-  const auto run_of = [&](std::int64_t from, std::int64_t to) {
-    std::vector<std::byte*> states;
+  const auto described = [&](std::int64_t from, std::int64_t to, std::vector<std::byte*>& states) {
+    states.clear();
     for (std::size_t kind = before; kind < arrays.kinds.size(); ++kind) states.push_back(place(kind, from));
     UpdateRun work;
     work.parameter = &parameters.parameters[static_cast<std::size_t>(piece.parameter)];
@@ -130,13 +139,32 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
       work.copy = parameters_here, work.copy_dtype = group.stored();
     else if (void* copy = group.update_copy())
       work.copy = offset_by(copy, from, group.stored()), work.copy_dtype = group.stored();
-    place_.optimizer.update(work, scalars);
+    return work;
+  };
+  const auto update = [&](const UpdateRun& work) { place_.optimizer.update(work, scalars); };
+  const auto run_of = [&](std::int64_t from, std::int64_t to) {
+    std::vector<std::byte*> states;
+    UpdateRun work = described(from, to, states);
+    if (!updates_on_host(op.target)) work.device = &device_->kernels();
+    update(work);
   };
   const Granule granule = place_.optimizer.granule();
+  if (!updates_on_host(op.target)) return run_of(begin, end);
+  const std::int64_t unit =
+      granule.kind == Granule::Kind::tensor ? end - begin : std::lcm(granule.elements, vector_elements);
+  if (device_) {
+    if (!host_updates_) host_updates_ = std::make_unique<HostUpdates>(*device_);
+    return host_updates_->update(
+        end - begin, unit, {!arrays.master && !here.parameters, !here.parameters}, this->arrays(op),
+        place_.tiers.team(),
+        [&](std::int64_t from, std::int64_t to, std::vector<std::byte*>& states) {
+          return described(begin + from, begin + to, states);
+        },
+        update);
+  }
   if (granule.kind == Granule::Kind::tensor || end - begin < shared_elements) return run_of(begin, end);
   place_.tiers.team().for_ranges(
-      end - begin, std::lcm(granule.elements, vector_elements),
-      [&](std::int64_t from, std::int64_t to) { run_of(begin + from, begin + to); });
+      end - begin, unit, [&](std::int64_t from, std::int64_t to) { run_of(begin + from, begin + to); });
 }
 
 }  // namespace trireme::sharding

@@ -1,8 +1,5 @@
 #include "sharding/group_state.h"
 
-#include <cstring>
-
-#include "offload/optimizer/halves.h"
 #include "sharding/arrays.h"
 
 namespace trireme::sharding {
@@ -16,7 +13,7 @@ std::size_t bytes_of(std::int64_t elements, DType dtype) {
 
 GroupState::GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer,
                        Tiers& tiers, const Allocate& allocate, const Allocate& on_device,
-                       const LentMemory& lent)
+                       const LentMemory& lent, ArrayLane& lane)
     : facts_(&blueprint.group(group)),
       layout_(&blueprint.layouts[static_cast<std::size_t>(group)]),
       stored_(blueprint.stored[static_cast<std::size_t>(group)]),
@@ -26,7 +23,7 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
       secondary_slice_(facts_->secondary > 0 ? position % facts_->secondary : 0) {
   const auto zeroed = [&](std::int64_t elements, DType dtype) {
     comm::Buffer buffer = allocate(bytes_of(elements, dtype));
-    std::memset(buffer.data(), 0, buffer.bytes());
+    lane.clear(buffer.data(), buffer.bytes());
     bytes_ += buffer.bytes();
     return buffer;
   };
@@ -74,21 +71,31 @@ void* GroupState::update_copy() const {
   return stored_ == DType::f32 || facts_->on_drive() ? nullptr : home_;
 }
 
-void GroupState::bring_home() {
+void GroupState::bring_home(ArrayLane& lane) {
   if (facts_->optimizer >= facts_->parameters || facts_->on_drive()) return;
   const auto* from = static_cast<const std::byte*>(updated()) + bytes_of(home_in_updated_, stored_);
-  std::memcpy(home_, from, kept_home_.bytes());
+  lane.copy(home_, from, kept_home_.bytes());
 }
 
-void GroupState::publish() {
+void GroupState::publish(ArrayLane& lane) {
   const MasterValues values = masters();
   if (values.whole) {
-    if (stored_ == DType::bf16) offload::make_splittable(values.whole, optimizer_elements());
-    if (void* copy = update_copy()) store(values.whole, copy, stored_, optimizer_elements());
+    // Masters of the host and what is stored of them on a device meet on the host.
+    const bool apart = lane.on_device() && facts_->state_tier != Tier::device && master_.data();
+    ArrayLane host;
+    ArrayLane& here = apart ? host : lane;
+    const auto store = [&](const float* from, void* into, std::int64_t count) {
+      if (!apart) return lane.store(from, into, stored_, count);
+      Buffer stored = host_buffer(bytes_of(count, stored_));
+      host.store(from, stored.data(), stored_, count);
+      lane.write(into, stored.data(), stored.bytes());
+    };
+    if (stored_ == DType::bf16) here.make_splittable(values.whole, optimizer_elements());
+    if (void* copy = update_copy()) store(values.whole, copy, optimizer_elements());
     if (facts_->update_writes_home() && master_.data())
-      store(values.whole + home_in_updated_, home_at_rest(), stored_, parameter_elements());
+      host.store(values.whole + home_in_updated_, home_at_rest(), stored_, parameter_elements());
   }
-  bring_home();
+  bring_home(lane);
 }
 
 }  // namespace trireme::sharding

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "comm/buffer.h"
+#include "sharding/array_lane.h"
 #include "sharding/blueprint.h"
 #include "sharding/master_values.h"
 #include "sharding/tiers.h"
@@ -22,9 +23,9 @@ struct LentMemory {
 class GroupState {
  public:
   /// `position`: this rank among the ranks. `allocate` makes what collectives touch, `on_device` the
-  /// optimizer's state, `tiers` what is not on the device.
+  /// optimizer's state, `tiers` what is not on the device, `lane` clears it.
   GroupState(const Blueprint& blueprint, int group, int position, const Optimizer& optimizer, Tiers& tiers,
-             const Allocate& allocate, const Allocate& on_device, const LentMemory& lent);
+             const Allocate& allocate, const Allocate& on_device, const LentMemory& lent, ArrayLane& lane);
 
   DType stored() const { return stored_; }
   std::int64_t parameter_elements() const { return layout_->slice_elements(facts_->parameters); }
@@ -54,9 +55,9 @@ class GroupState {
     return staging_.data() ? staging_.data() : master_.data() ? master_.data() : home_;
   }
   /// Where the optimizer's slice is the wider one, takes this rank's part of it home.
-  void bring_home();
+  void bring_home(ArrayLane& lane);
   /// Outside of steps: as an update leaves it, from masters that were changed.
-  void publish();
+  void publish(ArrayLane& lane);
 
   const std::vector<Piece>& optimizer_pieces() const { return optimizer_pieces_; }
   const std::vector<Piece>& parameter_pieces() const { return parameter_pieces_; }

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "core/device.h"
 #include "offload/host/pool.h"
+#include "sharding/array_lane.h"
 #include "sharding/unit.h"
 
 namespace trireme::sharding {
@@ -13,15 +13,14 @@ namespace trireme::sharding {
 /// thread may park while another recalls, each in places that the other does not use.
 class InputStore {
  public:
-  /// `device`: whose memory the tensors are in; null: they are in the host's, and copies are the caller's.
-  InputStore(offload::Pool& pool, Device* device);
+  explicit InputStore(offload::Pool& pool) : pool_(pool) {}
 
   /// Makes room for so many places; while nobody parks or recalls.
   void open(int places);
   /// Copies the tensors to a place and lets go of them.
-  void park(int place, Activation& input);
+  void park(int place, Activation& input, ArrayLane& lane);
   /// New tensors with the same bytes, sizes and strides.
-  void recall(int place, Activation& input);
+  void recall(int place, Activation& input, ArrayLane& lane);
   /// Of all tensors for which there is memory.
   std::size_t bytes() const;
 
@@ -32,11 +31,10 @@ class InputStore {
     std::vector<std::int64_t> sizes, strides;
     at::TensorOptions options;
   };
-  void take(Kept& kept, at::Tensor& tensor);
-  at::Tensor made(const Kept& kept);
+  void take(Kept& kept, at::Tensor& tensor, ArrayLane& lane);
+  static at::Tensor made(const Kept& kept, ArrayLane& lane);
 
   offload::Pool& pool_;
-  std::unique_ptr<Stream> out_, in_;
   /// The hidden tensor first.
   std::vector<std::vector<Kept>> places_;
 };

@@ -75,13 +75,16 @@ std::vector<Piece> Layout::pieces(int slice, int span) const {
   return pieces;
 }
 
-void Layout::clear_padding(float* whole) const {
+void Layout::for_each_gap(const std::function<void(std::int64_t at, std::int64_t count)>& use) const {
   std::int64_t end = 0;
+  const auto gap_to = [&](std::int64_t next) {
+    if (next > end) use(end, next - end);
+  };
   for (const Piece& piece : pieces(0, 1)) {
-    std::fill(whole + end, whole + piece.at, 0.0F);
+    gap_to(piece.at);
     end = piece.at + piece.count;
   }
-  std::fill(whole + end, whole + elements_, 0.0F);
+  gap_to(elements_);
 }
 
 }  // namespace trireme::sharding

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -42,8 +43,8 @@ class Layout {
   std::int64_t slice_elements(int span) const { return elements_ / span; }
   /// The parts of parameters that slice `slice` of `span` holds, in flat order.
   std::vector<Piece> pieces(int slice, int span) const;
-  /// Zeros what lies between and behind the parameters of a whole vector.
-  void clear_padding(float* whole) const;
+  /// What lies between and behind the parameters of a whole vector.
+  void for_each_gap(const std::function<void(std::int64_t at, std::int64_t count)>& use) const;
 
  private:
   void place_in_order(int parts, std::int64_t granule);

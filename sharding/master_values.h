@@ -5,6 +5,8 @@
 
 namespace trireme::sharding {
 
+class ArrayLane;
+
 /// A run of fp32 masters as they lie in memory: whole, or each as the bf16 parameter, which is the nearest to
 /// it, and its own lower half.
 struct MasterValues {
@@ -13,9 +15,10 @@ struct MasterValues {
   std::uint16_t* lower = nullptr;
 
   MasterValues from(std::int64_t at) const;
-  void read(float* into, std::int64_t count) const;
+  /// `lane`: by what they are reached where they do not lie in the host's memory; null: they do.
+  void read(float* into, std::int64_t count, ArrayLane* lane = nullptr) const;
   /// Masters in halves are made splittable on the way.
-  void write(const float* values, std::int64_t count) const;
+  void write(const float* values, std::int64_t count, ArrayLane* lane = nullptr) const;
 };
 
 }  // namespace trireme::sharding

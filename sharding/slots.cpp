@@ -1,15 +1,14 @@
 #include "sharding/slots.h"
 
-#include <cstring>
-
 #include "core/error.h"
 
 namespace trireme::sharding {
 
-Slots::Slots(const SlotTable& table, const Allocate& allocate) : table_(table), tags_(table.bytes.size()) {
+Slots::Slots(const SlotTable& table, const Allocate& allocate, ArrayLane& lane)
+    : table_(table), tags_(table.bytes.size()) {
   for (const std::uint64_t bytes : table.bytes) {
     buffers_.push_back(allocate(bytes));
-    std::memset(buffers_.back().data(), 0, bytes);
+    lane.clear(buffers_.back().data(), bytes);
   }
 }
 

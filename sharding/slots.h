@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "comm/buffer.h"
+#include "sharding/array_lane.h"
 #include "sharding/group_state.h"
 #include "sharding/schedule.h"
 
@@ -15,7 +16,8 @@ namespace trireme::sharding {
 /// is caught: autograd itself would notice nothing.
 class Slots {
  public:
-  Slots(const SlotTable& table, const Allocate& allocate);
+  /// `lane`: what the memory is cleared by.
+  Slots(const SlotTable& table, const Allocate& allocate, ArrayLane& lane);
 
   bool has(int group) const { return table_.of_group[static_cast<std::size_t>(group)] >= 0; }
   void* data(int group) const { return buffers_[index(group)].data(); }

@@ -1,7 +1,6 @@
 #include "sharding/state_memory.h"
 
 #include "core/error.h"
-#include "sharding/arrays.h"
 
 namespace trireme::sharding {
 namespace {
@@ -13,7 +12,7 @@ std::size_t whole_lines(std::size_t bytes) {
 
 }  // namespace
 
-StateMemory::StateMemory(const Blueprint& blueprint, const Optimizer& optimizer) {
+StateMemory::StateMemory(const Blueprint& blueprint, const Optimizer& optimizer, ArrayLane& lane) {
   std::size_t bytes = 0;
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     if (blueprint.group(group).state_tier != Tier::device) continue;
@@ -21,7 +20,7 @@ StateMemory::StateMemory(const Blueprint& blueprint, const Optimizer& optimizer)
     for (std::size_t kind = arrays.master ? 1 : 0; kind < arrays.kinds.size(); ++kind)
       bytes += whole_lines(arrays.bytes(kind));
   }
-  if (bytes > 0) whole_ = std::make_shared<comm::Buffer>(host_buffer(bytes));
+  if (bytes > 0) whole_ = std::make_shared<comm::Buffer>(zeroed_array(lane, bytes));
 }
 
 comm::Buffer StateMemory::take(std::size_t bytes) {

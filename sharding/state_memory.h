@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "comm/buffer.h"
+#include "sharding/array_lane.h"
 #include "sharding/state_arrays.h"
 
 namespace trireme::sharding {
@@ -12,7 +13,7 @@ namespace trireme::sharding {
 class StateMemory {
  public:
   /// For all trained groups.
-  StateMemory(const Blueprint& blueprint, const Optimizer& optimizer);
+  StateMemory(const Blueprint& blueprint, const Optimizer& optimizer, ArrayLane& lane);
   comm::Buffer take(std::size_t bytes);
 
  private:

@@ -1,18 +1,24 @@
 #include "sharding/state_slice.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+#include <vector>
 
 #include "comm/simd/copy.h"
 #include "core/error.h"
 #include "offload/optimizer/halves.h"
+#include "sharding/array_lane.h"
 
 namespace trireme::sharding {
 namespace {
 
-/// Values on their way between halves and bytes at any address.
-using Block = std::array<float, 1024>;
+constexpr std::size_t handed_on_at_once = std::size_t{16} << 20;
+
+/// Values on their way between halves and bytes at any address: few where they stay in the caches.
+std::vector<float> block_of(const ArrayLane* lane) {
+  constexpr std::size_t in_caches = 1024, from_device = std::size_t{1} << 18;
+  return std::vector<float>(lane ? from_device : in_caches);
+}
 
 }  // namespace
 
@@ -29,15 +35,17 @@ StateSlice StateSlice::part(std::int64_t at, std::int64_t elements) const {
 
 void StateSlice::read(std::size_t at, std::span<std::byte> into) const {
   if (data) {
+    if (lane) return lane->read(into.data(), data + at, into.size());
     std::memcpy(into.data(), data + at, into.size());
     return;
   }
-  Block values;
+  std::vector<float> values = block_of(lane);
   while (!into.empty()) {
     const std::size_t first = at / sizeof(float), within = at % sizeof(float);
     const std::size_t elements =
         std::min(values.size(), (within + into.size() + sizeof(float) - 1) / sizeof(float));
-    halves.from(static_cast<std::int64_t>(first)).read(values.data(), static_cast<std::int64_t>(elements));
+    halves.from(static_cast<std::int64_t>(first))
+        .read(values.data(), static_cast<std::int64_t>(elements), lane);
     const std::size_t taken = std::min(into.size(), elements * sizeof(float) - within);
     std::memcpy(into.data(), reinterpret_cast<const std::byte*>(values.data()) + within, taken);
     into = into.subspan(taken), at += taken;
@@ -45,32 +53,52 @@ void StateSlice::read(std::size_t at, std::span<std::byte> into) const {
 }
 
 void StateSlice::read_past_caches(std::byte* into) const {
+  if (lane) return read(0, {into, bytes()});
   if (data) return comm::simd::copy_past_caches(into, data, bytes());
   offload::join_past_caches(halves.nearest, halves.lower, reinterpret_cast<float*>(into), count);
 }
 
 void StateSlice::write(std::size_t at, std::span<const std::byte> from) const {
   if (data) {
+    if (lane) return lane->write(data + at, from.data(), from.size());
     std::memcpy(data + at, from.data(), from.size());
     return;
   }
   require(at % sizeof(float) == 0 && from.size() % sizeof(float) == 0,
           "bytes [{}, {} + {}) are not whole masters", at, at, from.size());
-  Block values;
+  std::vector<float> values = block_of(lane);
   while (!from.empty()) {
-    const std::size_t taken = std::min(sizeof(values), from.size());
+    const std::size_t taken = std::min(values.size() * sizeof(float), from.size());
     std::memcpy(values.data(), from.data(), taken);
     halves.from(static_cast<std::int64_t>(at / sizeof(float)))
-        .write(values.data(), static_cast<std::int64_t>(taken / sizeof(float)));
+        .write(values.data(), static_cast<std::int64_t>(taken / sizeof(float)), lane);
     from = from.subspan(taken), at += taken;
   }
 }
 
-std::vector<std::span<std::byte>> StateSlice::memory() const {
-  if (data) return {{data, bytes()}};
-  const std::size_t each = static_cast<std::size_t>(count) * sizeof(std::uint16_t);
-  return {{reinterpret_cast<std::byte*>(halves.nearest), each},
-          {reinterpret_cast<std::byte*>(halves.lower), each}};
+std::span<std::byte> StateSlice::in_host_memory() const {
+  if (!data || lane) return {};
+  return {data, bytes()};
+}
+
+void StateSlice::hand_on(comm::Communicator& ranks, int from) const {
+  if (ranks.size() == 1) return;
+  const auto broadcast = [&](void* memory, std::size_t bytes) {
+    ranks.broadcast(memory, bytes, DType::u8, from);
+  };
+  if (!lane && data) return broadcast(data, bytes());
+  if (!lane) {
+    const std::size_t each = static_cast<std::size_t>(count) * sizeof(std::uint16_t);
+    broadcast(halves.nearest, each);
+    return broadcast(halves.lower, each);
+  }
+  std::vector<std::byte> values(std::min(bytes(), handed_on_at_once));
+  for (std::size_t at = 0; at < bytes(); at += values.size()) {
+    const auto part = std::span(values).first(std::min(values.size(), bytes() - at));
+    if (ranks.rank() == from) read(at, part);
+    broadcast(part.data(), part.size());
+    if (ranks.rank() != from) write(at, part);
+  }
 }
 
 }  // namespace trireme::sharding

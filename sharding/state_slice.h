@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "comm/communicator.h"
 #include "core/dtype.h"
 #include "sharding/master_values.h"
 #include "sharding/unit.h"
@@ -22,6 +23,8 @@ struct StateSlice {
   /// Null where the values are kept in `halves`.
   std::byte* data = nullptr;
   MasterValues halves{};
+  /// By what the values are reached; null: they lie in the host's memory.
+  ArrayLane* lane = nullptr;
   /// How many of the parameter's elements share one of the state's.
   std::int64_t elements_each = 1;
   /// Which of how many ranks that hold the same this one is.
@@ -38,8 +41,10 @@ struct StateSlice {
   void read_past_caches(std::byte* into) const;
   /// Whole values from byte `at` on.
   void write(std::size_t at, std::span<const std::byte> from) const;
-  /// What it lies in, for handing it on as it is.
-  std::vector<std::span<std::byte>> memory() const;
+  /// Its values as they lie in the host's memory; empty where they do not.
+  std::span<std::byte> in_host_memory() const;
+  /// All ranks of a communicator of the host's memory get what one of them holds.
+  void hand_on(comm::Communicator& ranks, int from) const;
 };
 
 }  // namespace trireme::sharding

@@ -87,7 +87,7 @@ Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimize
   const bool inputs = placement.activation_tier == Tier::host;
   if (host_bytes == 0 && !on_nvme && !inputs) return;
   pool_ = std::make_unique<offload::Pool>(source_of(options, host_bytes == 0 && !on_nvme));
-  if (inputs) inputs_ = std::make_unique<InputStore>(*pool_, options.device);
+  if (inputs) inputs_ = std::make_unique<InputStore>(*pool_);
   if (!on_nvme) return;
   TierOptions cut = options;
   cut.part_elements = part_elements_;

@@ -4,6 +4,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/error.h"
@@ -20,7 +21,8 @@ std::vector<at::Tensor> flowing(const Activation& activation) {
 
 }  // namespace
 
-UnitRunner::UnitRunner(const Model& model, const Views& views) : model_(model), views_(views) {
+UnitRunner::UnitRunner(const Model& model, const Views& views, const at::Device& device)
+    : model_(model), views_(views), device_(device) {
   bool trained = false;
   for (const auto& unit : model.units) {
     wants_input_gradient_.push_back(trained);
@@ -34,7 +36,10 @@ UnitRunner::UnitRunner(const Model& model, const Views& views) : model_(model), 
 }
 
 void UnitRunner::begin(const std::vector<Context>& micro_batches, Activations activations, bool inspect) {
-  contexts_ = &micro_batches;
+  contexts_ = micro_batches;
+  for (Context& context : contexts_)
+    for (at::Tensor* tensor : {&context.tokens, &context.labels, &context.positions})
+      if (tensor->defined()) *tensor = tensor->to(device_);
   activations_ = activations;
   inspect_ = inspect;
   not_finite_.reset();
@@ -42,7 +47,7 @@ void UnitRunner::begin(const std::vector<Context>& micro_batches, Activations ac
   saved_.assign(micro_batches.size() * model_.units.size(), {});
   flow_.assign(micro_batches.size(), {});
   gradient_flow_.assign(micro_batches.size(), {});
-  losses_.assign(saved_.size(), 0.0);
+  losses_.assign(saved_.size(), {});
 }
 
 Activation UnitRunner::as_leaves(const Activation& activation, bool require_gradients) const {
@@ -60,7 +65,7 @@ Activation UnitRunner::as_leaves(const Activation& activation, bool require_grad
 Activation UnitRunner::compute(int unit, int micro_batch, const Activation& input, bool backward,
                                const std::shared_ptr<KeptPieces>& pieces) {
   const auto u = static_cast<std::size_t>(unit);
-  Context context = (*contexts_)[static_cast<std::size_t>(micro_batch)];
+  Context context = contexts_[static_cast<std::size_t>(micro_batch)];
   // A slot is found when the gradient is there; before that it may hold another group's.
   if (at::GradMode::is_enabled()) context.gradients = sink_;
   context.in_backward = backward;
@@ -94,7 +99,7 @@ void UnitRunner::look_at_gradients(int unit, int micro_batch) {
 }
 
 void UnitRunner::note_loss(int unit, int micro_batch, const Activation& output) {
-  if (output.loss.defined()) losses_[index(unit, micro_batch)] = output.loss.item<double>();
+  if (output.loss.defined()) losses_[index(unit, micro_batch)] = output.loss.detach();
 }
 
 void UnitRunner::open_sink(int unit, std::uint32_t overwrite) {
@@ -124,6 +129,13 @@ void UnitRunner::forward(int unit, int micro_batch, bool train, bool keep) {
   note_loss(unit, micro_batch, output);
   flow = as_leaves(output, false);
   if (train) saved(unit, micro_batch) = {input, keep ? output : Activation{}, keep, pieces};
+}
+
+void UnitRunner::take_over_input(int unit, int micro_batch) {
+  if (!device_.is_cuda()) return;
+  const c10::Stream mine = c10::impl::VirtualGuardImpl(device_.type()).getStream(device_);
+  for (const at::Tensor& tensor : flowing(kept_input(unit, micro_batch)))
+    if (tensor.defined()) tensor.record_stream(mine);
 }
 
 void UnitRunner::pretend_input(int unit, int micro_batch, std::uint64_t bytes) {
@@ -193,7 +205,9 @@ void UnitRunner::write_gradients(int unit, const std::vector<at::Tensor>& gradie
 }
 
 double UnitRunner::loss() const {
-  return std::accumulate(losses_.begin(), losses_.end(), 0.0);
+  return std::accumulate(losses_.begin(), losses_.end(), 0.0, [](double sum, const at::Tensor& loss) {
+    return loss.defined() ? sum + loss.item<double>() : sum;
+  });
 }
 
 }  // namespace trireme::sharding

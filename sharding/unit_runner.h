@@ -22,9 +22,10 @@ struct NotFinite {
 /// graph never crosses a unit.
 class UnitRunner {
  public:
-  UnitRunner(const Model& model, const Views& views);
+  /// `device`: where the units compute.
+  UnitRunner(const Model& model, const Views& views, const at::Device& device);
 
-  /// Forgets what an interrupted step left. The contexts live until the step's end.
+  /// Forgets what an interrupted step left. The contexts' tensors are the host's.
   /// `inspect`: each tensor that a unit makes is looked at for what is not finite.
   void begin(const std::vector<Context>& micro_batches, Activations activations, bool inspect = false);
   /// Without `keep` only the unit's input is kept, when `train`; nothing otherwise. The last unit of a step
@@ -38,8 +39,10 @@ class UnitRunner {
   /// Instead of a backward pass: what was kept is gone.
   void forget_input(int unit, int micro_batch) { saved(unit, micro_batch) = {}; }
 
-  /// The losses of all units and micro-batches, added in a fixed order.
+  /// The losses of all units and micro-batches, added in a fixed order. Waits for them.
   double loss() const;
+  /// An input that another lane's stream has made is computed with on the calling thread's from now on.
+  void take_over_input(int unit, int micro_batch);
   /// What the inspected step found.
   const std::optional<NotFinite>& not_finite() const { return not_finite_; }
   /// What is kept of a unit's input between forward and backward.
@@ -78,12 +81,14 @@ class UnitRunner {
   std::vector<Weights> weights_;
   /// Whether something before a unit is trained, so that the gradient of its input is wanted.
   std::vector<char> wants_input_gradient_;
-  const std::vector<Context>* contexts_ = nullptr;
+  at::Device device_;
+  std::vector<Context> contexts_;
   std::vector<Saved> saved_;
   std::vector<Activation> flow_;
   /// The gradients of what flowed: hidden, then the others.
   std::vector<std::vector<at::Tensor>> gradient_flow_;
-  std::vector<double> losses_;
+  /// On a device they stay there until they are asked for.
+  std::vector<at::Tensor> losses_;
   Activations activations_ = Activations::kept;
   bool inspect_ = false;
   std::optional<NotFinite> not_finite_;

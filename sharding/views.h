@@ -13,7 +13,7 @@ namespace trireme::sharding {
 class Views {
  public:
   Views(const Model& model, const Blueprint& blueprint, const std::vector<GroupState>& states,
-        const Slots& parameters, const Slots& gradients);
+        const Slots& parameters, const Slots& gradients, const at::Device& device);
 
   /// One tensor a parameter; they require gradients where the group is trained.
   const std::vector<at::Tensor>& weights(int group) const {

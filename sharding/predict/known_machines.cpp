@@ -15,7 +15,7 @@ constexpr double context_bytes = 0.6 * gibi, channel_bytes = 0.1 * gibi;
 constexpr std::string_view cpu = "cpu";
 
 /// Data sheets: dense bf16 products with fp32 sums, and what NVLink or PCIe carries one way.
-struct Device {
+struct KnownDevice {
   std::string_view name;
   double matrix_tflops, fp32_tflops, memory_gb_s, memory_gib;
   double inside_gb_s;  ///< one way, of one device
@@ -23,21 +23,21 @@ struct Device {
   double host_link_gb_s;
 };
 constexpr std::array devices{
-    Device{"a100-40g", 312, 19.5, 1555, 40, 300, 200, 25},
-    Device{"a100-80g", 312, 19.5, 2039, 80, 300, 200, 25},
-    Device{"h100-80g", 989, 67, 3350, 80, 450, 400, 55},
-    Device{"h100-96g-hbm2e", 989, 67, 2400, 96, 450, 400, 55},
-    Device{"h200", 989, 67, 4800, 141, 450, 400, 55},
-    Device{"b200", 2250, 80, 8000, 192, 900, 400, 55},
-    Device{"l40s", 362, 91.6, 864, 48, 25, 50, 25},
-    Device{"a6000-ada", 364, 91.1, 960, 48, 25, 25, 25},
-    Device{"a5000", 111, 27.8, 768, 24, 25, 25, 25},
-    Device{"rtx3090", 71, 35.6, 936, 24, 12, 12, 25},
-    Device{"rtx4090", 165, 82.6, 1008, 24, 20, 25, 25},
-    Device{"rtx5090", 209, 105, 1792, 32, 40, 50, 50},
-    Device{"v100-16g", 125, 15.7, 900, 16, 150, 50, 12},
-    Device{"t4", 65, 8.1, 320, 16, 12, 12, 12},
-    Device{cpu, 0.4, 0.2, 20, 16, 8, 1.25, 8},
+    KnownDevice{"a100-40g", 312, 19.5, 1555, 40, 300, 200, 25},
+    KnownDevice{"a100-80g", 312, 19.5, 2039, 80, 300, 200, 25},
+    KnownDevice{"h100-80g", 989, 67, 3350, 80, 450, 400, 55},
+    KnownDevice{"h100-96g-hbm2e", 989, 67, 2400, 96, 450, 400, 55},
+    KnownDevice{"h200", 989, 67, 4800, 141, 450, 400, 55},
+    KnownDevice{"b200", 2250, 80, 8000, 192, 900, 400, 55},
+    KnownDevice{"l40s", 362, 91.6, 864, 48, 25, 50, 25},
+    KnownDevice{"a6000-ada", 364, 91.1, 960, 48, 25, 25, 25},
+    KnownDevice{"a5000", 111, 27.8, 768, 24, 25, 25, 25},
+    KnownDevice{"rtx3090", 71, 35.6, 936, 24, 12, 12, 25},
+    KnownDevice{"rtx4090", 165, 82.6, 1008, 24, 20, 25, 25},
+    KnownDevice{"rtx5090", 209, 105, 1792, 32, 40, 50, 50},
+    KnownDevice{"v100-16g", 125, 15.7, 900, 16, 150, 50, 12},
+    KnownDevice{"t4", 65, 8.1, 320, 16, 12, 12, 12},
+    KnownDevice{cpu, 0.4, 0.2, 20, 16, 8, 1.25, 8},
 };
 
 /// What programs of a class reach on a device, fitted to published runs (docs/performance.md): one row for
@@ -74,7 +74,7 @@ const Reached* find_reached(std::string_view family, std::string_view software) 
 }  // namespace
 
 Machine known_machine(std::string_view device, std::string_view software) {
-  for (const Device& row : devices) {
+  for (const KnownDevice& row : devices) {
     if (row.name != device) continue;
     const std::string_view as = software == "trireme" && device != cpu ? "eager" : software;
     const Reached* share = find_reached(family_of(device), as);
@@ -108,7 +108,7 @@ Machine known_machine(std::string_view device, std::string_view software) {
 
 std::vector<std::string_view> known_devices() {
   std::vector<std::string_view> names;
-  for (const Device& row : devices) names.push_back(row.name);
+  for (const KnownDevice& row : devices) names.push_back(row.name);
   return names;
 }
 

@@ -87,8 +87,8 @@ std::vector<io::TensorSlice> Checkpoints::slices_to_save() {
       to_copy_[static_cast<std::size_t>(slice.group)].push_back({next, slice});
       saved.bytes = std::span(next, slice.bytes());
       next += room_of(slice);
-    } else if (slice.data) {
-      saved.bytes = std::span(slice.data, slice.bytes());
+    } else if (const auto here = slice.in_host_memory(); !here.empty()) {
+      saved.bytes = here;
     } else {
       saved.made = slice.bytes();
       saved.make = [slice](std::uint64_t at, std::span<std::byte> into) { slice.read(at, into); };

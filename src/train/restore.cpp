@@ -75,8 +75,8 @@ void require_alike(const io::Checkpoint& checkpoint, const sharding::StateSlice&
 /// `slice` outlives what is returned.
 io::Wanted wanted_of(const sharding::StateSlice& slice, std::string_view name) {
   io::Wanted wanted{name, static_cast<std::uint64_t>(slice.begin), {}};
-  if (slice.data) {
-    wanted.out = std::span(slice.data, slice.bytes());
+  if (const auto here = slice.in_host_memory(); !here.empty()) {
+    wanted.out = here;
   } else {
     wanted.taken = slice.bytes();
     wanted.take = [&slice](std::uint64_t at, std::span<const std::byte> bytes) { slice.write(at, bytes); };
@@ -100,8 +100,7 @@ std::optional<TrainerState> Checkpoints::load() {
     const auto shares = shares_of(trained_slices(engine_), engine_.replicas().size());
     for (std::size_t replica = 0; replica < shares.size(); ++replica)
       for (const sharding::StateSlice& slice : shares[replica])
-        for (const std::span<std::byte> memory : slice.memory())
-          engine_.replicas().broadcast(memory.data(), memory.size(), DType::u8, static_cast<int>(replica));
+        slice.hand_on(engine_.replicas(), static_cast<int>(replica));
     engine_.publish();
     saved_step_ = state.step;
     return state;

@@ -137,15 +137,16 @@ TEST(Inputs, ThatNothingWillComputeAgainAreRefused) {
 
 TEST(Inputs, KeepSizesStridesAndTypesAndUseTheirMemoryAgain) {
   offload::Pool pool(std::make_unique<offload::LockedPages>(offload::HostMemoryOptions{}));
-  InputStore store(pool, nullptr);
+  InputStore store(pool);
+  ArrayLane lane;
   store.open(2);
   const at::Tensor base = at::arange(24, at::kFloat).reshape({2, 3, 4});
   for (int round = 0; round < 3; ++round) {
     Activation input{base.transpose(0, 2), {base.to(at::kBFloat16), {}, base.narrow(2, 1, 2)}, {}};
     const Activation before = input;
-    store.park(1, input);
+    store.park(1, input, lane);
     EXPECT_FALSE(input.hidden.defined());
-    store.recall(1, input);
+    store.recall(1, input, lane);
     EXPECT_TRUE(at::equal(input.hidden, before.hidden));
     EXPECT_EQ(input.hidden.strides(), before.hidden.strides());
     EXPECT_NE(input.hidden.data_ptr(), before.hidden.data_ptr());
@@ -163,14 +164,15 @@ TEST(Inputs, OfADeviceGoThroughItsStreamsAndPinnedMemory) {
   trireme::tests::PretendDevice device;
   offload::Pool pool(std::make_unique<offload::DevicePages>(device));
   EXPECT_EQ(pool.kind(), "pinned");
-  InputStore store(pool, &device);
+  InputStore store(pool);
+  ArrayLane lane(&device);
   store.open(1);
   const Buffer memory = device.allocate(4096);
   const auto values = at::arange(16, at::kFloat);
   device.make_stream(Priority::normal)->copy(memory.data(), values.data_ptr(), values.nbytes());
   Activation input{at::from_blob(memory.data(), {4, 4}, at::kFloat), {}, {}};
-  store.park(0, input);
-  store.recall(0, input);
+  store.park(0, input, lane);
+  store.recall(0, input, lane);
   EXPECT_TRUE(at::equal(input.hidden, values.reshape({4, 4})));
 }
 

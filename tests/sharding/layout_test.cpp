@@ -124,7 +124,8 @@ TEST(Layout, ClearsWhatIsNoParameterAndNothingElse) {
   for (const Granule granule : {Granule::element(), Granule::block(128), Granule::tensor()}) {
     const Layout layout(parameters, 3, granule);
     std::vector<float> whole(static_cast<std::size_t>(layout.elements()), 1.0F);
-    layout.clear_padding(whole.data());
+    layout.for_each_gap(
+        [&](std::int64_t at, std::int64_t count) { std::fill_n(whole.begin() + at, count, 0.0f); });
     EXPECT_EQ(std::count(whole.begin(), whole.end(), 1.0F), layout.used());
     for (int i = 0; i < 3; ++i) {
       const auto first = whole.begin() + layout.offset(i);

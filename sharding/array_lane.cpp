@@ -1,0 +1,126 @@
+#include "sharding/array_lane.h"
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <numeric>
+#include <thread>
+
+#include "comm/device_world.h"
+#include "core/device_kernels.h"
+#include "offload/optimizer/halves.h"
+#include "sharding/arrays.h"
+
+namespace trireme::sharding {
+namespace {
+
+constexpr std::size_t sums_bytes = DeviceKernels::square_sums * sizeof(double);
+/// A wait begins by asking again and again, and asks less often when it takes longer.
+constexpr int eager_polls = 256;
+constexpr std::chrono::microseconds between_polls{20};
+
+}  // namespace
+
+ArrayLane::ArrayLane(Device* device, std::function<void()> watch)
+    : device_(device), watch_(std::move(watch)) {
+  if (!device) return;
+  stream_ = device->make_stream();
+  passed_ = device->make_event(), before_call_ = device->make_event(), after_call_ = device->make_event();
+}
+
+void ArrayLane::enter() {
+  if (stream_) stream_->use_for_tensors();
+}
+
+DeviceKernels& ArrayLane::kernels() {
+  enter();
+  return device_->kernels();
+}
+
+void ArrayLane::finish() {
+  if (!stream_) return;
+  stream_->record(*passed_);
+  for (int poll = 0; !passed_->ready(); ++poll) {
+    if (poll < eager_polls) {
+      std::this_thread::yield();
+      continue;
+    }
+    if (watch_ && poll % eager_polls == 0) watch_();
+    std::this_thread::sleep_for(between_polls);
+  }
+}
+
+void ArrayLane::clear(void* data, std::size_t bytes) {
+  if (bytes == 0) return;
+  stream_ ? stream_->fill(data, 0, bytes) : static_cast<void>(std::memset(data, 0, bytes));
+}
+
+void ArrayLane::copy(void* into, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  stream_ ? stream_->copy(into, from, bytes) : static_cast<void>(std::memcpy(into, from, bytes));
+}
+
+void ArrayLane::add(float* into, const float* from, std::int64_t count) {
+  stream_ ? kernels().add(into, from, count) : sharding::add(into, from, count);
+}
+
+void ArrayLane::store(const float* from, void* into, DType dtype, std::int64_t count) {
+  stream_ ? kernels().convert(from, DType::f32, into, dtype, count)
+          : sharding::store(from, into, dtype, count);
+}
+
+void ArrayLane::load(const void* from, DType dtype, float* into, std::int64_t count) {
+  stream_ ? kernels().convert(from, dtype, into, DType::f32, count)
+          : sharding::load(from, dtype, into, count);
+}
+
+void ArrayLane::make_splittable(float* values, std::int64_t count) {
+  stream_ ? kernels().make_splittable(values, count) : offload::make_splittable(values, count);
+}
+
+double ArrayLane::sum_of_squares(
+    const std::function<void(const std::function<void(const float*, std::int64_t)>&)>& runs) {
+  double total = 0;
+  if (!stream_) {
+    runs([&](const float* values, std::int64_t count) { total += sharding::sum_of_squares(values, count); });
+    return total;
+  }
+  if (!square_sums_.data()) {
+    square_sums_ = device_->allocate(sums_bytes);
+    host_sums_ = device_->allocate_pinned(sums_bytes);
+  }
+  auto* sums = square_sums_.as<double>();
+  clear(sums, sums_bytes);
+  runs([&](const float* values, std::int64_t count) { kernels().add_squares(values, count, sums); });
+  copy(host_sums_.data(), sums, sums_bytes);
+  finish();
+  const auto* parts = host_sums_.as<double>();
+  return std::accumulate(parts, parts + DeviceKernels::square_sums, total);
+}
+
+void ArrayLane::call(comm::Communicator& communicator, const comm::Call& call) {
+  auto* ordered = stream_ ? dynamic_cast<comm::DeviceCommunicator*>(&communicator) : nullptr;
+  if (!ordered) {
+    finish();
+    return communicator.run(call);
+  }
+  stream_->record(*before_call_);
+  const std::array<const DeviceEvent*, 1> after{before_call_.get()};
+  ordered->enqueue(call, after, *after_call_);
+  stream_->wait(*after_call_);
+}
+
+void ArrayLane::read(void* into, const void* from, std::size_t bytes) {
+  const std::lock_guard lock(reading_);
+  copy(into, from, bytes);
+  finish();
+}
+
+comm::Buffer zeroed_array(ArrayLane& lane, std::size_t bytes) {
+  if (!lane.on_device()) return host_buffer(bytes);
+  comm::Buffer buffer = lane.device()->allocate(bytes);
+  lane.clear(buffer.data(), buffer.bytes());
+  return buffer;
+}
+
+}  // namespace trireme::sharding

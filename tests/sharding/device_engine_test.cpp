@@ -1,0 +1,182 @@
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "optim/sgd.h"
+#include "sharding/presets.h"
+#include "tests/sharding/device_site.h"
+#include "tests/sharding/toy_training.h"
+
+namespace trireme::sharding::tests {
+namespace {
+
+using State = std::map<std::string, std::vector<float>>;
+
+struct Trained {
+  std::vector<double> losses, norms;
+  double evaluated = 0;
+  /// What this rank holds.
+  State state;
+};
+
+/// The engine on ranks that are processes, each with a device.
+class DeviceEngine : public testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      site_ = open_device_site();
+    } catch (const Error& missing) {
+      GTEST_SKIP() << missing.what();
+    }
+  }
+  void TearDown() override {
+    site_.reset();
+    EXPECT_EQ(misuses(), "");
+  }
+  int rank() { return site_->hosts().rank(); }
+
+  Trained train(ToyJob job, bool on_device, std::unique_ptr<const Optimizer> optimizer = nullptr) {
+    job.ranks = site_->hosts().size();
+    std::optional<ComputingOn> computing;
+    if (on_device) {
+      computing.emplace(site_->device());
+      job.options.tiers.device = &site_->device(), job.options.hosts = &site_->hosts();
+    }
+    if (!optimizer) optimizer = toy_optimizer(job.settings);
+    Engine engine(toy_model(job.shape), job.placement, std::move(optimizer),
+                  on_device ? site_->world() : site_->hosts(), job.options);
+    engine.executor().before_each(job.before_each);
+    engine.load(read_starting_values());
+    Trained trained;
+    for (int step = 1; step <= job.settings.steps; ++step) {
+      const StepResult result = engine.train(toy_step(job, rank(), step));
+      trained.losses.push_back(result.loss), trained.norms.push_back(result.gradient_norm);
+    }
+    trained.evaluated = engine.evaluate(toy_step(job, rank(), 1).micro_batches);
+    engine.for_each_slice([&](const StateSlice& slice) {
+      if (slice.dtype != DType::f32) return;
+      auto& values =
+          trained.state[slice.parameter->name + "/" + slice.state + fmt::format("@{}", slice.begin)];
+      values.resize(static_cast<std::size_t>(slice.count));
+      slice.read(0, std::as_writable_bytes(std::span(values)));
+    });
+    return trained;
+  }
+
+  static void expect_equal(const Trained& on_device, const Trained& on_host, double bound,
+                           const std::string& what) {
+    ASSERT_EQ(on_device.losses.size(), on_host.losses.size());
+    for (std::size_t step = 0; step < on_host.losses.size(); ++step) {
+      EXPECT_NEAR(on_device.losses[step] / on_host.losses[step], 1.0, bound) << what << ", step " << step;
+      EXPECT_NEAR(on_device.norms[step] / on_host.norms[step], 1.0, 10 * bound) << what << ", step " << step;
+    }
+    EXPECT_NEAR(on_device.evaluated / on_host.evaluated, 1.0, bound) << what;
+    ASSERT_EQ(on_device.state.size(), on_host.state.size()) << what;
+    for (const auto& [name, values] : on_host.state) {
+      const auto& others = on_device.state.at(name);
+      ASSERT_EQ(others.size(), values.size()) << name;
+      for (std::size_t i = 0; i < values.size(); ++i)
+        ASSERT_NEAR(others[i], values[i], 20 * bound) << what << ", " << name << " at " << i;
+    }
+  }
+
+  std::unique_ptr<DeviceSite> site_;
+};
+
+ToyJob job_of(std::string_view name, Codec codec) {
+  ToyJob job;
+  job.placement = preset(name, codec);
+  job.settings.steps = 3;
+  return job;
+}
+
+TEST_F(DeviceEngine, TrainsEveryPresetAsTheHostDoes) {
+  int number = 0;
+  for (const char* name : {"ddp", "zero1", "zero2", "zero3", "fsdp_grad_op", "hsdp", "hpz", "qlora_fsdp"})
+    for (const Codec codec : {Codec::fp32, Codec::bf16}) {
+      ToyJob job = job_of(name, codec);
+      job.micro_batches = 1 + number % 3;
+      job.shape.tied = number % 2 == 0;
+      job.shape.frozen_blocks = number % 4 == 3;
+      job.placement.activations = number % 3 ? Activations::recomputed : Activations::kept;
+      if (++number % 2) job.settings.max_norm = 0.5;
+      job.options.update_when_reduced = !job.settings.max_norm && number % 4 == 0;
+      expect_equal(train(job, true), train(job, false), codec == Codec::fp32 ? 1e-6 : 1e-5,
+                   fmt::format("{} {}", name, name_of(codec)));
+    }
+}
+
+TEST_F(DeviceEngine, QuantisesWhatItSendsWhereItIs) {
+  expect_equal(train(job_of("zeropp", Codec::bf16), true), train(job_of("zeropp", Codec::bf16), false), 1e-4,
+               "zeropp");
+}
+
+TEST_F(DeviceEngine, UpdatesOnTheHostWhatLiesThere) {
+  for (const Codec codec : {Codec::fp32, Codec::bf16, Codec::fp16})
+    for (const char* name : {"ddp", "zero2", "zero3"}) {
+      ToyJob job = job_of(name, codec);
+      job.placement.optimizer.tier = Tier::host;
+      job.settings.max_norm = 0.5;
+      const Trained stayed = train(job, false);
+      expect_equal(train(job, true), stayed, 1e-5, fmt::format("{} {}", name, name_of(codec)));
+    }
+}
+
+TEST_F(DeviceEngine, SendsInputsToTheHostAndBack) {
+  ToyJob job = job_of("zero3", Codec::bf16);
+  job.placement.activations = Activations::recomputed;
+  job.micro_batches = 2;
+  const Trained stayed = train(job, true);
+  job.placement.activation_tier = Tier::host;
+  job.options.input_depth = 2;
+  expect_equal(train(job, true), stayed, 0, "inputs on the host");
+}
+
+TEST_F(DeviceEngine, StateOnDrives) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("device-engine-{}", rank());
+  std::filesystem::create_directories(folder);
+  for (const Tier parameters : {Tier::device, Tier::nvme}) {
+    ToyJob job = job_of("zero3", Codec::bf16);
+    job.placement.optimizer.tier = Tier::nvme;
+    job.placement.parameters.tier = parameters;
+    job.options.tiers.nvme_paths = {folder};
+    job.options.tiers.part_elements = 1024;
+    const Trained stayed = train(job, false);
+    expect_equal(train(job, true), stayed, 1e-5, fmt::format("parameters' tier {}", name_of(parameters)));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(DeviceEngine, StallsOnAnyLaneChangeNoBit) {
+  ToyJob job = job_of("zero3", Codec::bf16);
+  job.micro_batches = 2;
+  job.options.prefetch_depth = job.options.reduce_depth = 2;
+  const Trained calm = train(job, true);
+  std::atomic<std::uint32_t> state{1};
+  job.before_each = [&state](const Schedule&, int) {
+    const std::uint32_t drawn = state.fetch_add(0x9e3779b9u) * 0x85ebca6bu >> 16;
+    if (drawn % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(drawn % 1500));
+  };
+  expect_equal(train(job, true), calm, 0, "stalled");
+}
+
+TEST_F(DeviceEngine, OtherOptimizers) {
+  const auto eight = [] { return std::make_unique<optim::AdamW8>(optim::AdamWSettings{}); };
+  const auto sgd = [] {
+    optim::SgdSettings settings;
+    settings.momentum = 0.9;
+    return std::make_unique<optim::Sgd>(settings);
+  };
+  const ToyJob job = job_of("zero2", Codec::bf16);
+  expect_equal(train(job, true, eight()), train(job, false, eight()), 1e-4, "8-bit AdamW");
+  expect_equal(train(job, true, sgd()), train(job, false, sgd()), 1e-5, "SGD");
+}
+
+}  // namespace
+}  // namespace trireme::sharding::tests
