@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cuda/cuda_plugin.h"
 #include "tests/cuda/model_kernels_on_device.h"
 #include "tests/cuda/updates_on_device.h"
@@ -16,16 +18,16 @@ cuda::Apis apis_without_nccl() {
 }
 
 /// The device's kernels by threads of the host: few, so that each has many turns, and as many as a warp's, so
-/// that a missing meeting or two writers of a place are found.
-class KernelsOverDouble : public testing::TestWithParam<int> {
+/// that a missing meeting or two writers of a place are found; in fewer groups than a launch has on a device.
+class KernelsOverDouble : public testing::TestWithParam<HostLaunch> {
  protected:
   void SetUp() override {
-    set_host_compute_threads(GetParam());
+    set_host_launch(GetParam());
     device_ = plugin_.open(0);
   }
   void TearDown() override {
     device_.reset();
-    set_host_compute_threads(1);
+    set_host_launch({});
     EXPECT_EQ(take_misuses(), std::vector<std::string>{});
     EXPECT_EQ(host_cuda_alive(), 0u);
   }
@@ -69,7 +71,9 @@ TEST_P(KernelsOverDouble, DrawDropout) {
   ModelKernelsOnDevice(*device_).compare_dropout();
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, KernelsOverDouble, testing::Values(1, 5, 32));
+INSTANTIATE_TEST_SUITE_P(Threads, KernelsOverDouble,
+                         testing::Values(HostLaunch{}, HostLaunch{5, 3}, HostLaunch{32, 2}),
+                         [](const auto& launch) { return fmt::format("By{}", launch.param.threads); });
 
 }  // namespace
 }  // namespace trireme::tests

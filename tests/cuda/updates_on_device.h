@@ -27,7 +27,7 @@ class UpdatesOnDevice : public KernelSite {
   void compare_adamw() {
     for (const DType gradient : types)
       for (const Kept kept : kinds)
-        for (const std::size_t count : {1u, 7u, 1500u})
+        for (const std::size_t count : {7u, 1500u})
           for (const std::size_t shift : {0u, 1u}) {
             SCOPED_TRACE(testing::Message()
                          << name_of(gradient) << " gradients, kind " << static_cast<int>(kept) << ", "
@@ -39,7 +39,7 @@ class UpdatesOnDevice : public KernelSite {
   void compare_adamw8() {
     for (const DType gradient : types)
       for (const Kept kept : kinds)
-        for (const std::size_t count : {1u, 256u, 1003u})
+        for (const std::size_t count : {1u, 1003u})
           for (const std::size_t shift : {0u, 1u}) {
             SCOPED_TRACE(testing::Message()
                          << name_of(gradient) << " gradients, kind " << static_cast<int>(kept) << ", "

@@ -8,7 +8,7 @@
 namespace trireme::tests {
 namespace {
 
-std::atomic<int> threads_of_group = 1;
+std::atomic<HostLaunch> launch_of_kernels = HostLaunch();
 thread_local cudaStream_t stream_of_tensors = nullptr;
 
 bool finish(cudaStream_t stream, const char* function) {
@@ -30,11 +30,11 @@ cuda::ComputeApi host_compute_api() {
   return cuda::on_device::Computing<HostLauncher>::api();
 }
 
-void set_host_compute_threads(int threads) {
-  threads_of_group = threads;
+void set_host_launch(HostLaunch launch) {
+  launch_of_kernels = launch;
 }
-int host_compute_threads() {
-  return threads_of_group;
+HostLaunch host_launch() {
+  return launch_of_kernels;
 }
 
 void use_host_stream_for_tensors(cudaStream_t stream, int) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <limits>
+
 #include "cuda/apis.h"
 
 namespace trireme::tests {
@@ -7,9 +9,14 @@ namespace trireme::tests {
 /// at once; so kernels wait for the stream of the thread's tensors and are done when they return.
 cuda::ComputeApi host_compute_api();
 
-/// A group's threads, from now on: one, unless a test wants several.
-void set_host_compute_threads(int threads);
-int host_compute_threads();
+/// How kernels are launched from now on: by one thread, and as many groups as a device would have, unless a
+/// test wants several threads a group, or groups so few that each has a lot to do.
+struct HostLaunch {
+  int threads = 1;
+  int most_groups = std::numeric_limits<int>::max();
+};
+void set_host_launch(HostLaunch launch);
+HostLaunch host_launch();
 
 /// Makes the stream the calling thread's, and waits for all that was put into it.
 void use_host_stream_for_tensors(cudaStream_t stream, int device);

@@ -17,6 +17,7 @@ class HostGroup {
  public:
   struct Team {
     explicit Team(int members) : meeting(members), values(static_cast<std::size_t>(members)) {}
+    int members() const { return static_cast<int>(values.size()); }
     std::barrier<> meeting;
     std::vector<double> values;
   };
@@ -27,7 +28,7 @@ class HostGroup {
   std::int64_t block() const { return block_; }
   std::int64_t blocks() const { return blocks_; }
   int thread() const { return thread_; }
-  int threads() const { return static_cast<int>(team_->values.size()); }
+  int threads() const { return team_->members(); }
   void sync() const { team_->meeting.arrive_and_wait(); }
   template <typename T>
   T sum(T value) const {
@@ -64,16 +65,17 @@ class HostLauncher {
   template <typename Kernel>
   static cudaError_t run(const Kernel& kernel, std::int64_t groups, cudaStream_t stream) {
     if (!may_launch(groups, stream)) return cudaErrorInvalidValue;
-    const int members = host_compute_threads();
-    HostGroup::Team team(members);
+    const HostLaunch launch = host_launch();
+    const std::int64_t launched = std::min<std::int64_t>(groups, launch.most_groups);
+    HostGroup::Team team(launch.threads);
     const auto memory = garbage<Kernel>();
     const auto work = [&](int thread) {
       if constexpr (requires { sizeof(typename Kernel::Tables); }) {
-        kernel.fill(*memory, thread, members);
+        kernel.fill(*memory, thread, team.members());
         team.meeting.arrive_and_wait();
       }
-      for (std::int64_t block = 0; block < groups; ++block) {
-        const HostGroup group(team, thread, block, groups);
+      for (std::int64_t block = 0; block < launched; ++block) {
+        const HostGroup group(team, thread, block, launched);
         if constexpr (std::is_same_v<Memory<Kernel>, Nothing>) {
           kernel(group);
         } else {
@@ -84,7 +86,7 @@ class HostLauncher {
       }
     };
     std::vector<std::thread> others;
-    for (int thread = 1; thread < members; ++thread) others.emplace_back(work, thread);
+    for (int thread = 1; thread < launch.threads; ++thread) others.emplace_back(work, thread);
     work(0);
     for (std::thread& other : others) other.join();
     return cudaSuccess;

@@ -48,7 +48,7 @@ struct ChunkRowsBackward {
           const float share = expf(values[k] - sum) * of_sum;
           values[k] = i + k == label ? share + of_target : share;
         }
-        store(values, logits + i, n);
+        store_numbers(values, logits + i, n);
       });
     });
   }

@@ -174,7 +174,8 @@ class Computing {
     });
   }
   static cudaError_t add_squares(const float* values, std::int64_t count, double* sums, cudaStream_t stream) {
-    return Launcher::run(AddSquares{values, count, sums}, DeviceKernels::square_sums, stream);
+    constexpr std::int64_t parts = DeviceKernels::square_sums;
+    return Launcher::run(AddSquares{values, count, sums, parts}, parts, stream);
   }
   static cudaError_t make_splittable(float* values, std::int64_t count, cudaStream_t stream) {
     return over(MakeSplittable{values, count}, count, stream);

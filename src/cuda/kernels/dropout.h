@@ -48,7 +48,7 @@ struct Dropout {
     float values[width];
     for (int k = 0; k < width; ++k)
       values[k] = bits[static_cast<std::size_t>(k)] >> 8 < dropped_below ? 0.0f : args.kept;
-    store(values, out + draw * width, left < width ? static_cast<int>(left) : width);
+    store_numbers(values, out + draw * width, left < width ? static_cast<int>(left) : width);
   }
 };
 

@@ -18,10 +18,13 @@ TRIREME_DEVICE Exponentials exponentials_of(const Group& group, const T* row, st
   for_runs_of_row<width>(group, count, [&](std::int64_t i, int n) {
     float values[width];
     load(row + i, n, values);
+    // Nothing of the exponentials' sum.
+    if (n < width)
+      for (int k = 0; k < width; ++k) values[k] = k < n ? values[k] : -HUGE_VALF;
     float larger = most;
-    for (int k = 0; k < width; ++k) larger = k < n ? fmaxf(larger, values[k]) : larger;
+    for (int k = 0; k < width; ++k) larger = fmaxf(larger, values[k]);
     if (larger > most) sum *= expf(most - larger), most = larger;
-    for (int k = 0; k < width; ++k) sum += k < n ? expf(values[k] - most) : 0.0f;
+    for (int k = 0; k < width; ++k) sum += expf(values[k] - most);
   });
   const float all = group.max(most);
   return {all, group.sum(static_cast<double>(sum * expf(most - all)))};

@@ -72,8 +72,10 @@ template <typename Kernel>
 constexpr int groups_a_block = Kernel::threads < 128 ? 256 / Kernel::threads : 1;
 
 template <typename Kernel>
-__global__ void __launch_bounds__(Kernel::threads* groups_a_block<Kernel>)
-    carry_out(const __grid_constant__ Kernel kernel) {
+constexpr int block_threads = Kernel::threads* groups_a_block<Kernel>;
+
+template <typename Kernel>
+__global__ void __launch_bounds__(block_threads<Kernel>) carry_out(const __grid_constant__ Kernel kernel) {
   const DeviceGroup<Kernel::threads> group;
   if constexpr (WithTables<Kernel>) {
     __shared__ typename Kernel::Tables tables;
@@ -119,8 +121,7 @@ class DeviceLauncher {
     int device = 0, processors = 1, each = 1;
     cudaGetDevice(&device);
     cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, carry_out<Kernel>,
-                                                  Kernel::threads * groups_a_block<Kernel>, 0);
+    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&each, carry_out<Kernel>, block_threads<Kernel>, 0);
     return std::max<std::int64_t>(std::int64_t{processors} * each, 1);
   }
 };

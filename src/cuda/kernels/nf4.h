@@ -30,12 +30,11 @@ struct DequantiseNf4 {
       const Pack<std::uint8_t, 4> codes = load_pack<4>(weight.codes + i / 2, (n + 1) / 2);
       const float largest =
           tables.largest[weight.largest[of_block]] * weight.nested[of_block / nested_block] + offset;
+      const auto word = __builtin_bit_cast(std::uint32_t, codes);
       float values[width];
-      for (int k = 0; k < width; ++k) {
-        const unsigned pair = codes.values[k / 2];
-        values[k] = tables.values[k % 2 == 0 ? pair >> 4 : pair & 15u] * largest;
-      }
-      store(values, into + i, n);
+      // The upper half of a byte comes first.
+      for (int k = 0; k < width; ++k) values[k] = tables.values[word >> (4 * (k ^ 1)) & 15u] * largest;
+      store_numbers(values, into + i, n);
     });
   }
 };

@@ -7,7 +7,7 @@ namespace trireme::cuda::on_device {
 /// A group a row; of short rows several share a block of the device.
 template <typename T, int group_size>
 struct Norm {
-  static constexpr int threads = group_size, width = widest<T>;
+  static constexpr int threads = group_size, width = widest<T>, held = 2;
   kernels::NormForward args;
   std::int64_t rows;
 
@@ -24,34 +24,41 @@ struct Norm {
     const T* residual = static_cast<const T*>(args.residual) + (args.residual ? at : 0);
     T* const sum = static_cast<T*>(args.sum) + (args.residual ? at : 0);
     T* const out = static_cast<T*>(args.out) + at;
+    Pack<T, width> kept[held];
     float squares = 0;
-    for_runs_of_row<width>(group, args.size, [&](std::int64_t i, int n) {
+    for_turns_of_row<width, held>(group, args.size, [&](int turn, std::int64_t i, int n) {
       Pack<T, width> packed = load_pack<width>(x + i, n);
+      float values[width];
+      widen(packed, values);
       if (args.residual) {
         float more[width];
         load(residual + i, n, more);
-        for (int k = 0; k < width; ++k) narrow(widen(packed.values[k]) + more[k], packed.values[k]);
+        for (int k = 0; k < width; ++k) values[k] += more[k];
+        narrow_numbers(values, packed.values);
         store_pack<width>(packed, sum + i, n);
+        widen(packed, values);
       }
-      for (int k = 0; k < width; ++k) squares += widen(packed.values[k]) * widen(packed.values[k]);
+      for (int k = 0; k < width; ++k) squares += values[k] * values[k];
+      if (turn < held) kept[turn] = packed;
     });
     if (args.residual) x = sum;
     const float mean = group.sum(squares) / static_cast<float>(args.size);
     const float scale = 1.0f / sqrtf(mean + static_cast<float>(args.epsilon));
     if (group.thread() == 0) args.scale[row] = scale;
     // Each thread comes to the elements that it has just had.
-    for_runs_of_row<width>(group, args.size, [&](std::int64_t i, int n) {
+    for_turns_of_row<width, held>(group, args.size, [&](int turn, std::int64_t i, int n) {
       float values[width], weights[width];
-      load(x + i, n, values), load(args.weight + i, n, weights);
+      widen(turn < held ? kept[turn] : load_pack<width>(x + i, n), values);
+      load(args.weight + i, n, weights);
       for (int k = 0; k < width; ++k) values[k] = values[k] * scale * weights[k];
-      store(values, out + i, n);
+      store_numbers(values, out + i, n);
     });
   }
 };
 
 template <typename T, int group_size>
 struct NormInputGradient {
-  static constexpr int threads = group_size, width = widest<T>;
+  static constexpr int threads = group_size, width = widest<T>, held = 1;
   kernels::NormBackward args;
   std::int64_t rows;
 
@@ -69,22 +76,27 @@ struct NormInputGradient {
     const T* sum_gradient = static_cast<const T*>(args.sum_gradient) + (args.sum_gradient ? at : 0);
     T* const dx = static_cast<T*>(args.dx) + at;
     const float scale = args.scale[row];
+    Pack<T, width> kept_gradients[held], kept_x[held];
     float along = 0;
-    for_runs_of_row<width>(group, args.size, [&](std::int64_t i, int n) {
+    for_turns_of_row<width, held>(group, args.size, [&](int turn, std::int64_t i, int n) {
+      const Pack<T, width> gradients = load_pack<width>(gradient + i, n), packed = load_pack<width>(x + i, n);
       float g[width], values[width], weights[width];
-      load(gradient + i, n, g), load(x + i, n, values), load(args.weight + i, n, weights);
+      widen(gradients, g), widen(packed, values), load(args.weight + i, n, weights);
       for (int k = 0; k < width; ++k) along += g[k] * (values[k] * scale) * weights[k];
+      if (turn < held) kept_gradients[turn] = gradients, kept_x[turn] = packed;
     });
     const float mean = group.sum(along) / static_cast<float>(args.size);
-    for_runs_of_row<width>(group, args.size, [&](std::int64_t i, int n) {
+    for_turns_of_row<width, held>(group, args.size, [&](int turn, std::int64_t i, int n) {
       float g[width], values[width], weights[width];
-      load(gradient + i, n, g), load(x + i, n, values), load(args.weight + i, n, weights);
+      widen(turn < held ? kept_gradients[turn] : load_pack<width>(gradient + i, n), g);
+      widen(turn < held ? kept_x[turn] : load_pack<width>(x + i, n), values);
+      load(args.weight + i, n, weights);
       for (int k = 0; k < width; ++k) values[k] = (g[k] * weights[k] - values[k] * scale * mean) * scale;
       if (args.sum_gradient) {
         load(sum_gradient + i, n, g);
         for (int k = 0; k < width; ++k) values[k] += g[k];
       }
-      store(values, dx + i, n);
+      store_numbers(values, dx + i, n);
     });
   }
 };

@@ -45,6 +45,12 @@ inline void narrow(float value, Float16& out) {
 }
 #endif
 
+/// The fastest way; what is not a number stays none, with whatever bits.
+template <int width, typename T>
+TRIREME_DEVICE void narrow_numbers(const float (&values)[width], T (&out)[width]) {
+  for (int k = 0; k < width; ++k) narrow(values[k], out[k]);
+}
+
 /// So many numbers fill the widest access to memory.
 template <typename T>
 constexpr int widest = 16 / static_cast<int>(sizeof(T));
@@ -82,15 +88,28 @@ TRIREME_DEVICE void store_pack(const Pack<T, width>& packed, T* into, int count)
 }
 
 template <int width, typename T>
-TRIREME_DEVICE void load(const T* from, int count, float (&into)[width]) {
-  const Pack<T, width> packed = load_pack<width>(from, count);
+TRIREME_DEVICE void widen(const Pack<T, width>& packed, float (&into)[width]) {
   for (int k = 0; k < width; ++k) into[k] = widen(packed.values[k]);
 }
 
 template <int width, typename T>
+TRIREME_DEVICE void load(const T* from, int count, float (&into)[width]) {
+  widen(load_pack<width>(from, count), into);
+}
+
+/// The bits that the CPU's conversion gives.
+template <int width, typename T>
 TRIREME_DEVICE void store(const float (&values)[width], T* into, int count) {
   Pack<T, width> packed;
   for (int k = 0; k < width; ++k) narrow(values[k], packed.values[k]);
+  store_pack<width>(packed, into, count);
+}
+
+/// The same but for the bits of what is not a number.
+template <int width, typename T>
+TRIREME_DEVICE void store_numbers(const float (&values)[width], T* into, int count) {
+  Pack<T, width> packed;
+  narrow_numbers(values, packed.values);
   store_pack<width>(packed, into, count);
 }
 

@@ -36,7 +36,7 @@ struct Rotate {
         a[k] = before * cosine[k] - b[k] * turned;
         b[k] = b[k] * cosine[k] + before * turned;
       }
-      store(a, out + first, n), store(b, out + second, n);
+      store_numbers(a, out + first, n), store_numbers(b, out + second, n);
     }
   }
 };

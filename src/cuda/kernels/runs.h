@@ -30,6 +30,17 @@ TRIREME_DEVICE void for_runs_of_row(const Group& group, std::int64_t count, cons
     body(i, count - i < width ? static_cast<int>(count - i) : width);
 }
 
+/// The same, with a first argument that counts a thread's turns up to `counted` and then stays: what is kept
+/// of so many turns is kept in registers.
+template <int width, int counted, typename Group, typename Body>
+TRIREME_DEVICE void for_turns_of_row(const Group& group, std::int64_t count, const Body& body) {
+  const std::int64_t step = static_cast<std::int64_t>(group.threads()) * width;
+  std::int64_t i = static_cast<std::int64_t>(group.thread()) * width;
+  for (int turn = 0; turn < counted; ++turn, i += step)
+    if (i < count) body(turn, i, count - i < width ? static_cast<int>(count - i) : width);
+  for (; i < count; i += step) body(counted, i, count - i < width ? static_cast<int>(count - i) : width);
+}
+
 /// How many groups a launch needs for each thread to have one run.
 template <typename Kernel>
 std::int64_t groups_for(std::int64_t count) {

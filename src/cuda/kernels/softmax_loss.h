@@ -27,7 +27,7 @@ struct SoftmaxLossOf {
     if (!args.gradients) return;
     for_runs_of_row<width>(group, args.vocabulary, [&](std::int64_t i, int n) {
       const float nothing[width] = {};
-      store(nothing, logits + i, n);
+      store_numbers(nothing, logits + i, n);
     });
   }
 
@@ -47,7 +47,7 @@ struct SoftmaxLossOf {
         const float share = expf(values[k] - normalizer);
         values[k] = (i + k == label ? share - 1.0f : share) * args.weight;
       }
-      store(values, logits + i, n);
+      store_numbers(values, logits + i, n);
     });
   }
 };

@@ -28,7 +28,7 @@ struct SwiGluOf {
       float x[width], u[width];
       load(gate + i, n, x), load(up + i, n, u);
       for (int k = 0; k < width; ++k) x[k] = x[k] * sigmoid(x[k]) * u[k];
-      store(x, out + i, n);
+      store_numbers(x, out + i, n);
     });
   }
 };
@@ -61,7 +61,7 @@ struct SwiGluBackwardOf {
         u[k] = g[k] * (x[k] * s);
         g[k] = to_gate;
       }
-      store(u, dup + i, n), store(g, dgate + i, n);
+      store_numbers(u, dup + i, n), store_numbers(g, dgate + i, n);
     });
   }
 };
