@@ -52,8 +52,8 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
   const DType dtype = sharding::dtype_of(compute);
   subject_.work = [spec = spec_, dtype, lora = lora_of(job), sequence = job.sequence_len,
                    on_cpu](std::int64_t rows) {
-    const model::WorkShape shape =
-        on_cpu ? model::shape_here(spec, rows, sequence, dtype) : model::WorkShape{rows, sequence, dtype};
+    const model::WorkShape shape = on_cpu ? model::shape_here(spec, rows, sequence, dtype)
+                                          : model::shape_on_gpu(spec, rows, sequence, dtype);
     return model::work_of(spec, shape, lora);
   };
   const model::ModelSpec split = with_fitting_chunks(spec_, job);

@@ -20,10 +20,10 @@ using kernels::kernel_for;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-/// Calls `use(begin, count)` for pieces of the tokens.
+/// Calls `use(begin, count)` for pieces of the tokens' rows.
 template <typename Use>
-void for_pieces(std::int64_t tokens, std::int64_t vocabulary, Use use) {
-  const std::int64_t step = std::max<std::int64_t>(64, logits_at_once / vocabulary);
+void for_pieces(const at::Tensor& rows, std::int64_t vocabulary, Use use) {
+  const std::int64_t tokens = rows.size(0), step = rows_at_once(rows, vocabulary);
   for (std::int64_t begin = 0; begin < tokens; begin += step) use(begin, std::min(step, tokens - begin));
 }
 
@@ -115,7 +115,7 @@ struct AddedChunk : torch::autograd::Function<AddedChunk> {
     const Known before{normalizer.contiguous(), target.contiguous()},
         after{at::empty_like(before.normalizer), at::empty_like(before.target)};
     at::Tensor kept;
-    for_pieces(hidden.size(0), weight.size(0), [&](std::int64_t begin, std::int64_t count) {
+    for_pieces(hidden, weight.size(0), [&](std::int64_t begin, std::int64_t count) {
       const auto piece = [&](const at::Tensor& of) { return of.narrow(0, begin, count); };
       const at::Tensor logits = multiply(piece(hidden).to(chunk.compute), matrix, {}, false);
       add_logits(logits, chunk.cap, piece(local), {piece(before.normalizer), piece(before.target)},
@@ -148,7 +148,7 @@ struct AddedChunk : torch::autograd::Function<AddedChunk> {
     const sharding::GradientSinkPtr sink = sharding::sink_in(context->saved_data["sink"]);
     sharding::GradientSink::Slot* slot = sink && trained ? sink->find(weight) : nullptr;
     if (trained && !slot) dw = at::zeros(weight.sizes(), weight.options().dtype(at::kFloat));
-    for_pieces(hidden.size(0), weight.size(0), [&](std::int64_t begin, std::int64_t count) {
+    for_pieces(hidden, weight.size(0), [&](std::int64_t begin, std::int64_t count) {
       const auto piece = [&](const at::Tensor& of) { return of.narrow(0, begin, count); };
       const at::Tensor x = piece(hidden).to(compute);
       const at::Tensor made =
@@ -185,7 +185,7 @@ ChunkHits add_chunk_hits(const ChunkHits& before, const at::Tensor& hidden, cons
   const at::NoGradGuard guard;
   const at::Tensor matrix = chunk.weight.to(chunk.compute), local = labels - chunk.first;
   ChunkHits after{at::empty_like(before.largest), at::empty_like(before.hit)};
-  for_pieces(hidden.size(0), matrix.size(0), [&](std::int64_t begin, std::int64_t count) {
+  for_pieces(hidden, matrix.size(0), [&](std::int64_t begin, std::int64_t count) {
     const auto piece = [&](const at::Tensor& of) { return of.narrow(0, begin, count); };
     const at::Tensor logits = wide(multiply(piece(hidden).to(chunk.compute), matrix, {}, false));
     // Of equal ones the first counts, within a chunk and over all.

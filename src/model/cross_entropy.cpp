@@ -23,10 +23,6 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t not_scored = -100;
 
-std::int64_t rows_per_chunk(std::int64_t vocabulary) {
-  return std::max<std::int64_t>(64, logits_at_once / vocabulary);
-}
-
 /// Logits become gradients in place; the sum of the losses, not weighted.
 at::Tensor with_kernel(const at::Tensor& logits, const at::Tensor& labels, double weight, bool gradients,
                        const kernels::Kernel& kernel) {
@@ -89,7 +85,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     sharding::GradientSink::Slot* slot = sink && weight_gradient ? sink->find(stored) : nullptr;
     at::Tensor dx = hidden_gradient ? at::empty_like(hidden) : at::Tensor(), dw;
     if (weight_gradient && !slot) dw = at::zeros(stored.sizes(), stored.options().dtype(at::kFloat));
-    const std::int64_t rows = hidden.size(0), step = rows_per_chunk(stored.size(0));
+    const std::int64_t rows = hidden.size(0), step = rows_at_once(hidden, stored.size(0));
     at::Tensor total = at::zeros({}, hidden.options().dtype(at::kDouble));
     for (std::int64_t begin = 0; begin < rows; begin += step) {
       const std::int64_t count = std::min(step, rows - begin);
@@ -146,7 +142,7 @@ at::Tensor linear_cross_entropy(const at::Tensor& hidden, const at::Tensor& outp
 std::int64_t count_hits(const at::Tensor& hidden, const at::Tensor& output_weight, const at::Tensor& labels) {
   const at::NoGradGuard guard;
   const at::Tensor matrix = output_weight.to(hidden.scalar_type());
-  const std::int64_t rows = hidden.size(0), step = rows_per_chunk(matrix.size(0));
+  const std::int64_t rows = hidden.size(0), step = rows_at_once(hidden, matrix.size(0));
   at::Tensor hits = at::zeros({}, labels.options().dtype(at::kLong));
   for (std::int64_t begin = 0; begin < rows; begin += step) {
     const std::int64_t count = std::min(step, rows - begin);

@@ -136,11 +136,15 @@ LastBounds& last_bounds() {
 
 }  // namespace
 
+bool flash_takes_heads_of(std::int64_t size) {
+  return size % flash_vector == 0 && size <= largest_flash_head;
+}
+
 bool attends_on_device(const at::Tensor& query) {
   const Device* device = compute_device();
   const bool halves = query.scalar_type() == at::kBFloat16 || query.scalar_type() == at::kHalf;
   return query.is_cuda() && halves && device && device->info().major >= least_flash_major &&
-         query.numel() > 0 && query.size(3) % flash_vector == 0 && query.size(3) <= largest_flash_head;
+         query.numel() > 0 && flash_takes_heads_of(query.size(3));
 }
 
 at::Tensor device_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,

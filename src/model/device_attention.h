@@ -5,6 +5,7 @@
 
 namespace trireme::model {
 
+bool flash_takes_heads_of(std::int64_t size);
 /// Whether LibTorch's flash attention takes these queries: halves on a GPU that has it, heads of whole
 /// vectors.
 bool attends_on_device(const at::Tensor& query);

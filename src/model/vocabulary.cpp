@@ -32,6 +32,10 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t multiple) {
 
 }  // namespace
 
+std::int64_t rows_at_once(const at::Tensor& rows, std::int64_t vocabulary) {
+  return std::max(least_rows_at_once, (rows.is_cuda() ? logits_at_once_on_gpu : logits_at_once) / vocabulary);
+}
+
 bool keeps_logits(const ModelSpec& spec, std::int64_t tokens) {
   return tokens * spec.vocabulary <= logits_at_once;
 }

@@ -3,6 +3,8 @@
 #include <optional>
 #include <vector>
 
+#include <ATen/core/Tensor.h>
+
 #include "model/lora.h"
 #include "model/spec.h"
 #include "sharding/unit.h"
@@ -17,6 +19,13 @@ struct VocabularyChunk {
 
 /// Logits that are there at once: enough for efficient products, little beside a real vocabulary's weights.
 constexpr std::int64_t logits_at_once = std::int64_t{1} << 24;
+/// On a GPU, which multiplies so much faster than it reads: each product adds to the whole of the matrix's
+/// gradient.
+constexpr std::int64_t logits_at_once_on_gpu = std::int64_t{1} << 27;
+constexpr std::int64_t least_rows_at_once = 64;
+
+/// Of how many of these rows logits are made at once.
+std::int64_t rows_at_once(const at::Tensor& rows, std::int64_t vocabulary);
 
 /// Whether the head's chunks keep their logits for backward in a micro-batch of so many tokens: where all of
 /// them together are no more than a whole head has at once.

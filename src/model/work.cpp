@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/device_attention.h"
 #include "model/kernels/attention_tiles.h"
 #include "model/layout.h"
 #include "model/vocabulary.h"
@@ -12,9 +13,6 @@ namespace {
 
 using sharding::Product;
 using sharding::UnitWork;
-
-/// As cross_entropy.cpp cuts the logits.
-constexpr std::int64_t least_rows_at_once = 64;
 
 class Worker {
  public:
@@ -88,8 +86,7 @@ class Worker {
     work.scores = true;
     work.products = {{tokens_, static_cast<double>(spec_.vocabulary), hidden_}};
     const double vocabulary = static_cast<double>(spec_.vocabulary);
-    const double rows = std::min(
-        tokens_, static_cast<double>(std::max(least_rows_at_once, logits_at_once / spec_.vocabulary)));
+    const double rows = rows_at_once(spec_.vocabulary);
     const double matrix = vocabulary * hidden_;
     work.elementwise_bytes = 2 * tokens_ * hidden_ * element_ + tokens_ * vocabulary * (6 * 4 + 2 * element_);
     work.kernels = static_cast<int>(12 * std::max(1.0, tokens_ / rows));
@@ -143,8 +140,7 @@ class Worker {
     work.scores = true;
     const auto columns = static_cast<double>(chunk.rows);
     work.products = {{tokens_, columns, hidden_}};
-    const double rows =
-        std::min(tokens_, static_cast<double>(std::max(least_rows_at_once, logits_at_once / chunk.rows)));
+    const double rows = rows_at_once(chunk.rows);
     const bool has_kernel = shape_.in_place && spec_.logit_cap == 0;
     work.elementwise_bytes = tokens_ * hidden_ * (4 + element_) +
                              tokens_ * columns * (has_kernel ? 3 * element_ : 4 * 4 + element_);
@@ -182,6 +178,11 @@ class Worker {
   }
 
  private:
+  /// As `model::rows_at_once`.
+  double rows_at_once(std::int64_t columns) const {
+    return std::min(tokens_,
+                    static_cast<double>(std::max(least_rows_at_once, shape_.logits_at_once / columns)));
+  }
   std::uint64_t bytes(double elements) const { return static_cast<std::uint64_t>(elements * element_); }
   /// Gradients come in the type in which the weights are stored.
   std::uint64_t weight_bytes(const std::vector<sharding::Parameter>& parameters) const {
@@ -288,6 +289,11 @@ WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequ
   const bool capped = spec.attention_cap > 0;
   const bool pairs = compute == DType::bf16 && !capped && kernels::attends_in_pairs(spec.head_size);
   return {rows, sequence, compute, capped, true, pairs};
+}
+
+WorkShape shape_on_gpu(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {
+  const bool flash = compute != DType::f32 && spec.attention_cap == 0 && flash_takes_heads_of(spec.head_size);
+  return {rows, sequence, compute, !flash, true, flash, logits_at_once_on_gpu};
 }
 
 sharding::ModelWork work_of(const ModelSpec& spec, const WorkShape& shape,
