@@ -44,7 +44,9 @@ RankReport survey_or_problem(const MpiRuntime& runtime) {
 }  // namespace
 
 Topology bootstrap(const MpiRuntime& runtime, const BootstrapOptions& options) {
-  return bootstrap_from(runtime, survey_or_problem(runtime), options);
+  RankReport report = survey_or_problem(runtime);
+  if (report.gpus.empty()) report.gpus = options.gpus;
+  return bootstrap_from(runtime, std::move(report), options);
 }
 
 Topology bootstrap_from(const MpiRuntime& runtime, RankReport report, const BootstrapOptions& options) {

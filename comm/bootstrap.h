@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "comm/mpi/runtime.h"
 #include "comm/topology.h"
 #include "comm/topology_survey.h"
@@ -8,6 +10,7 @@ namespace trireme::comm {
 struct BootstrapOptions {
   bool use_gpus = false;    ///< give each rank a GPU, and refuse where there are too few
   bool share_gpus = false;  ///< let ranks share GPUs, for tests
+  std::vector<Gpu> gpus{};  ///< as this rank's GPU library counts them; taken where the kernel shows none
 };
 
 /// From MPI to the topology, equal on all ranks. Collective over the world, and so are its errors: when one

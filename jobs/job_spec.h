@@ -156,8 +156,10 @@ struct JobSpec {
   std::int64_t warmup_steps = 0;
   double warmup_ratio = 0.0;
 
+  std::string device = "auto";
   std::string bf16 = "auto";
   bool fp16 = false;
+  bool tf32 = false;
   LossScaleChoice loss_scale;
   std::string on_non_finite = "stop";
   std::int64_t non_finite_limit = 10;

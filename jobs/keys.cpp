@@ -119,12 +119,20 @@ std::vector<Key> training_keys() {
        many},
       {"warmup_ratio", +[](JobSpec& j) -> double& { return j.warmup_ratio; },
        "The same as a share of all steps", 0, 1},
+      {.name = "device",
+       .place = +[](JobSpec& j) -> std::string& { return j.device; },
+       .meaning =
+           "What training, evaluation and generation compute on; auto: a GPU for each rank where there "
+           "is one, else the CPU",
+       .choices = {"auto", "cpu", "cuda"}},
       {.name = "bf16",
        .place = +[](JobSpec& j) -> std::string& { return j.bf16; },
        .meaning = "Compute in bf16; auto: where the device is faster with it",
        .choices = {"auto", "true", "false"}},
       {"fp16", +[](JobSpec& j) -> bool& { return j.fp16; },
        "Compute in fp16, with a loss scale that follows overflows"},
+      {"tf32", +[](JobSpec& j) -> bool& { return j.tf32; },
+       "Products of fp32 matrices are made in TF32 on GPUs; on CPUs it changes nothing"},
       {.name = "on_non_finite",
        .place = +[](JobSpec& j) -> std::string& { return j.on_non_finite; },
        .meaning = "What becomes of a step whose loss or gradient is not finite: the run stops, the step is "

@@ -5,7 +5,6 @@ namespace trireme::jobs {
 const std::vector<RefusedKey>& refused_keys() {
   static const std::vector<RefusedKey> table{
       {"load_in_8bit", "weights of 8 bits are not there; use load_in_4bit"},
-      {"tf32", "it changes products on GPUs alone, and training runs on CPUs so far"},
       {"eval_sample_packing", "rows of evaluation are packed as those of training are"},
       {"special_tokens",
        "it is not there yet; the tokenizer and its tokenizer_config.json are used as they are"},

@@ -57,7 +57,7 @@ class Replay {
         engine_(scaled(model::build_model(spec_, scalar_type(codec_), lora_of(job)), setting_.placement,
                        words.scale),
                 setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
-                engine_options(job, world, spec_, codec_)) {
+                engine_options(job, Worlds{world, world}, spec_, codec_)) {
     const sharding::Schedule& schedule =
         engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
     report_.schedule = schedule;

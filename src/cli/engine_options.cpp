@@ -24,8 +24,14 @@ std::vector<std::filesystem::path> nvme_paths(const jobs::JobSpec& job) {
   return paths;
 }
 
+/// Whether a job that computes on a device keeps state elsewhere, which the host then updates.
+bool updates_on_host(const jobs::JobSpec& job) {
+  return jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier != sharding::Tier::device;
+}
+
 /// Ranks of a node take its cores in turn.
 std::vector<int> update_cores(const jobs::JobSpec& job, const comm::World& world) {
+  if (compute_device() && !updates_on_host(job)) return {};
   const std::vector<int> allowed = offload::allowed_cores();
   const auto& nodes = world.node_of_rank();
   const auto mine = nodes.begin() + world.rank();
@@ -38,6 +44,11 @@ std::vector<int> update_cores(const jobs::JobSpec& job, const comm::World& world
   return cores;
 }
 
+/// That the ranks of a node compute on and reduce with; 0: they compute elsewhere.
+int cores_to_share(const comm::World& world) {
+  return compute_device() ? 0 : world.cores();
+}
+
 sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& world) {
   sharding::TierOptions tiers;
   tiers.pin = job.offload.pin;
@@ -48,19 +59,20 @@ sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& 
   tiers.parts_in_memory = parts_in_memory(job);
   tiers.update_cores = update_cores(job, world);
   tiers.numa_node = offload::node_of_cores(tiers.update_cores);
+  tiers.device = compute_device();
   return tiers;
 }
 
 }  // namespace
 
 sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute) {
-  return setting_of(job, extent_of(world), compute, world.cores());
+  return setting_of(job, extent_of(world), compute, cores_to_share(world));
 }
 
 sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world) {
   sharding::EngineOptions options;
   options.prefetch_depth = static_cast<int>(job.schedule.prefetch_depth);
-  options.reduce_depth = reduce_depth_of(job, extent_of(world), world.cores());
+  options.reduce_depth = reduce_depth_of(job, extent_of(world), cores_to_share(world));
   options.input_depth = static_cast<int>(job.schedule.input_depth);
   options.unit_major = job.schedule.order == "unit_major";
   options.host_threads = at::get_num_threads();
@@ -70,9 +82,11 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::Wor
   return options;
 }
 
-sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world,
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const Worlds& worlds,
                                        const model::ModelSpec& spec, sharding::Codec compute) {
-  sharding::EngineOptions options = engine_options(job, world);
+  sharding::EngineOptions options = engine_options(job, worlds.hosts);
+  if (compute_device()) options.hosts = &worlds.hosts;
+  if (worlds.gpu_numa >= 0) options.tiers.numa_node = worlds.gpu_numa;
   if (job.offload.parts_in_memory == 0)
     options.work_beside_parts = [=] {
       return model::work_of(

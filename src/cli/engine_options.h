@@ -1,4 +1,5 @@
 #pragma once
+#include "cli/ranks.h"
 #include "comm/communicator.h"
 #include "jobs/job_spec.h"
 #include "model/spec.h"
@@ -10,7 +11,7 @@ namespace trireme::cli {
 /// How a job's schedule is made and its tiers are kept, by this rank.
 sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world);
 /// For an engine of this model, which reads as much state ahead as memory has room for.
-sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world,
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const Worlds& worlds,
                                        const model::ModelSpec& spec, sharding::Codec compute);
 /// What is foretold of the job on these ranks, with the schedule that they have.
 sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute);

@@ -6,14 +6,12 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/compute_settings.h"
 #include "cli/evaluations.h"
 #include "cli/loaded_model.h"
 #include "cli/open_data.h"
-#include "comm/mpi/mpi_world.h"
-#include "comm/watchdog/watched_world.h"
 #include "core/log.h"
 #include "jobs/read_job.h"
-#include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/trainer.h"
 
@@ -27,9 +25,10 @@ struct Words {
   bool base = false, json = false;
 };
 
-int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
+int eval_on(const Worlds& worlds, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
             const Words& words) {
-  LoadedModel model(job, world, watch);
+  comm::World& world = worlds.hosts;
+  LoadedModel model(job, worlds, watch);
   train::TrainerSettings settings;
   settings.total_steps = 1;
   train::Trainer trainer(model.engine(), data.training, shape_of(job, world), settings);
@@ -63,26 +62,22 @@ int eval_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const Op
 
 int eval_job(const Words& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
-  comm::MpiWorld world(runtime);
-  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  log::configure(fmt::format("rank {}", runtime.rank()), log::Level::info);
   jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
   job.shuffle_merged_datasets = false;
   // Nothing is updated.
   job.offload.parts_in_memory = 1;
-  share_cores(world);
-  sharding::keep_tensor_memory();
   // Where nothing was held back from training, and no sets are named, the datasets themselves are meant.
   if (job.val_set_size == 0 && job.test_datasets.empty()) job.test_datasets = job.datasets;
-  Watch watch(job, world);
-  const auto work = [&](comm::World& ranks) {
+  Ranks ranks(runtime, job);
+  prepare_to_compute(job, ranks);
+  Watch watch(job, ranks.hosts());
+  return watch.over(ranks, [&](const Worlds& worlds) {
     // Ranks that are ready wait in the next phase, and the one that hangs here is to run out of time first.
     const auto prepares = [&] { watch.slow_phase("prepare", 5); };
     prepares();
-    return eval_on(ranks, watch, job, open_data(job, ranks.rank() == 0, prepares), words);
-  };
-  if (!watch) return work(world);
-  comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return work(watched); });
+    return eval_on(worlds, watch, job, open_data(job, runtime.rank() == 0, prepares), words);
+  });
 }
 
 }  // namespace

@@ -6,16 +6,14 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/compute_settings.h"
 #include "cli/loaded_model.h"
 #include "cli/typed_prompt.h"
-#include "comm/mpi/mpi_world.h"
-#include "comm/watchdog/watched_world.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "io/data/documents.h"
 #include "io/tokenizer/tokenizer.h"
 #include "jobs/read_job.h"
-#include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/generator.h"
 
@@ -30,10 +28,11 @@ struct Words {
   bool base = false, no_end = false;
 };
 
-int generate_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const Words& words) {
+int generate_on(const Worlds& worlds, Watch& watch, const jobs::JobSpec& job, const Words& words) {
   const std::filesystem::path folder(job.base_model);
   const auto tokenizer = io::Tokenizer::from_file((folder / "tokenizer.json").string());
-  LoadedModel model(job, world, watch);
+  comm::World& world = worlds.hosts;
+  LoadedModel model(job, worlds, watch);
   if (!words.base) {
     train::Checkpoints checkpoints(std::filesystem::path(job.output_dir) / "checkpoints", model.engine(),
                                    {.asynchronous = false});
@@ -55,15 +54,12 @@ int generate_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, cons
 
 int generate_job(const Words& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
-  comm::MpiWorld world(runtime);
-  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  log::configure(fmt::format("rank {}", runtime.rank()), log::Level::info);
   const jobs::JobSpec job = jobs::load_job(words.file, words.overrides);
-  share_cores(world);
-  sharding::keep_tensor_memory();
-  Watch watch(job, world);
-  if (!watch) return generate_on(world, watch, job, words);
-  comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return generate_on(watched, watch, job, words); });
+  Ranks ranks(runtime, job);
+  prepare_to_compute(job, ranks);
+  Watch watch(job, ranks.hosts());
+  return watch.over(ranks, [&](const Worlds& worlds) { return generate_on(worlds, watch, job, words); });
 }
 
 }  // namespace

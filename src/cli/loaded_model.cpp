@@ -47,8 +47,11 @@ void read_on_all_threads(const train::Pretrained& pretrained, const sharding::Pa
 
 sharding::Codec compute_type(const jobs::JobSpec& job) {
   if (job.fp16) return sharding::Codec::fp16;
-  const bool wanted = job.bf16 == "true" || (job.bf16 == "auto" && __builtin_cpu_supports("avx512bf16"));
-  return wanted ? sharding::Codec::bf16 : sharding::Codec::fp32;
+  constexpr int first_with_bf16 = 8;
+  const Device* device = compute_device();
+  const bool faster =
+      device ? device->info().major >= first_with_bf16 : __builtin_cpu_supports("avx512bf16") != 0;
+  return job.bf16 == "true" || (job.bf16 == "auto" && faster) ? sharding::Codec::bf16 : sharding::Codec::fp32;
 }
 
 at::ScalarType scalar_type(sharding::Codec compute) {
@@ -72,18 +75,18 @@ void share_cores(const comm::World& world) {
         at::get_num_threads(), cores);
 }
 
-LoadedModel::LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch)
+LoadedModel::LoadedModel(const jobs::JobSpec& job, const Worlds& worlds, Watch& watch)
     : compute_(compute_type(job)),
       pretrained_((watch.slow_phase("open the model"), job.base_model), fresh_seed_of(job),
                   at::get_num_threads()),
       adapter_(adapter_of(job, pretrained_.spec())),
-      spec_(with_chunks(pretrained_.spec(), job, jobs::placement_of(job, compute_), extent_of(world))),
+      spec_(with_chunks(pretrained_.spec(), job, jobs::placement_of(job, compute_), extent_of(worlds.hosts))),
       engine_(model::build_model(spec_, scalar_type(compute_), lora_of(job)),
-              jobs::placement_of(job, compute_), optimizer_of(job), world,
-              engine_options(job, world, spec_, compute_)) {
+              jobs::placement_of(job, compute_), optimizer_of(job), worlds.computing,
+              engine_options(job, worlds, spec_, compute_)) {
   watch.slow_phase("load");
   train::Nf4Source in_four_bits(pretrained_);
-  LoadProgress progress(world.rank() == 0);
+  LoadProgress progress(worlds.hosts.rank() == 0);
   engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
     progress.add(into.size(), parameter.name);
     if (model::is_nf4(parameter.name)) return in_four_bits.read(parameter, begin, into);

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "cli/batch_shape.h"
+#include "cli/ranks.h"
 #include "cli/watch.h"
 #include "jobs/job_spec.h"
 #include "sharding/engine.h"
@@ -10,7 +11,7 @@
 
 namespace trireme::cli {
 
-/// How a job computes on this machine, and the type of its activations and products.
+/// How a job computes on this process's device or its host: the type of its activations and products.
 sharding::Codec compute_type(const jobs::JobSpec& job);
 at::ScalarType scalar_type(sharding::Codec compute);
 /// Ranks of a node share its cores, unless the user says how many threads each has.
@@ -19,7 +20,7 @@ void share_cores(const comm::World& world);
 /// A job's model under its placement, with the weights of the base model and of the adapter.
 class LoadedModel {
  public:
-  LoadedModel(const jobs::JobSpec& job, comm::World& world, Watch& watch);
+  LoadedModel(const jobs::JobSpec& job, const Worlds& worlds, Watch& watch);
   sharding::Engine& engine() { return engine_; }
   /// With its vocabulary in chunks where the engine has it so.
   const model::ModelSpec& spec() const { return spec_; }

@@ -3,11 +3,13 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "cli/engine_options.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/step_report.h"
+#include "core/device.h"
 #include "core/log.h"
 #include "model/work.h"
 
@@ -29,6 +31,14 @@ sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, 
   return forecast_memory(engine.blueprint(), setting.placement, schedule, states_of(job), work);
 }
 
+/// Of a GPU, whoever asked for it: the engine, tensors, or libraries for themselves.
+std::optional<std::size_t> device_bytes_in_use() {
+  const Device* device = compute_device();
+  if (!device || device->is_host()) return std::nullopt;
+  const DeviceMemory memory = device->memory();
+  return memory.total_bytes - memory.free_bytes;
+}
+
 }  // namespace
 
 void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const comm::World& world) {
@@ -43,9 +53,11 @@ void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const com
     log::warning("memory is not foretold: {}", error.what());
   }
   const sharding::MemoryUse use = model.engine().memory();
+  const std::size_t buffers = use.states + use.parameter_slots + use.gradient_slots;
   const json::object record{{"foretold", std::move(lines)},
                             {"measured",
-                             {{"device", use.states + use.parameter_slots + use.gradient_slots},
+                             {{"device", device_bytes_in_use().value_or(buffers)},
+                              {"device_buffers", buffers},
                               {"host", use.tiers.host},
                               {"nvme", use.tiers.nvme}}},
                             {"rings",

@@ -6,9 +6,11 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "cli/known_gpu.h"
 #include "cli/lora.h"
 #include "model/linear.h"
 #include "model/work.h"
+#include "sharding/predict/machine.h"
 
 namespace trireme::cli {
 namespace {
@@ -36,6 +38,16 @@ double matrix_rate(at::ScalarType type) {
   return best;
 }
 
+/// The peak of dense products by the data sheet; 0: it is not at hand.
+double published_rate(const jobs::JobSpec& job, const Device& device, sharding::Codec compute) {
+  const std::string name = known_gpu(device.info());
+  if (name.empty()) return 0;
+  const sharding::Machine machine = sharding::known_machine(name);
+  constexpr double tf32_of_bf16 = 0.5;
+  if (compute != sharding::Codec::fp32) return machine.matrix_flops;
+  return job.tf32 ? tf32_of_bf16 * machine.matrix_flops : machine.matrix_flops_fp32;
+}
+
 }  // namespace
 
 double ModelPace::mfu(const train::StepMetrics& metrics) const {
@@ -55,7 +67,9 @@ ModelPace measure_pace(const jobs::JobSpec& job, LoadedModel& model, const train
   ModelPace pace;
   pace.flops_per_step = per_token * static_cast<double>(shape.rows_per_step * job.sequence_len) *
                         (lora_of(job) ? without_weight_gradients : 1.0);
-  double rate = matrix_rate(scalar_type(model.compute()));
+  const Device* device = compute_device();
+  double rate =
+      device ? published_rate(job, *device, model.compute()) : matrix_rate(scalar_type(model.compute()));
   model.engine().control().all_reduce(&rate, &rate, 1, DType::f64, comm::Reduction::sum);
   pace.flops_per_second = rate;
   return pace;

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "cli/known_gpu.h"
 #include "cli/step_report.h"
 #include "core/log.h"
 #include "io/file.h"
@@ -19,7 +20,11 @@ sharding::Machine machine_of_run(const jobs::JobSpec& job, const std::string& fi
                                  double matrix_flops) {
   MachineWords words;
   words.file = file;
-  if (!job.slurm.gpu.empty()) words.gpu = job.slurm.gpu;
+  if (const Device* device = compute_device()) {
+    if (const std::string known = known_gpu(device->info()); !known.empty()) words.gpu = known;
+  } else if (!job.slurm.gpu.empty()) {
+    words.gpu = job.slurm.gpu;
+  }
   words.nodes = static_cast<int>(job.slurm.nodes);
   words.gpus_per_node = static_cast<int>(std::max<std::int64_t>(job.slurm.gpus_per_node, 1));
   sharding::Machine machine = machine_of(words);

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include <ATen/Context.h>
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/compute_settings.h"
 #include "cli/evaluations.h"
 #include "cli/job_words.h"
 #include "cli/loaded_model.h"
@@ -22,13 +22,10 @@
 #include "cli/traced_step.h"
 #include "cli/train_settings.h"
 #include "cli/watch.h"
-#include "comm/mpi/mpi_world.h"
-#include "comm/watchdog/watched_world.h"
 #include "core/code_pages.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "io/run_lock.h"
-#include "sharding/tensor_memory.h"
 #include "train/checkpoints.h"
 #include "train/early_stop.h"
 #include "train/stop_request.h"
@@ -39,9 +36,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int train_on(comm::World& world, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
+int train_on(const Worlds& worlds, Watch& watch, const jobs::JobSpec& job, const OpenedData& data,
              const TraceWords& trace) {
-  LoadedModel model(job, world, watch);
+  comm::World& world = worlds.hosts;
+  LoadedModel model(job, worlds, watch);
   sharding::Engine& engine = model.engine();
   const train::BatchShape shape = shape_of(job, world);
   const std::int64_t steps_per_epoch = data.training.steps_per_epoch(shape);
@@ -134,31 +132,25 @@ struct Words {
 
 int train_job(const Words& words) {
   const comm::MpiRuntime runtime(nullptr, nullptr);
-  comm::MpiWorld world(runtime);
-  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
+  log::configure(fmt::format("rank {}", runtime.rank()), log::Level::info);
   const jobs::JobSpec job = load(words.job);
-  keep_log(job.output_dir, world.rank());
-  share_cores(world);
-  sharding::keep_tensor_memory();
-  if (job.deterministic) {
-    at::globalContext().setDeterministicAlgorithms(true, false);
-    at::globalContext().setDeterministicFillUninitializedMemory(false);
-  }
+  Ranks ranks(runtime, job);
+  const int rank = runtime.rank();
+  keep_log(job.output_dir, rank);
+  prepare_to_compute(job, ranks);
+  if (job.deterministic) repeat_to_the_bit();
   std::optional<io::RunLock> lock;
-  if (world.rank() == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", world.size()));
-  const MemoryWatch memory_watch(job.output_dir, world.rank());
-  Watch watch(job, world);
-  const auto work = [&](comm::World& ranks) {
+  if (rank == 0) lock.emplace(job.output_dir, fmt::format("{} ranks", runtime.size()));
+  const MemoryWatch memory_watch(job.output_dir, rank);
+  Watch watch(job, ranks.hosts());
+  return watch.over(ranks, [&](const Worlds& worlds) {
     // Text is tokenised before there is a communicator whose others could run out of patience.
     // Ranks that are ready wait in the next phase, and the one that hangs here is to run out of time first.
     const auto prepares = [&] { watch.slow_phase("prepare", 5); };
     prepares();
-    const OpenedData data = open_data(job, ranks.rank() == 0, prepares);
-    return train_on(ranks, watch, job, data, words.trace);
-  };
-  if (!watch) return work(world);
-  comm::WatchedWorld watched(world, *watch);
-  return (*watch).guard([&] { return work(watched); });
+    const OpenedData data = open_data(job, rank == 0, prepares);
+    return train_on(worlds, watch, job, data, words.trace);
+  });
 }
 
 }  // namespace
