@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# device_test.sh TRIREME GOLDEN PLUGIN STAND_INS: the whole program on GPUs made of host memory. Runs under several placements and on one and
+# two ranks have the CPU's curve, whole model and adapter; checkpoints go from GPUs to CPUs and back; evaluation and generation say what they
+# say on CPUs; where no GPU can be had, `cuda` is refused and `auto` goes on without.
+. "${0%/*}/runs.sh"
+plugin=$3 stand_ins=$4
+reference_job <<YAML
+output_dir: $dir/none
+max_steps: 10
+optimizer: adamw_torch
+learning_rate: 0.001
+lr_scheduler: constant
+weight_decay: 0.01
+bf16: false
+YAML
+rows=4
+mkdir "$dir/libraries"
+ln -s "$stand_ins"/* "$dir/libraries"
+# LibTorch's GPU library is looked for beside its other half.
+ldd "$trireme" | awk '$3 ~ /^\// && $3 !~ /^\/(usr\/)?lib/ { print $3 }' | xargs -I{} ln -s {} "$dir/libraries"
+gpus() { TRIREME_CUDA_PLUGIN=$plugin LD_LIBRARY_PATH=$dir/libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$@"; }
+on_gpus() {  # run, ranks, overrides…
+  gpus train "$@" device=cuda
+  grep -q 'computes on Host memory of compute capability 9.0' "$dir/$1.log" || fail "$1 did not compute on a GPU"
+  ! grep '^misuse' "$dir/$1.log" || fail "$1 did to CUDA what must not be done"
+}
+same() {
+  paste <(curve "$1") <(curve "$2") | awk -v steps="${3:-10}" '
+    $1 != $3 { exit 1 } { d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > worst) worst = d } END { exit !(NR == steps && worst <= 1e-5) }' ||
+    fail "$1 and $2 have different curves"
+}
+
+lora="adapter=lora lora_target_linear=true lora_r=4 lora_alpha=8"
+for kind in full lora; do
+  words=; [ $kind = full ] || words=$lora
+  train "$kind" 1 $words device=cpu
+  for placement in ddp zero3; do
+    for ranks in 1 2; do
+      on_gpus "$kind-$placement-$ranks" $ranks $words "placement=$placement"
+      same "$kind" "$kind-$placement-$ranks"
+    done
+  done
+done
+
+on_gpus there 2 placement=zero3 max_steps=5
+train there 1 device=cpu
+same full there
+train back 1 device=cpu max_steps=5
+on_gpus back 2 placement=zero3
+same full back
+
+judged() { "$trireme" eval "$dir/job.yaml" "output_dir=$dir/there" --json "$@" 2>>"$dir/eval.log" | tr -d '{},' | awk '{ for (i = 1; i < NF; ++i) if ($i == "\"loss\":") print $(i + 1) }'; }
+paste <(judged device=cpu) <(gpus judged device=cuda) | awk '{ d = ($1 - $2) / $1; if (d < 0) d = -d; exit !(NF == 2 && d <= 1e-5) }' ||
+  fail "evaluation says another loss on GPUs"
+
+told() { "$trireme" generate "$dir/job.yaml" "output_dir=$dir/there" --prompt "The sea was" --max-new-tokens 16 --no-end "$@" 2>>"$dir/generate.log"; }
+told device=cpu >"$dir/cpu.txt" && gpus told device=cuda >"$dir/gpu.txt" && cmp -s "$dir/cpu.txt" "$dir/gpu.txt" && [ "$(wc -c <"$dir/gpu.txt")" -gt 16 ] ||
+  fail "another text on GPUs"
+
+status=0; try_train refused 2 device=cuda || status=$?
+[ "$status" = 78 ] && grep -q 'device: cuda: rank 0 on .*: a GPU is asked for but this machine has no GPU driver' "$dir/refused.log" ||
+  fail "cuda without a driver: ended with $status"
+TRIREME_CUDA_PLUGIN=$dir/none.so train without 1 device=auto tf32=true max_steps=1
+! grep -q 'there are GPUs' "$dir/without.log" || fail "GPUs were seen where there are none"
+grep -q 'tf32: true changes nothing here' "$dir/without.log" || fail "nobody said that tf32 changes nothing on CPUs"
+gpus train taken 1 max_steps=1
+grep -q 'computes on Host memory' "$dir/taken.log" || fail "auto did not take the GPU"
+status=0; gpus try_train crowded 9 device=cuda micro_batch_size=1 max_steps=1 || status=$?
+[ "$status" = 78 ] && grep -q 'would have to share 8 GPUs' "$dir/crowded.log" || fail "nine ranks on eight GPUs: ended with $status"
+echo "the CPU's curves on GPUs made of host memory, there and back"

@@ -1,0 +1,53 @@
+#include "core/plugin.h"
+
+#include <cstdio>
+#include <optional>
+
+#include "comm/device_world.h"
+#include "cuda/cuda_device.h"
+#include "cuda/cuda_plugin.h"
+#include "tests/nccl_double/host_nccl.h"
+
+namespace {
+
+using namespace trireme;
+
+/// GPUs made of host memory, for a program that knows nothing of it. The doubles meet over MPI, which has not
+/// begun when the plugin is opened: they are asked for with the first device. What was done wrong with them
+/// is told at the end, for the test to look for.
+class GpuDouble final : public DevicePlugin {
+ public:
+  GpuDouble() {
+    tests::host_cuda_show(device_count(), cudaSuccess, CUDART_VERSION);
+    // What is made before this is complete outlives it.
+    tests::host_nccl_alive();
+  }
+  ~GpuDouble() override {
+    for (const std::string& what : tests::take_misuses()) std::fprintf(stderr, "misuse: %s\n", what.c_str());
+    if (const std::size_t left = tests::host_cuda_alive() + tests::host_nccl_alive())
+      std::fprintf(stderr, "misuse: %zu things are left behind\n", left);
+  }
+  int device_count() const override { return 8; }
+  DeviceInfo info(int index) const override { return cuda::describe_device(api_, index); }
+  std::unique_ptr<Device> open(int index) override {
+    plugin_.emplace(tests::host_apis());
+    return plugin_->open(index);
+  }
+  std::unique_ptr<comm::World> world(Device& device, comm::DeviceWorldOptions options) override {
+    return plugin_->world(device, std::move(options));
+  }
+
+ private:
+  cuda::CudaApi api_ = tests::host_cuda_api();
+  std::optional<cuda::CudaPlugin> plugin_;
+};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) DevicePlugin* trireme_device_plugin(
+    std::uint32_t wanted_abi, std::uint32_t* own_abi) {
+  *own_abi = device_plugin_abi;
+  if (wanted_abi != device_plugin_abi) return nullptr;
+  static GpuDouble plugin;
+  return &plugin;
+}
