@@ -117,15 +117,17 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
 
 void Engine::share_memory(const comm::World& world) {
   const offload::HostLimits limits = options_.host_limits();
-  const std::uint64_t room =
-      require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world), limits, *control_);
+  const Device* device = options_.tiers.device;
+  const bool device_is_host = !device || device->is_host();
+  const std::uint64_t room = require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world),
+                                                    device_is_host, limits, *control_);
   if (part_bytes(blueprint_.facts) == 0 || !options_.work_beside_parts) return;
   const Schedule schedule = build(ScheduleOptions::Purpose::train, 1);
   const TierBytes needs =
       forecast_memory(blueprint_, placement_, schedule, optimizer_->states(), options_.work_beside_parts())
           .totals();
   const std::uint64_t here = needs[static_cast<std::size_t>(Tier::host)] +
-                             (options_.tiers.device ? 0 : needs[static_cast<std::size_t>(Tier::device)]);
+                             (device_is_host ? needs[static_cast<std::size_t>(Tier::device)] : 0);
   require_room_for_steps(here, ranks_beside(world), limits);
   // All ranks make the same schedule, so the least that any has room for. There is no reduction to it.
   std::int64_t fewer = -parts_with_room(blueprint_.facts, schedule.options, room - std::min(room, here));

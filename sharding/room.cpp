@@ -18,9 +18,8 @@ std::string ranks_of_node(int count) {
 }  // namespace
 
 std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement& placement,
-                                     const Optimizer& optimizer, int ranks_beside,
+                                     const Optimizer& optimizer, int ranks_beside, bool device_is_host,
                                      const offload::HostLimits& limits, comm::Communicator& control) {
-  const bool device_is_host = control.backend() != "nccl";
   // Without a schedule and its work: slots may be held once by all ranks of a node, activations pass.
   const MemoryForecast forecast =
       forecast_memory(blueprint, placement, Schedule{}, optimizer.states(), ModelWork{});

@@ -9,11 +9,11 @@ namespace trireme::sharding {
 
 /// Refuses in one sentence, before anything is taken, what `limits` do not have:
 /// the parameters, gradients and optimizer state that `ranks_beside` ranks of this node will keep in its
-/// memory. Where `control`, of all ranks, is not of GPUs, what a placement keeps on the device lies there
-/// too. Returns when all ranks have looked, so that none takes what another is about to count, with a rank's
-/// share of what there is.
+/// memory, with what a placement keeps on the device where `device_is_host`. Returns when all ranks of
+/// `control` have looked, so that none takes what another is about to count, with a rank's share of what
+/// there is.
 std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement& placement,
-                                     const Optimizer& optimizer, int ranks_beside,
+                                     const Optimizer& optimizer, int ranks_beside, bool device_is_host,
                                      const offload::HostLimits& limits, comm::Communicator& control);
 
 /// What a process takes beside what the plan counts: a checkpoint's blocks and names, threads, the
