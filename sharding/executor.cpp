@@ -12,6 +12,22 @@ namespace {
 /// As PyTorch's clip_grad_norm_ counts it.
 constexpr double norm_margin = 1e-6;
 
+/// Whether the op's thread itself looks at memory that a device may be at work on.
+bool host_takes_part(const Op& op) {
+  switch (op.kind) {
+    case OpKind::gather:
+    case OpKind::forward:
+    case OpKind::backward:
+    case OpKind::drop:
+    case OpKind::reduce:
+    case OpKind::stash:
+    case OpKind::update:
+      return false;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 /// What fails first is the cause; what fails after it only lacked its result.
@@ -113,22 +129,6 @@ void Executor::execute(Run& run, int index) {
   } catch (...) {
     if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());
-  }
-}
-
-/// Whether the op's thread itself looks at memory that a device may be at work on.
-bool host_takes_part(const Op& op) {
-  switch (op.kind) {
-    case OpKind::gather:
-    case OpKind::forward:
-    case OpKind::backward:
-    case OpKind::drop:
-    case OpKind::reduce:
-    case OpKind::stash:
-    case OpKind::update:
-      return false;
-    default:
-      return true;
   }
 }
 
