@@ -84,7 +84,7 @@ int ranks_beside(const comm::World& world) {
 Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Optimizer> optimizer,
                comm::World& world, EngineOptions options)
     : model_(std::move(model)),
-      placement_((require_supported(placement), placement)),
+      placement_((require_supported(placement, options.tiers.device != nullptr), placement)),
       options_(std::move(options)),
       optimizer_(std::move(optimizer)),
       standing_(world),

@@ -4,7 +4,7 @@
 
 namespace trireme::sharding {
 
-void require_supported(const Placement& placement) {
+void require_supported(const Placement& placement, bool device_apart) {
   if (placement.gradients.codec != Codec::fp32)
     fail(ExitCode::configuration,
          "placement '{}': gradients are accumulated in fp32; set placement.gradients.codec=fp32",
@@ -19,6 +19,12 @@ void require_supported(const Placement& placement) {
          "placement '{}': the secondary copy is stored as the parameters are; set "
          "placement.secondary.codec={}",
          placement.name, name_of(placement.parameters.codec));
+  if (device_apart && placement.parameters.tier == Tier::nvme && placement.optimizer.tier == Tier::device)
+    fail(
+        ExitCode::configuration,
+        "placement '{}': parameters on NVMe are updated by the host, which does not reach optimizer state on "
+        "a GPU; set placement.optimizer.tier=host or nvme",
+        placement.name);
 }
 
 }  // namespace trireme::sharding

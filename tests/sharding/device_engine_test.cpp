@@ -153,6 +153,19 @@ TEST_F(DeviceEngine, StateOnDrives) {
   std::filesystem::remove_all(folder);
 }
 
+TEST_F(DeviceEngine, RefusesParametersOnDrivesBesideStateOnTheDevice) {
+  ToyJob job = job_of("zero3", Codec::bf16);
+  job.placement.parameters.tier = Tier::nvme;
+  try {
+    train(job, true);
+    FAIL() << "it was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::configuration);
+    EXPECT_NE(std::string(error.what()).find("placement.optimizer.tier=host"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(DeviceEngine, StallsOnAnyLaneChangeNoBit) {
   ToyJob job = job_of("zero3", Codec::bf16);
   job.micro_batches = 2;
