@@ -73,9 +73,9 @@ std::string peak_words(const Schedule& schedule, int index) {
                      schedule.facts.units[static_cast<std::size_t>(op.target)].name, op.micro_batch + 1);
 }
 
-std::string missing_support(const Placement& placement) {
+std::string missing_support(const Placement& placement, const Machine& machine) {
   try {
-    require_supported(placement);
+    require_supported(placement, !machine.device_is_host);
     return {};
   } catch (const Error& error) {
     return error.what();
@@ -204,7 +204,7 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& w
   if (wanted.placement.device_state_bytes == whatever_fits)
     result.setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
   const Setting& setting = result.setting;
-  result.not_yet = missing_support(setting.placement);
+  result.not_yet = missing_support(setting.placement, machine);
   const auto found = misfits(setting.placement, setting.extent);
   if (!found.empty()) {
     result.reason = fmt::format("{}; {} fits", found.front().what, found.front().nearest);

@@ -46,7 +46,7 @@ struct Forecast {
   bool fits = false;
   /// Why it does not fit, in one sentence.
   std::string reason;
-  /// What of the placement the engine does not carry out yet; empty: nothing.
+  /// What of the placement the engine refuses on this device; empty: nothing.
   std::string not_yet;
   /// Each trained group's state, where some of it stays on the device and some does not.
   std::vector<StatePlace> state_places;

@@ -118,7 +118,7 @@ std::optional<Forecast> nearest_that_fits(const Subject& subject, const Machine&
                                           const Setting& setting, const Choices& choices) {
   Best same;
   try_placement(same, subject, machine, setting.extent, setting.placement, choices);
-  if (same.best() && same.best()->fits) return same.best();
+  if (same.best() && same.best()->fits && same.best()->not_yet.empty()) return same.best();
   Ranking others = search(subject, machine, setting.extent, choices);
   return others.best();
 }

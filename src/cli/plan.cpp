@@ -9,6 +9,7 @@
 
 #include "cli/batch_shape.h"
 #include "cli/commands.h"
+#include "cli/planned_device.h"
 #include "core/bytes.h"
 #include "core/error.h"
 #include "jobs/read_job.h"
@@ -53,10 +54,10 @@ sharding::Choices named_choices(const Words& words, const jobs::JobSpec& job, co
 }
 
 /// What the command line leaves open, the job's section `slurm:` says.
-MachineWords machine_for(MachineWords words, const jobs::SlurmChoice& slurm) {
-  if (words.nodes == 0) words.nodes = static_cast<int>(slurm.nodes);
-  if (words.gpus_per_node == 0) words.gpus_per_node = static_cast<int>(slurm.ranks_per_node);
-  if (words.gpu.empty()) words.gpu = slurm.gpu.empty() ? "cpu" : slurm.gpu;
+MachineWords machine_for(MachineWords words, const jobs::JobSpec& job) {
+  if (words.nodes == 0) words.nodes = static_cast<int>(job.slurm.nodes);
+  if (words.gpus_per_node == 0) words.gpus_per_node = static_cast<int>(job.slurm.ranks_per_node);
+  words.gpu = planned_device(words, job);
   return words;
 }
 
@@ -113,7 +114,7 @@ int plan(Words words) {
   if (words.subject.empty())
     fail(ExitCode::usage, "name what to plan: a job.yaml, a model's folder, its config.json or a known name");
   const jobs::JobSpec job = job_of(words);
-  words.machine = machine_for(std::move(words.machine), job.slurm);
+  words.machine = machine_for(std::move(words.machine), job);
   sharding::Machine machine = machine_of(words.machine);
   if (cores_of_node(machine, job.slurm) == 0)
     machine.cores = static_cast<double>(offload::allowed_cores().size());
@@ -162,6 +163,7 @@ int plan(Words words) {
   }
   if (forecast.fits) {
     write_pictures(words, planned.subject(), machine, forecast.setting);
+    if (!forecast.not_yet.empty()) fail(ExitCode::configuration, "{}", forecast.not_yet);
     return 0;
   }
   if (!words.json) {
@@ -188,7 +190,8 @@ void add_plan(Command app) {
       .option("--gpus-per-node", words->machine.gpus_per_node,
               "Ranks of each node, one a device; slurm.ranks_per_node otherwise")
       .within(1, 1024);
-  command.option("--gpu", words->machine.gpu, "The device: h100-80g, a100-40g, cpu, …; slurm.gpu otherwise");
+  command.option("--gpu", words->machine.gpu,
+                 "The device: h100-80g, a100-40g, cpu, …; slurm.gpu otherwise, or what is here");
   command.option("--software", words->machine.software,
                  "Whose shares of the peak: trireme, eager (FSDP), compiled");
   command.option("--link", words->machine.link, "Gbit/s across nodes for each device: 400g");

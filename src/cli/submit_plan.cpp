@@ -91,6 +91,7 @@ void foretell(jobs::JobSpec& job) {
   const Planned planned(job, spec_of(job.base_model, job.sequence_len), compute, on_cpu);
   const sharding::Setting setting = setting_of(job, extent, compute, cores_of_node(machine, job.slurm));
   const Forecast forecast = sharding::forecast(planned.subject(), machine, setting);
+  if (!forecast.not_yet.empty()) fail(ExitCode::configuration, "{}", forecast.not_yet);
   if (forecast.fits) {
     job.notes.push_back(fmt::format("plan: fits, {} of {} of each {}; a step of {:.3g} s foretold",
                                     device_bytes(forecast), human_bytes(machine.memory_bytes), machine.device,

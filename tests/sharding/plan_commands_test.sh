@@ -35,6 +35,13 @@ grep -Eq "copy to save +host +11\.2. GiB" "$dir/said" || fail "the copy of an ei
 "$trireme" plan llama-3-70b --nodes 2048 --gpus-per-node 8 --gpu h100-80g placement=zero3 gradient_checkpointing=true --json >"$dir/said"
 [ "$(number '["fits"]')" = True ] || fail "70B on 16,384 ranks"
 
+status=0
+"$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu h100-80g placement=zero2 placement.parameters.tier=nvme >"$dir/said" 2>&1 || status=$?
+[ "$status" = 78 ] && grep -q 'parameters on NVMe are updated by the host, which does not reach optimizer state on a GPU' "$dir/said" ||
+  fail "what the engine refuses on GPUs is planned: ended with $status"
+"$trireme" plan "$golden/reference" --nodes 1 --gpus-per-node 2 --gpu cpu placement=zero2 placement.parameters.tier=nvme sequence_len=64 >"$dir/said" 2>&1 ||
+  fail "what runs on CPUs is refused there"
+
 two_ranks() { "$trireme" plan "$dir/job.yaml" --nodes 1 --gpus-per-node 2 --gpu cpu "$@" --json >"$dir/said"; }
 cat >"$dir/job.yaml" <<YAML
 base_model: $golden/reference

@@ -57,6 +57,17 @@ told() { "$trireme" generate "$dir/job.yaml" "output_dir=$dir/there" --prompt "T
 told device=cpu >"$dir/cpu.txt" && gpus told device=cuda >"$dir/gpu.txt" && cmp -s "$dir/cpu.txt" "$dir/gpu.txt" && [ "$(wc -c <"$dir/gpu.txt")" -gt 16 ] ||
   fail "another text on GPUs"
 
+plan_here() { gpus env GPU_DOUBLE_NAME="$1" "$trireme" plan "$dir/job.yaml" "${@:2}" >"$dir/plan.log" 2>&1 || fail "not planned here"; }
+plan_here 'NVIDIA H100 80GB HBM3'
+grep -q "planned for this machine's NVIDIA H100 80GB HBM3 (h100-80g)" "$dir/plan.log" && grep -q 'GiB on h100-80g)' "$dir/plan.log" || fail "the plan does not ask the GPU that is here"
+plan_here 'Another GPU'
+grep -q "no published figures of this machine's Another GPU: planned for the CPU" "$dir/plan.log" && grep -q 'GiB on cpu)' "$dir/plan.log" || fail "a GPU without figures is planned with"
+for words in device=cpu '--gpu cpu' '--gpu a100-80g'; do
+  # shellcheck disable=SC2086
+  plan_here 'NVIDIA H100 80GB HBM3' $words
+  ! grep -q "this machine's" "$dir/plan.log" || fail "the GPU that is here is asked with $words"
+done
+
 status=0; try_train refused 2 device=cuda || status=$?
 [ "$status" = 78 ] && grep -q 'device: cuda: rank 0 on .*: a GPU is asked for but this machine has no GPU driver' "$dir/refused.log" ||
   fail "cuda without a driver: ended with $status"

@@ -1,6 +1,7 @@
 #include "core/plugin.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 #include "comm/device_world.h"
@@ -14,7 +15,8 @@ using namespace trireme;
 
 /// GPUs made of host memory, for a program that knows nothing of it. The doubles meet over MPI, which has not
 /// begun when the plugin is opened: they are asked for with the first device. What was done wrong with them
-/// is told at the end, for the test to look for.
+/// is told at the end, for the test to look for. GPU_DOUBLE_NAME is what they are called before they are
+/// opened.
 class GpuDouble final : public DevicePlugin {
  public:
   GpuDouble() {
@@ -28,7 +30,11 @@ class GpuDouble final : public DevicePlugin {
       std::fprintf(stderr, "misuse: %zu things are left behind\n", left);
   }
   int device_count() const override { return 8; }
-  DeviceInfo info(int index) const override { return cuda::describe_device(api_, index); }
+  DeviceInfo info(int index) const override {
+    DeviceInfo info = cuda::describe_device(api_, index);
+    if (const char* name = std::getenv("GPU_DOUBLE_NAME")) info.name = name;
+    return info;
+  }
   std::unique_ptr<Device> open(int index) override {
     plugin_.emplace(tests::host_apis());
     return plugin_->open(index);
