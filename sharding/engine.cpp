@@ -14,6 +14,7 @@
 #include "sharding/room.h"
 #include "sharding/state_memory.h"
 #include "sharding/support.h"
+#include "sharding/tensor_device.h"
 
 namespace trireme::sharding {
 namespace {
@@ -57,11 +58,6 @@ std::vector<GroupState> make_states(const Blueprint& blueprint, int position, co
 
 comm::World& hosts_of(comm::World& world, const EngineOptions& options) {
   return options.hosts ? *options.hosts : world;
-}
-
-at::Device tensor_device(const Device* device) {
-  if (!device || device->is_host()) return at::kCPU;
-  return {at::kCUDA, static_cast<at::DeviceIndex>(device->index())};
 }
 
 Blueprint draw_with_tiers(const Model& model, const Placement& placement, const Extent& extent,

@@ -150,6 +150,8 @@ void Executor::compute_in_rehearsal(Run& run, int index) {
   const auto unit = static_cast<std::size_t>(op.target);
   if (op.staging >= 0 && op.kind == OpKind::forward && unit < rehearsal_.input_bytes.size())
     place_.units.pretend_input(op.target, op.micro_batch, rehearsal_.input_bytes[unit]);
+  // Who imitates computation begins when what it needs is there.
+  arrays(op).finish();
   rehearsal_.compute(run.schedule, index);
   if (op.staging >= 0 && op.kind == OpKind::backward) place_.units.forget_input(op.target, op.micro_batch);
 }

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include "cli/bench_commands.h"
+#include "cli/compute_settings.h"
 #include "cli/engine_options.h"
 #include "cli/job_words.h"
+#include "cli/known_gpu.h"
 #include "cli/loaded_model.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
@@ -30,6 +32,8 @@ struct Words {
   JobWords job;
   MachineWords machine;
   std::string compute = "none", only = "collectives", trace;
+  /// That it runs on.
+  std::string device = "cpu";
   int steps = 5;
   std::int64_t scale = 1;
   bool json = false;
@@ -48,22 +52,20 @@ sharding::Model scaled(sharding::Model model, const sharding::Placement& placeme
 /// A step of a job's schedule on real communicators, with computation left out or imitated by waiting.
 class Replay {
  public:
-  Replay(const Words& words, const jobs::JobSpec& job, comm::World& world)
+  Replay(const Words& words, const jobs::JobSpec& job, const Worlds& worlds)
       : words_(words),
         codec_(compute_type(job)),
-        setting_(setting_here(job, world, codec_)),
+        setting_(setting_here(job, worlds.hosts, codec_)),
         spec_(
             with_chunks(spec_of(job.base_model, job.sequence_len), job, setting_.placement, setting_.extent)),
         engine_(scaled(model::build_model(spec_, scalar_type(codec_), lora_of(job)), setting_.placement,
                        words.scale),
-                setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), world,
-                engine_options(job, Worlds{world, world}, spec_, codec_)) {
+                setting_.placement, std::make_unique<optim::AdamW>(optim::AdamWSettings{}), worlds.computing,
+                engine_options(job, worlds, spec_, codec_)) {
     const sharding::Schedule& schedule =
         engine_.schedule(sharding::ScheduleOptions::Purpose::train, setting_.options.micro_batches);
     report_.schedule = schedule;
-    const DType dtype = sharding::dtype_of(codec_);
-    const auto work = model::work_of(
-        spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_of(job));
+    const auto work = model::work_of(spec_, work_shape(job, spec_, codec_), lora_of(job));
     const sharding::Machine machine = machine_of(words.machine);
     for (const sharding::UnitWork& unit : work.units)
       input_bytes_.push_back(unit.input_bytes / static_cast<std::uint64_t>(words.scale));
@@ -73,9 +75,10 @@ class Replay {
     report_.foretold = simulate(schedule, costs_);
     report_.memory =
         forecast_memory(engine_.blueprint(), setting_.placement, schedule, optim::AdamW({}).states(), {});
-    foretold_traffic_ = sharding::TrafficCounter(schedule, world.rank(), world.node_of_rank(),
-                                                 sharding::AcrossNodes::two_level)
-                            .total();
+    const auto across =
+        machine.device_is_host ? sharding::AcrossNodes::two_level : sharding::AcrossNodes::direct;
+    foretold_traffic_ =
+        sharding::TrafficCounter(schedule, worlds.hosts.rank(), worlds.hosts.node_of_rank(), across).total();
     if (words.only != "collectives") foretold_traffic_ = {};
   }
 
@@ -151,6 +154,7 @@ class Replay {
 std::string json_of(const StepReport& report, const Replay& replay, const Words& words) {
   const sharding::Timeline& measured = report.measured.front();
   const boost::json::object line{
+      {"device", words.device},
       {"placement", replay.setting().placement.name},
       {"ranks", replay.setting().extent.world},
       {"ranks_per_node", replay.setting().extent.node},
@@ -174,14 +178,21 @@ int bench_schedule(Words words) {
   if (words.compute != "none" && words.compute != "planned")
     fail(ExitCode::usage, "--compute is none or planned, not \"{}\"", words.compute);
   const comm::MpiRuntime runtime(nullptr, nullptr);
-  comm::MpiWorld world(runtime);
-  log::configure(fmt::format("rank {}", world.rank()), log::Level::info);
-  Replay replay(words, load(words.job), world);
+  log::configure(fmt::format("rank {}", runtime.rank()), log::Level::info);
+  const jobs::JobSpec job = load(words.job);
+  Ranks ranks(runtime, job);
+  prepare_to_compute(job, ranks);
+  if (ranks.device()) words.device = ranks.device()->info().name;
+  words.machine.gpu = table_row(ranks.device());
+  const sharding::Extent extent = extent_of(ranks.hosts());
+  words.machine.nodes = extent.world / extent.node, words.machine.gpus_per_node = extent.node;
+  Replay replay(words, job, ranks.worlds());
   const StepReport report = replay.run();
-  if (world.rank() != 0) return 0;
+  if (runtime.rank() != 0) return 0;
   if (words.json) {
     fmt::print("{}\n", json_of(report, replay, words));
   } else {
+    fmt::print("on {}\n", words.device);
     print_step(report, replay.memory(), 0);
     fmt::print("bytes that rank 0 sends in a step\n  {:22} {:>12} {:>12}\n  {:22} {:>12} {:>12}\n",
                "inside its node", replay.foretold_traffic().inside_node, replay.traffic().inside_node,

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include "cli/batch_shape.h"
+#include "cli/loaded_model.h"
 #include "cli/lora.h"
 #include "cli/plan.h"
 #include "cli/step_report.h"
@@ -29,19 +30,9 @@ bool updates_on_host(const jobs::JobSpec& job) {
   return jobs::placement_of(job, sharding::Codec::fp32).optimizer.tier != sharding::Tier::device;
 }
 
-/// Ranks of a node take its cores in turn.
 std::vector<int> update_cores(const jobs::JobSpec& job, const comm::World& world) {
   if (compute_device() && !updates_on_host(job)) return {};
-  const std::vector<int> allowed = offload::allowed_cores();
-  const auto& nodes = world.node_of_rank();
-  const auto mine = nodes.begin() + world.rank();
-  const auto before = static_cast<std::size_t>(std::count(nodes.begin(), mine, *mine));
-  const auto threads = static_cast<std::size_t>(job.offload.update_threads > 0 ? job.offload.update_threads
-                                                                               : at::get_num_threads());
-  std::vector<int> cores;
-  for (std::size_t i = 0; i < threads && !allowed.empty(); ++i)
-    cores.push_back(allowed[(before * threads + i) % allowed.size()]);
-  return cores;
+  return cores_for_updates(job, world);
 }
 
 /// That the ranks of a node compute on and reduce with; 0: they compute elsewhere.
@@ -65,6 +56,19 @@ sharding::TierOptions tier_options(const jobs::JobSpec& job, const comm::World& 
 
 }  // namespace
 
+std::vector<int> cores_for_updates(const jobs::JobSpec& job, const comm::World& world) {
+  const std::vector<int> allowed = offload::allowed_cores();
+  const auto& nodes = world.node_of_rank();
+  const auto mine = nodes.begin() + world.rank();
+  const auto before = static_cast<std::size_t>(std::count(nodes.begin(), mine, *mine));
+  const auto threads = static_cast<std::size_t>(job.offload.update_threads > 0 ? job.offload.update_threads
+                                                                               : at::get_num_threads());
+  std::vector<int> cores;
+  for (std::size_t i = 0; i < threads && !allowed.empty(); ++i)
+    cores.push_back(allowed[(before * threads + i) % allowed.size()]);
+  return cores;
+}
+
 sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute) {
   return setting_of(job, extent_of(world), compute, cores_to_share(world));
 }
@@ -82,16 +86,19 @@ sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::Wor
   return options;
 }
 
-sharding::EngineOptions engine_options(const jobs::JobSpec& job, const Worlds& worlds,
-                                       const model::ModelSpec& spec, sharding::Codec compute) {
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const Worlds& worlds) {
   sharding::EngineOptions options = engine_options(job, worlds.hosts);
   if (compute_device()) options.hosts = &worlds.hosts;
   if (worlds.gpu_numa >= 0) options.tiers.numa_node = worlds.gpu_numa;
+  return options;
+}
+
+sharding::EngineOptions engine_options(const jobs::JobSpec& job, const Worlds& worlds,
+                                       const model::ModelSpec& spec, sharding::Codec compute) {
+  sharding::EngineOptions options = engine_options(job, worlds);
   if (job.offload.parts_in_memory == 0)
     options.work_beside_parts = [=] {
-      return model::work_of(
-          spec, model::shape_here(spec, job.micro_batch_size, job.sequence_len, sharding::dtype_of(compute)),
-          lora_of(job));
+      return model::work_of(spec, work_shape(job, spec, compute), lora_of(job));
     };
   return options;
 }

@@ -37,4 +37,10 @@ std::string known_gpu(const DeviceInfo& info) {
   return found;
 }
 
+std::string table_row(const Device* device) {
+  if (!device) return "cpu";
+  const std::string known = known_gpu(device->info());
+  return known.empty() ? "a100-80g" : known;
+}
+
 }  // namespace trireme::cli

@@ -60,6 +60,11 @@ at::ScalarType scalar_type(sharding::Codec compute) {
                                             : at::kFloat;
 }
 
+model::WorkShape work_shape(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute) {
+  const auto shape = compute_device() ? model::shape_on_gpu : model::shape_here;
+  return shape(spec, job.micro_batch_size, job.sequence_len, sharding::dtype_of(compute));
+}
+
 void share_cores(const comm::World& world) {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

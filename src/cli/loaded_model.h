@@ -5,6 +5,7 @@
 #include "cli/ranks.h"
 #include "cli/watch.h"
 #include "jobs/job_spec.h"
+#include "model/work.h"
 #include "sharding/engine.h"
 #include "train/adapter_folder.h"
 #include "train/pretrained.h"
@@ -14,6 +15,8 @@ namespace trireme::cli {
 /// How a job computes on this process's device or its host: the type of its activations and products.
 sharding::Codec compute_type(const jobs::JobSpec& job);
 at::ScalarType scalar_type(sharding::Codec compute);
+/// What one of a job's micro-batches is like there.
+model::WorkShape work_shape(const jobs::JobSpec& job, const model::ModelSpec& spec, sharding::Codec compute);
 /// Ranks of a node share its cores, unless the user says how many threads each has.
 void share_cores(const comm::World& world);
 

@@ -24,10 +24,8 @@ sharding::MemoryForecast foretold(const jobs::JobSpec& job, LoadedModel& model, 
   setting.options.parts_in_memory = engine.parts_in_memory();
   // Not the engine's own, which all ranks ask for together.
   const sharding::Schedule schedule = build_schedule(engine.blueprint().facts, setting.options);
-  const auto work = model::work_of(model.spec(),
-                                   model::shape_here(model.spec(), job.micro_batch_size, job.sequence_len,
-                                                     sharding::dtype_of(model.compute())),
-                                   lora_of(job));
+  const auto work =
+      model::work_of(model.spec(), work_shape(job, model.spec(), model.compute()), lora_of(job));
   return forecast_memory(engine.blueprint(), setting.placement, schedule, states_of(job), work);
 }
 

@@ -18,6 +18,8 @@ struct MachineWords {
   std::vector<std::string> figures;
 };
 sharding::Machine machine_of(const MachineWords& words);
+/// The row of the table that the figures of a file are to be counted with; empty: it does not say.
+std::string device_in(const std::string& machine_file);
 /// "400g": 400 Gbit/s for each device. Bytes a second.
 double link_bytes_per_s(const std::string& text);
 

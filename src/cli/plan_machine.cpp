@@ -46,10 +46,29 @@ void set_from_words(sharding::Machine& machine, const std::vector<std::string>& 
   }
 }
 
-void set_from_file(sharding::Machine& machine, const std::string& path) {
-  const json::value root = io::parse_strict_json(contents(path), path);
+/// What a file of figures says beside them.
+constexpr std::string_view row_of_figures = "device", who_was_measured = "measured_on";
+
+json::object figures_in(const std::string& path) {
+  json::value root = io::parse_strict_json(contents(path), path);
   if (!root.is_object()) fail(ExitCode::configuration, "{}: is not a JSON object of figures", path);
-  for (const auto& [name, value] : root.get_object()) {
+  return std::move(root.get_object());
+}
+
+std::string word_in(const json::object& figures, std::string_view name) {
+  const json::value* word = figures.if_contains(name);
+  return word && word->is_string() ? std::string(word->get_string()) : std::string();
+}
+
+void set_from_file(sharding::Machine& machine, const std::string& path) {
+  const json::object figures = figures_in(path);
+  const std::string row = word_in(figures, row_of_figures);
+  if (!row.empty() && (row == "cpu") != machine.device_is_host)
+    fail(ExitCode::configuration, "{}: was measured on {}, and this counts with {}", path, row,
+         machine.device);
+  if (const std::string who = word_in(figures, who_was_measured); !who.empty()) machine.device = who;
+  for (const auto& [name, value] : figures) {
+    if (name == row_of_figures || name == who_was_measured) continue;
     if (!value.is_number()) fail(ExitCode::configuration, "{}: {} is not a number", path, std::string(name));
     set(machine, std::string(name), value.to_number<double>(), path);
   }
@@ -167,6 +186,10 @@ double link_bytes_per_s(const std::string& text) {
     fail(ExitCode::usage, "--link \"{}\" is not a rate in Gbit/s for each device, such as 400g", text);
   constexpr double bytes_per_gigabit = 1e9 / 8;
   return gigabits * bytes_per_gigabit;
+}
+
+std::string device_in(const std::string& machine_file) {
+  return machine_file.empty() ? std::string() : word_in(figures_in(machine_file), row_of_figures);
 }
 
 sharding::Machine machine_of(const MachineWords& words) {

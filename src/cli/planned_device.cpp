@@ -23,6 +23,7 @@ std::optional<DeviceInfo> gpu_of_this_machine() {
 
 std::string planned_device(const MachineWords& words, const jobs::JobSpec& job) {
   if (!words.gpu.empty()) return words.gpu;
+  if (const std::string measured = device_in(words.file); !measured.empty()) return measured;
   if (!job.slurm.gpu.empty()) return job.slurm.gpu;
   if (job.device == "cpu") return "cpu";
   const std::optional<DeviceInfo> here = gpu_of_this_machine();

@@ -20,11 +20,8 @@ sharding::Machine machine_of_run(const jobs::JobSpec& job, const std::string& fi
                                  double matrix_flops) {
   MachineWords words;
   words.file = file;
-  if (const Device* device = compute_device()) {
-    if (const std::string known = known_gpu(device->info()); !known.empty()) words.gpu = known;
-  } else if (!job.slurm.gpu.empty()) {
-    words.gpu = job.slurm.gpu;
-  }
+  words.gpu = table_row(compute_device());
+  if (!compute_device() && !job.slurm.gpu.empty()) words.gpu = job.slurm.gpu;
   words.nodes = static_cast<int>(job.slurm.nodes);
   words.gpus_per_node = static_cast<int>(std::max<std::int64_t>(job.slurm.gpus_per_node, 1));
   sharding::Machine machine = machine_of(words);

@@ -55,8 +55,8 @@ sharding::Context random_rows(const jobs::JobSpec& job, const model::ModelSpec& 
   return context;
 }
 
-sharding::EngineOptions plain_options(const jobs::JobSpec& job, const comm::World& world) {
-  sharding::EngineOptions options = engine_options(job, world);
+sharding::EngineOptions plain_options(const jobs::JobSpec& job, const Worlds& worlds) {
+  sharding::EngineOptions options = engine_options(job, worlds);
   options.update_when_reduced = options.unit_major = false;
   options.keeps_gradients = true;
   return options;
@@ -87,22 +87,20 @@ double median(std::vector<double> values) {
 /// An engine over a short model on every rank at once, in which nothing is sent between them.
 class Training {
  public:
-  Training(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+  Training(const jobs::JobSpec& job, const model::ModelSpec& full, const Worlds& worlds,
            sharding::Codec compute, std::unique_ptr<const sharding::Optimizer> optimizer,
            const sharding::EngineOptions& options)
       : spec_(shortened(full)),
         lora_(lora_of(job)),
         engine_(model::build_model(spec_, scalar_type(compute), lora_), sharding::preset("ddp", compute),
-                std::move(optimizer), world, options) {
+                std::move(optimizer), worlds.computing, options) {
     engine_.load([&](const sharding::Parameter& parameter, std::int64_t begin, std::span<float> into) {
       const auto seed = static_cast<std::uint64_t>(job.seed);
       const bool adapter = model::is_lora_a(parameter.name) || model::is_lora_b(parameter.name);
       adapter ? model::initial_lora(parameter, seed, begin, into)
               : model::fresh_weights(spec_, parameter, seed, begin, into);
     });
-    const DType dtype = sharding::dtype_of(compute);
-    work_ =
-        model::work_of(spec_, model::shape_here(spec_, job.micro_batch_size, job.sequence_len, dtype), lora_);
+    work_ = model::work_of(spec_, work_shape(job, spec_, compute), lora_);
     engine_.executor().rehearse({.compute = {}, .without_collectives = true});
     input_.micro_batches = {random_rows(job, spec_)};
     if (job.max_grad_norm > 0) input_.max_norm = job.max_grad_norm;
@@ -151,10 +149,10 @@ bool is_block(const sharding::UnitWork& unit) {
   return unit.attention_flops > 0;
 }
 
-ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, const Worlds& worlds,
                             sharding::Codec compute) {
-  Training training(job, full, world, compute, std::make_unique<optim::Sgd>(optim::SgdSettings{}),
-                    plain_options(job, world));
+  Training training(job, full, worlds, compute, std::make_unique<optim::Sgd>(optim::SgdSettings{}),
+                    plain_options(job, worlds));
   const sharding::Schedule& schedule = training.schedule();
   sharding::StepRecorder recorder(training.engine().executor());
   std::array<std::vector<double>, 3> all;
@@ -169,9 +167,9 @@ ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& fu
   return {medians[0], medians[1], medians[2], training.work()};
 }
 
-WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, comm::World& world,
+WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& full, const Worlds& worlds,
                        sharding::Codec compute) {
-  Training training(job, full, world, compute, optimizer_of(job), engine_options(job, world));
+  Training training(job, full, worlds, compute, optimizer_of(job), engine_options(job, worlds));
   WholeStep step{0, training.schedule(), training.work()};
   std::vector<double> steps;
   training.run({}, [&](double seconds) { steps.push_back(seconds); });

@@ -1,4 +1,5 @@
 #pragma once
+#include "cli/ranks.h"
 #include "jobs/job_spec.h"
 #include "model/spec.h"
 #include "sharding/engine.h"
@@ -19,7 +20,7 @@ bool is_block(const sharding::UnitWork& unit);
 
 /// Trains the job's model with a few of its blocks on every rank at once, nothing sent between them and
 /// updates after all backward passes. Every rank calls it.
-ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, comm::World& world,
+ShortTraining train_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, const Worlds& worlds,
                             sharding::Codec compute);
 
 /// A step as the job runs it, updates included, on ranks that send nothing.
@@ -30,7 +31,7 @@ struct WholeStep {
 };
 
 /// The same model with the job's optimizer and order of updates. Every rank calls it.
-WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, comm::World& world,
+WholeStep step_shortly(const jobs::JobSpec& job, const model::ModelSpec& spec, const Worlds& worlds,
                        sharding::Codec compute);
 
 }  // namespace trireme::cli

@@ -78,10 +78,8 @@ StepReport foretell_step(const jobs::JobSpec& job, LoadedModel& model, const com
   const sharding::Setting setting = setting_here(job, world, model.compute());
   StepReport report;
   report.schedule = engine.schedule(sharding::ScheduleOptions::Purpose::train, shape.micro_batches);
-  const auto work = model::work_of(model.spec(),
-                                   model::shape_here(model.spec(), job.micro_batch_size, job.sequence_len,
-                                                     sharding::dtype_of(model.compute())),
-                                   lora_of(job));
+  const auto work =
+      model::work_of(model.spec(), work_shape(job, model.spec(), model.compute()), lora_of(job));
   report.memory =
       forecast_memory(engine.blueprint(), setting.placement, report.schedule, states_of(job), work);
   const auto costs = costs_of(report.schedule, setting.placement, work, machine, setting.extent);

@@ -1,5 +1,6 @@
 #include "cli/traced_step.h"
 
+#include "cli/known_gpu.h"
 #include "sharding/tensor_memory.h"
 
 namespace trireme::cli {
@@ -8,6 +9,7 @@ namespace {
 sharding::Machine machine_of_run(const TraceWords& words) {
   MachineWords machine;
   machine.file = words.machine;
+  machine.gpu = table_row(compute_device());
   return machine_of(machine);
 }
 

@@ -25,7 +25,9 @@ TEST(KnownGpu, IsFoundByTheDriversNameAndItsMemory) {
       {"Host memory", 16, ""}};
   for (const auto& [name, gib, wanted] : gpus) {
     EXPECT_EQ(known(name, gib), wanted) << name;
-    if (*wanted) EXPECT_EQ(sharding::known_machine(wanted).device, wanted);
+    if (*wanted) {
+      EXPECT_EQ(sharding::known_machine(wanted).device, wanted);
+    }
   }
 }
 

@@ -2,8 +2,7 @@
 # device_test.sh TRIREME GOLDEN PLUGIN STAND_INS: the whole program on GPUs made of host memory. Runs under several placements and on one and
 # two ranks have the CPU's curve, whole model and adapter; checkpoints go from GPUs to CPUs and back; evaluation and generation say what they
 # say on CPUs; where no GPU can be had, `cuda` is refused and `auto` goes on without.
-. "${0%/*}/runs.sh"
-plugin=$3 stand_ins=$4
+. "${0%/*}/gpu_runs.sh"
 reference_job <<YAML
 output_dir: $dir/none
 max_steps: 10
@@ -14,21 +13,6 @@ weight_decay: 0.01
 bf16: false
 YAML
 rows=4
-mkdir "$dir/libraries"
-ln -s "$stand_ins"/* "$dir/libraries"
-# LibTorch's GPU library is looked for beside its other half.
-ldd "$trireme" | awk '$3 ~ /^\// && $3 !~ /^\/(usr\/)?lib/ { print $3 }' | xargs -I{} ln -s {} "$dir/libraries"
-gpus() { TRIREME_CUDA_PLUGIN=$plugin LD_LIBRARY_PATH=$dir/libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$@"; }
-on_gpus() {  # run, ranks, overrides…
-  gpus train "$@" device=cuda
-  grep -q 'computes on Host memory of compute capability 9.0' "$dir/$1.log" || fail "$1 did not compute on a GPU"
-  ! grep '^misuse' "$dir/$1.log" || fail "$1 did to CUDA what must not be done"
-}
-same() {
-  paste <(curve "$1") <(curve "$2") | awk -v steps="${3:-10}" '
-    $1 != $3 { exit 1 } { d = ($2 - $4) / $2; if (d < 0) d = -d; if (d > worst) worst = d } END { exit !(NR == steps && worst <= 1e-5) }' ||
-    fail "$1 and $2 have different curves"
-}
 
 lora="adapter=lora lora_target_linear=true lora_r=4 lora_alpha=8"
 for kind in full lora; do

@@ -2,7 +2,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
+#include <string>
 
 #include "comm/device_world.h"
 #include "cuda/cuda_device.h"
@@ -12,6 +14,17 @@
 namespace {
 
 using namespace trireme;
+
+/// Nothing that was put on a rank's device is ever seen to end, once the file is there that GPU_DOUBLE_HANGS
+/// names, with the rank behind it.
+cudaError_t passed_unless_hung(cudaEvent_t event) {
+  static const std::string file = [] {
+    const char *hangs = std::getenv("GPU_DOUBLE_HANGS"), *rank = std::getenv("OMPI_COMM_WORLD_RANK");
+    return hangs && rank ? std::string(hangs) + rank : std::string();
+  }();
+  if (!file.empty() && std::filesystem::exists(file)) return cudaErrorNotReady;
+  return tests::host_apis().cuda.event_query(event);
+}
 
 /// GPUs made of host memory, for a program that knows nothing of it. The doubles meet over MPI, which has not
 /// begun when the plugin is opened: they are asked for with the first device. What was done wrong with them
@@ -36,7 +49,9 @@ class GpuDouble final : public DevicePlugin {
     return info;
   }
   std::unique_ptr<Device> open(int index) override {
-    plugin_.emplace(tests::host_apis());
+    apis_ = tests::host_apis();
+    apis_->cuda.event_query = passed_unless_hung;
+    plugin_.emplace(*apis_);
     return plugin_->open(index);
   }
   std::unique_ptr<comm::World> world(Device& device, comm::DeviceWorldOptions options) override {
@@ -45,6 +60,7 @@ class GpuDouble final : public DevicePlugin {
 
  private:
   cuda::CudaApi api_ = tests::host_cuda_api();
+  std::optional<cuda::Apis> apis_;
   std::optional<cuda::CudaPlugin> plugin_;
 };
 

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# device_tiers_test.sh TRIREME GOLDEN PLUGIN STAND_INS: runs on GPUs made of host memory that keep state or parameters on the host or on NVMe, or a
+# base of 4 bits, that sum gradients over micro-batches, clip, or compute in bf16 and fp16, have the CPU's curve.
+. "${0%/*}/gpu_runs.sh"
+reference_job <<YAML
+output_dir: $dir/none
+max_steps: 4
+micro_batch_size: 1
+train_batch_size: 4
+optimizer: adamw_torch
+learning_rate: 0.001
+lr_scheduler: constant
+max_grad_norm: 0.5
+bf16: false
+offload: {nvme_paths: $dir/drive, part_elements: 4096}
+YAML
+tried() {  # run, curve to have, relative tolerance, ranks, overrides…
+  on_gpus "$1" "$4" "${@:5}"
+  same "$2" "$1" 4 "$3"
+}
+
+train cpu 1 device=cpu
+tried accumulated cpu 1e-5 1
+tried unit-major cpu 1e-5 2 placement=zero3 schedule.order=unit_major
+tried state-on-host cpu 1e-5 2 placement=zero_offload
+tried parameters-on-host cpu 1e-5 2 placement=zero3 placement.parameters.tier=host
+tried on-drives cpu 1e-5 2 placement=zero_infinity
+grep -q 'beyond the device, on each rank' "$dir/on-drives.log" || fail "nothing lay beyond the device"
+tried inputs-on-host cpu 1e-5 2 placement=zero3 placement.activations=recomputed placement.activation_tier=host
+tried paged cpu 1e-5 1 placement=zero2 placement.optimizer.tier=host placement.optimizer.device_bytes=300KiB
+[ -z "$(find "$dir"/drive* -type f)" ] || fail "a clean end left files on the drive"
+
+train open 1 device=cpu max_grad_norm=0
+! cmp -s <(curve cpu) <(curve open) || fail "clipping changes nothing: are the curves compared at all?"
+tried early open 1e-5 2 placement=zero_offload max_grad_norm=0
+train bytes 1 device=cpu optimizer=adamw_bnb_8bit
+tried bytes-on-drives bytes 1e-4 2 placement=zero2 placement.optimizer.tier=nvme optimizer=adamw_bnb_8bit
+
+qlora="adapter=qlora lora_target_linear=true lora_r=4 learning_rate=0.003"
+# shellcheck disable=SC2086
+train qlora 1 device=cpu $qlora
+# shellcheck disable=SC2086
+tried qlora-split qlora 1e-5 2 placement=qlora_fsdp $qlora
+for halves in bf16 fp16; do
+  train $halves 1 device=cpu bf16=false $halves=true
+  tried $halves-on-gpus $halves 0.01 2 placement=zero_infinity bf16=false $halves=true
+done
+echo "the CPU's curves on every tier, in every type"
