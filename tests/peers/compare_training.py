@@ -8,7 +8,7 @@ python tests/peers/compare_training.py --python PYTHON --systems ddp fsdp2 --ran
 DistributedDataParallel and `fsdp2` fully_shard over gloo, `deepspeed` its ZeRO-3 on its CPU accelerator, beside our ddp and zero3. Each system is bound to as many cores as it has
 threads. Prints tokens/s (median of the steps after the second, of all rounds), the peak of a rank's memory (ours until the last step
 but one, after which it saves), the losses' worst relative difference, seconds from launch to the end of the first step, and the share of our step that
-its list of matrix products takes by itself.
+its list of matrix products takes by itself, timed right before and after the run.
 """
 import argparse
 import json
@@ -169,6 +169,9 @@ def run_trireme(args, system, environment, bind):
                       f"shuffle_merged_datasets: false\nsequence_len: {args.sequence}\nmicro_batch_size: 1\nmax_steps: {args.steps}\n"
                       f"optimizer: adamw_torch\nlearning_rate: 0.0001\nlr_scheduler: constant\nweight_decay: 0.0\nmax_grad_norm: 0.0\n"
                       f"bf16: {'true' if args.dtype == 'bf16' else 'false'}\nplacement: {PLACEMENTS[system]}\n")
+        products = lambda: json.loads(subprocess.run([args.trireme, "bench", "products", job], env=environment, capture_output=True,
+                                                     text=True, check=True, preexec_fn=bind(0)).stdout)["products"]
+        before = products()
         command = [args.trireme, "train", job]
         if ranks > 1:
             command = ["mpirun", "--bind-to", "core", "-n", str(ranks)] + command
@@ -186,12 +189,12 @@ def run_trireme(args, system, environment, bind):
         if child.returncode:
             sys.exit(child.stderr.read())
         lines = [json.loads(line) for line in open(log)]
-        products = json.loads(subprocess.run([args.trireme, "bench", "products", job], env=environment, capture_output=True, text=True,
-                                             check=True, preexec_fn=bind(0)).stdout)["products"]
+        after = products()
         # Rates are of scored tokens; the first of a row is not.
         scale = args.sequence / (args.sequence - 1)
         return {"losses": [l["loss"] for l in lines], "rates": [l["tokens_per_s"] * scale for l in lines], "first_s": first,
-                "peak_mib": memory.peak(), "products_s": products["seconds"], "gflops_per_s": products["gflops_per_s"]}
+                "peak_mib": memory.peak(), "products_s": (before["seconds"] + after["seconds"]) / 2,
+                "gflops_per_s": 2 * before["gflops"] / (before["seconds"] + after["seconds"])}
 
 
 def compare(args, system, threads, again):
@@ -210,7 +213,7 @@ def compare(args, system, threads, again):
     peak = [max(run["peak_mib"] for run in runs) for runs in (ours, theirs)]
     apart = max(abs(a / b - 1) for a, b in zip(ours[0]["losses"], theirs[0]["losses"]))
     ranks = args.ranks if system != "single" else 1
-    share = median(ours, "products_s") * rate[0] / (args.sequence * ranks)
+    share = statistics.median(run["products_s"] * statistics.median(run["rates"][2:]) / (args.sequence * ranks) for run in ours)
     print(f"{args.size} {args.dtype} {system} {ranks} x {threads}: trireme {PLACEMENTS[system]} {rate[0]:.0f} tokens/s, {peak[0]:.0f} MiB, "
           f"first step {median(ours, 'first_s'):.2f} s; PyTorch {rate[1]:.0f} tokens/s, {peak[1]:.0f} MiB, {median(theirs, 'first_s'):.2f} s; "
           f"ratio {rate[0] / rate[1]:.2f}, memory {peak[0] / peak[1]:.2f}; losses within {apart:.1e}; products {100 * share:.0f} % of the "
