@@ -266,6 +266,7 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
       slice.trainable = group.trainable;
       slice.group = static_cast<int>(i);
       slice.lane = arrays_.on_device() ? &arrays_ : nullptr;
+      slice.pipe = tiers_.pipe();
       slice.dtype = group.trainable ? DType::f32 : state.stored();
       if (group.trainable) {
         const MasterValues masters = state.masters().from(piece.at);

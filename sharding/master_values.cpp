@@ -9,7 +9,7 @@
 namespace trireme::sharding {
 namespace {
 
-/// Halves on their way between a device and the host.
+/// Halves on their way to and from what is not the host's memory.
 struct HostHalves {
   explicit HostHalves(std::int64_t count)
       : nearest(static_cast<std::size_t>(count)), lower(static_cast<std::size_t>(count)) {}
@@ -28,10 +28,14 @@ MasterValues MasterValues::from(std::int64_t at) const {
 void MasterValues::read(float* into, std::int64_t count, ArrayLane* lane) const {
   if (!lane)
     return whole ? void(std::copy_n(whole, count, into)) : offload::join(nearest, lower, into, count);
-  if (whole) return lane->read(into, whole, static_cast<std::size_t>(count) * sizeof(float));
+  read(into, count, [lane](void* to, const void* from, std::size_t bytes) { lane->read(to, from, bytes); });
+}
+
+void MasterValues::read(float* into, std::int64_t count, const Fetch& fetch) const {
+  if (whole) return fetch(into, whole, static_cast<std::size_t>(count) * sizeof(float));
   HostHalves halves(count);
-  lane->read(halves.nearest.data(), nearest, halves.bytes());
-  lane->read(halves.lower.data(), lower, halves.bytes());
+  fetch(halves.nearest.data(), nearest, halves.bytes());
+  fetch(halves.lower.data(), lower, halves.bytes());
   offload::join(halves.nearest.data(), halves.lower.data(), into, count);
 }
 

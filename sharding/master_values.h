@@ -1,5 +1,7 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "core/dtype.h"
 
@@ -17,6 +19,8 @@ struct MasterValues {
   MasterValues from(std::int64_t at) const;
   /// `lane`: by what they are reached where they do not lie in the host's memory; null: they do.
   void read(float* into, std::int64_t count, ArrayLane* lane = nullptr) const;
+  using Fetch = std::function<void(void* into, const void* from, std::size_t bytes)>;
+  void read(float* into, std::int64_t count, const Fetch& fetch) const;
   /// Masters in halves are made splittable on the way.
   void write(const float* values, std::int64_t count, ArrayLane* lane = nullptr) const;
 };

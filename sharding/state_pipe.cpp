@@ -1,7 +1,11 @@
 #include "sharding/state_pipe.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <functional>
+#include <new>
 
 #include "core/error.h"
 
@@ -83,6 +87,33 @@ Buffer StatePipe::array(int group, std::size_t kind) const {
 
 Buffer StatePipe::parameters(int group) const {
   return mapped(parameters_[static_cast<std::size_t>(group)]);
+}
+
+bool StatePipe::holds(const void* mapped) const {
+  const auto* begin = map_->as<const std::byte>();
+  return std::greater_equal<>()(mapped, begin) && std::less<>()(mapped, begin + map_->bytes());
+}
+
+void StatePipe::read(void* into, const void* mapped, std::size_t bytes) {
+  constexpr std::size_t at_once = std::size_t{1} << 20;
+  const std::lock_guard lock(reading_);
+  if (!read_.data()) {
+    void* const memory = std::aligned_alloc(sector, at_once);
+    if (!memory) throw std::bad_alloc();
+    read_ = Buffer(memory, at_once, [memory] { std::free(memory); });
+  }
+  auto* next = static_cast<std::byte*>(into);
+  auto offset =
+      static_cast<std::uint64_t>(static_cast<const std::byte*>(mapped) - map_->as<const std::byte>());
+  for (std::byte* const end = next + bytes; next != end;) {
+    const std::uint64_t before = offset % sector;
+    const std::size_t count =
+        std::min(static_cast<std::size_t>(end - next), static_cast<std::size_t>(at_once - before));
+    engine_->read(*volume_, offset - before, {read_.as<std::byte>(), round_up(before + count, sector)})
+        .wait();
+    std::memcpy(next, read_.as<std::byte>() + before, count);
+    next += count, offset += count;
+  }
 }
 
 StatePipe::Cut StatePipe::cut(const Array& array, int part) const {

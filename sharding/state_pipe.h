@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/buffer.h"
@@ -36,8 +37,8 @@ struct StagedPart {
 /// Optimizer state and parameters on NVMe: each group's arrays in one volume, and a ring of buffers through
 /// which an update goes part by part. `fetch`, `spill` and `load` begin transfers and return.
 ///
-/// The arrays are also mapped, for what happens outside of steps: loading, saving, publishing. Step and map
-/// see the same bytes as long as they take turns.
+/// The arrays are also mapped, for what happens outside of steps: loading and publishing. Step and map see
+/// the same bytes as long as they take turns.
 class StatePipe {
  public:
   StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool);
@@ -46,6 +47,10 @@ class StatePipe {
   /// An array as mapped memory.
   Buffer array(int group, std::size_t kind) const;
   Buffer parameters(int group) const;
+  bool holds(const void* mapped) const;
+  /// Bytes of mapped memory from the drive itself: what memory the page cache would need may not be there,
+  /// and pages that come fault by fault come slowly. Threads take turns.
+  void read(void* into, const void* mapped, std::size_t bytes);
   /// Transfers from and to this memory save the kernel work.
   void register_memory(std::span<std::byte> memory) { engine_->register_memory(memory); }
 
@@ -108,6 +113,8 @@ class StatePipe {
   std::vector<Array> parameters_;
   std::unique_ptr<offload::Volume> volume_;
   std::shared_ptr<Buffer> map_;
+  std::mutex reading_;
+  Buffer read_;
   std::unique_ptr<offload::Engine> engine_;
   std::vector<Slot> slots_;
   /// By group.

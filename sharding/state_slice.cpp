@@ -8,16 +8,18 @@
 #include "core/error.h"
 #include "offload/optimizer/halves.h"
 #include "sharding/array_lane.h"
+#include "sharding/state_pipe.h"
 
 namespace trireme::sharding {
 namespace {
 
 constexpr std::size_t handed_on_at_once = std::size_t{16} << 20;
 
-/// Values on their way between halves and bytes at any address: few where they stay in the caches.
-std::vector<float> block_of(const ArrayLane* lane) {
-  constexpr std::size_t in_caches = 1024, from_device = std::size_t{1} << 18;
-  return std::vector<float>(lane ? from_device : in_caches);
+/// Values on their way between halves and bytes at any address: few where they stay in the caches, many where
+/// each way there takes its time.
+std::vector<float> block_of(bool from_afar) {
+  constexpr std::size_t in_caches = 1024, at_once = std::size_t{1} << 18;
+  return std::vector<float>(from_afar ? at_once : in_caches);
 }
 
 }  // namespace
@@ -33,19 +35,31 @@ StateSlice StateSlice::part(std::int64_t at, std::int64_t elements) const {
   return part;
 }
 
+bool StateSlice::on_nvme() const {
+  if (!pipe) return false;
+  return data ? pipe->holds(data) : pipe->holds(halves.nearest) || pipe->holds(halves.lower);
+}
+
+void StateSlice::fetch(void* into, const void* from, std::size_t count) const {
+  if (pipe && pipe->holds(from)) return pipe->read(into, from, count);
+  if (lane) return lane->read(into, from, count);
+  std::memcpy(into, from, count);
+}
+
 void StateSlice::read(std::size_t at, std::span<std::byte> into) const {
-  if (data) {
-    if (lane) return lane->read(into.data(), data + at, into.size());
-    std::memcpy(into.data(), data + at, into.size());
-    return;
-  }
-  std::vector<float> values = block_of(lane);
+  if (data) return fetch(into.data(), data + at, into.size());
+  const bool from_afar = lane || on_nvme();
+  std::vector<float> values = block_of(from_afar);
   while (!into.empty()) {
     const std::size_t first = at / sizeof(float), within = at % sizeof(float);
     const std::size_t elements =
         std::min(values.size(), (within + into.size() + sizeof(float) - 1) / sizeof(float));
-    halves.from(static_cast<std::int64_t>(first))
-        .read(values.data(), static_cast<std::int64_t>(elements), lane);
+    const MasterValues here = halves.from(static_cast<std::int64_t>(first));
+    const auto count_here = static_cast<std::int64_t>(elements);
+    if (from_afar)
+      here.read(values.data(), count_here, [this](auto... copy) { fetch(copy...); });
+    else
+      here.read(values.data(), count_here);
     const std::size_t taken = std::min(into.size(), elements * sizeof(float) - within);
     std::memcpy(into.data(), reinterpret_cast<const std::byte*>(values.data()) + within, taken);
     into = into.subspan(taken), at += taken;
@@ -53,7 +67,7 @@ void StateSlice::read(std::size_t at, std::span<std::byte> into) const {
 }
 
 void StateSlice::read_past_caches(std::byte* into) const {
-  if (lane) return read(0, {into, bytes()});
+  if (lane || on_nvme()) return read(0, {into, bytes()});
   if (data) return comm::simd::copy_past_caches(into, data, bytes());
   offload::join_past_caches(halves.nearest, halves.lower, reinterpret_cast<float*>(into), count);
 }
@@ -66,7 +80,7 @@ void StateSlice::write(std::size_t at, std::span<const std::byte> from) const {
   }
   require(at % sizeof(float) == 0 && from.size() % sizeof(float) == 0,
           "bytes [{}, {} + {}) are not whole masters", at, at, from.size());
-  std::vector<float> values = block_of(lane);
+  std::vector<float> values = block_of(lane != nullptr);
   while (!from.empty()) {
     const std::size_t taken = std::min(values.size() * sizeof(float), from.size());
     std::memcpy(values.data(), from.data(), taken);
@@ -77,7 +91,7 @@ void StateSlice::write(std::size_t at, std::span<const std::byte> from) const {
 }
 
 std::span<std::byte> StateSlice::in_host_memory() const {
-  if (!data || lane) return {};
+  if (!data || lane || on_nvme()) return {};
   return {data, bytes()};
 }
 

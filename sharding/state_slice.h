@@ -12,6 +12,9 @@
 
 namespace trireme::sharding {
 
+class ArrayLane;
+class StatePipe;
+
 /// A run of elements of one parameter's state that this rank holds: "parameter", or the name of an
 /// optimizer's state. Its values are of `dtype` for all who read and write them, however they are kept.
 struct StateSlice {
@@ -25,6 +28,8 @@ struct StateSlice {
   MasterValues halves{};
   /// By what the values are reached; null: they lie in the host's memory.
   ArrayLane* lane = nullptr;
+  /// Where some of the values may lie on NVMe and are mapped; null: none does.
+  StatePipe* pipe = nullptr;
   /// How many of the parameter's elements share one of the state's.
   std::int64_t elements_each = 1;
   /// Which of how many ranks that hold the same this one is.
@@ -41,10 +46,14 @@ struct StateSlice {
   void read_past_caches(std::byte* into) const;
   /// Whole values from byte `at` on.
   void write(std::size_t at, std::span<const std::byte> from) const;
-  /// Its values as they lie in the host's memory; empty where they do not.
+  /// Its values as they lie in the host's own memory; empty where they do not.
   std::span<std::byte> in_host_memory() const;
   /// All ranks of a communicator of the host's memory get what one of them holds.
   void hand_on(comm::Communicator& ranks, int from) const;
+
+ private:
+  bool on_nvme() const;
+  void fetch(void* into, const void* from, std::size_t count) const;
 };
 
 }  // namespace trireme::sharding

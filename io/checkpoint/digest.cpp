@@ -45,6 +45,13 @@ std::string RunningDigest::text() const {
   return hex_of(XXH3_128bits_digest(state_.get()));
 }
 
+// Both widths are the same but for this last step, and for what they are called.
+std::uint64_t RunningDigest::take() {
+  const std::uint64_t value = XXH3_64bits_digest(state_.get());
+  XXH3_128bits_reset(state_.get());
+  return value;
+}
+
 std::string text_digest(std::string_view text) {
   return hex_of(XXH3_128bits(text.data(), text.size()));
 }

@@ -12,13 +12,15 @@ struct XXH3_state_s;
 
 namespace trireme::io {
 
-/// XXH3-128 of bytes that come piece by piece.
+/// XXH3 of bytes that come piece by piece.
 class RunningDigest {
  public:
   RunningDigest();
   void add(std::span<const std::byte> bytes);
-  /// 32 hexadecimal digits.
+  /// XXH3-128 as 32 hexadecimal digits.
   std::string text() const;
+  /// What `digest_of` makes of them; the next bytes are the first of others.
+  std::uint64_t take();
 
  private:
   struct Free {

@@ -41,7 +41,6 @@ void ShardBlocks::pass(std::size_t bytes) {
 ShardBlocks::Block ShardBlocks::next(Buffer& memory) {
   Block block;
   block.offset = offset();
-  block.first = used_ == 0 ? piece_ : piece_ + 1;
   block.bytes = taken_in_place();
   if (!block.bytes.empty()) {
     for (std::size_t done = 0; done < block.bytes.size();) {
@@ -67,8 +66,6 @@ ShardBlocks::Block ShardBlocks::next(Buffer& memory) {
     }
     block.bytes = std::span(memory.as<const std::byte>(), done);
   }
-  block.last = std::max(block.first, used_ == 0 ? piece_ : piece_ + 1);
-  block.ended = piece_;
   return block;
 }
 

@@ -22,8 +22,6 @@ class ShardBlocks {
   struct Block {
     std::uint64_t offset = 0;  ///< in the file
     std::span<const std::byte> bytes;
-    std::size_t first = 0, last = 0;  ///< the pieces that begin in it
-    std::size_t ended = 0;            ///< how many pieces end in it or before
   };
   bool done() const { return piece_ == layout_.pieces.size(); }
   /// Makes `memory` large enough where it is needed.

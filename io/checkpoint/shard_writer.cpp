@@ -78,36 +78,42 @@ void compare_with_disk(const std::filesystem::path& path, const ShardLayout& lay
   for (const Event& event : compared) event.wait();
 }
 
-std::span<const std::byte> piece_bytes(const FilePiece& piece, const std::vector<TensorSlice>& slices,
-                                       std::vector<std::byte>& made) {
-  const TensorSlice& slice = slices[piece.slice];
-  if (!slice.make) return slice.bytes.subspan(piece.at, piece.bytes);
-  made.resize(piece.bytes);
-  slice.read(piece.at, made);
-  return made;
-}
+/// Of each piece of a slice and of the whole, from front to back, of the bytes that are written.
+class Digests {
+ public:
+  explicit Digests(ShardLayout& layout) : layout_(layout) {}
 
-/// The digests of the pieces that begin in a block and, while they are in the processor's cache, the whole's.
-void take_digests(const ShardBlocks::Block& block, const std::vector<TensorSlice>& slices,
-                  ShardLayout& layout, RunningDigest& whole) {
-  std::size_t piece = block.first;
-  std::vector<std::byte> made;
-  for (std::size_t at = 0; at < block.bytes.size(); at += digest_chunk) {
-    const auto part = block.bytes.subspan(at, std::min(digest_chunk, block.bytes.size() - at));
-    for (; piece < block.last && layout.pieces[piece].offset < block.offset + at + part.size(); ++piece) {
-      const FilePiece& here = layout.pieces[piece];
-      if (here.slice != FilePiece::between)
-        layout.slices[here.slice].digests[here.chunk()] = digest_of(piece_bytes(here, slices, made));
+  void add(std::span<const std::byte> bytes) {
+    // Both look at bytes while they are in the processor's cache.
+    constexpr std::size_t in_cache = std::size_t{256} << 10;
+    while (!bytes.empty()) {
+      const FilePiece& piece = layout_.pieces[piece_];
+      const auto part = bytes.first(std::min({bytes.size(), piece.bytes - used_, in_cache}));
+      whole_.add(part);
+      if (piece.slice != FilePiece::between) of_piece_.add(part);
+      bytes = bytes.subspan(part.size()), used_ += part.size();
+      if (used_ == piece.bytes) end_of(piece);
     }
-    whole.add(part);
   }
-}
+  std::string whole() const { return whole_.text(); }
+
+ private:
+  void end_of(const FilePiece& piece) {
+    if (piece.slice != FilePiece::between)
+      layout_.slices[piece.slice].digests[piece.chunk()] = of_piece_.take();
+    ++piece_, used_ = 0;
+  }
+
+  ShardLayout& layout_;
+  RunningDigest whole_, of_piece_;
+  std::size_t piece_ = 0, used_ = 0;
+};
 
 /// Several blocks are under way on other threads, which do nothing else and always have another one waiting,
 /// so that the disk is never idle while this one takes digests. The digest of the file.
 std::string write_blocks(File& file, ShardLayout& layout, const std::vector<TensorSlice>& slices) {
   ShardBlocks blocks(layout, slices);
-  RunningDigest whole;
+  Digests digests(layout);
   std::array<Buffer, blocks_ahead> memory;
   std::array<Event, blocks_ahead> written;
   written.fill(Event::already_set());
@@ -118,10 +124,10 @@ std::string write_blocks(File& file, ShardLayout& layout, const std::vector<Tens
     written[turn].wait();
     const ShardBlocks::Block block = blocks.next(memory[turn]);
     written[turn] = writer->post([&file, block] { file.write(block.offset, block.bytes); });
-    take_digests(block, slices, layout, whole);
+    digests.add(block.bytes);
   }
   for (const Event& event : written) event.wait();
-  return whole.text();
+  return digests.whole();
 }
 
 }  // namespace
