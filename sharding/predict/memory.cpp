@@ -103,7 +103,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("parameters", placement.parameters.tier, trained);
   stands("frozen parameters", placement.of_parameters(false).tier, frozen);
   if (placement.secondary) stands("secondary copy", placement.secondary->tier, secondary);
-  stands("gradients", placement.gradients.tier, gradients);
+  stands("gradients", Tier::device, gradients);
   for (const Tier tier : {Tier::device, Tier::host, Tier::nvme}) {
     stands("master weights", tier, master[static_cast<std::size_t>(tier)]);
     stands("optimizer state", tier, moments[static_cast<std::size_t>(tier)]);
@@ -116,7 +116,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
              sum(schedule.refresh_slots.bytes));
   stands("gradient slots", Tier::device,
          sum(schedule.gradient_slots.bytes) + sum(schedule.slice_slots.bytes));
-  stands("landing", placement.gradients.tier, landing);
+  stands("landing", Tier::device, landing);
 
   if (work.units.empty()) return forecast;
   stands("parked unit inputs", Tier::host, host_input_bytes(schedule, work));
@@ -190,8 +190,8 @@ ActivationPeak activation_peak(const Schedule& schedule, const ModelWork& work) 
     } else {
       // The gradient of the output is there, and that of the input comes into being.
       const bool again = !graph;
-      look(index, unit.output_bytes + unit.input_bytes + (again ? unit.output_bytes : 0),
-           again ? unit.kept_bytes - kept : 0, unit.backward_bytes);
+      look(index, unit.output_bytes + unit.input_bytes, again ? unit.kept_bytes - kept : 0,
+           unit.backward_bytes);
       now.boundaries -= unit.output_bytes;
       // The gradient of the input stays, the input goes.
       if (moves) hold(op, 0), now.boundaries += unit.input_bytes;

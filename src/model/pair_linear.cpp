@@ -71,6 +71,17 @@ void pack_panels(const BFloat16* weight, std::int64_t columns, std::int64_t firs
 
 }  // namespace
 
+std::size_t packed_rows_bytes(std::int64_t depth) {
+  return static_cast<std::size_t>(block_rows * std::min((depth + 1) / 2 * 2, depth_at_once)) *
+         sizeof(BFloat16);
+}
+
+std::size_t pair_product_bytes(std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+  const std::int64_t packed = std::min(depth, depth_at_once) * panels_of(columns) * panel_columns;
+  return static_cast<std::size_t>(packed) * sizeof(BFloat16) +
+         (depth > depth_at_once ? static_cast<std::size_t>(rows * columns) * sizeof(float) : 0);
+}
+
 bool takes_pairs(const at::Tensor& x, const at::Tensor& weight, bool depth_is_last) {
   const std::int64_t depth = x.size(-1);
   return x.is_cpu() && x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16 &&

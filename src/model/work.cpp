@@ -2,9 +2,13 @@
 
 #include <algorithm>
 
+#include <ATen/Parallel.h>
+
 #include "model/device_attention.h"
 #include "model/kernels/attention_tiles.h"
+#include "model/kernels/pair_products.h"
 #include "model/layout.h"
+#include "model/pair_linear.h"
 #include "model/vocabulary.h"
 #include "sharding/layout.h"
 
@@ -73,6 +77,7 @@ class Worker {
     work.backward_bytes = bytes(tokens_ * inner_ * (spec_.gated ? 3 : 2)) +
                           static_cast<std::uint64_t>(4 * tokens_ * hidden_ + trained_bytes);
     if (shape_.in_place && !shape_.attends_in_pairs) attend_on_host(work);
+    if (shape_.host_threads > 0 && spec_.experts == 0) go_back_on_host(work);
     // The first key that each position sees.
     if (shape_.attends_in_pairs && narrow(spec_.windows[static_cast<std::size_t>(layer)]))
       work.kept_bytes += static_cast<std::uint64_t>(4 * shape_.sequence);
@@ -97,6 +102,9 @@ class Worker {
     const double logits =
         rows * vocabulary * (shape_.in_place ? (spec_.logit_cap > 0 ? 3 : 1) * element_ : 4 + 2 * element_);
     work.forward_bytes = static_cast<std::uint64_t>(logits + (made_apart ? 4 * matrix : 0));
+    if (multiplies_in_pairs())
+      work.forward_bytes +=
+          pair_product_bytes(static_cast<std::int64_t>(rows), spec_.vocabulary, spec_.hidden);
     work.backward_bytes = bytes(tokens_ * hidden_) + (made_apart ? bytes(matrix) : 0);
     return work;
   }
@@ -259,7 +267,34 @@ class Worker {
       return static_cast<std::uint64_t>(wide * tokens_ * elements);
     };
     work.forward_bytes = std::max(work.forward_bytes, at_work(copied + queries_));
-    work.backward_bytes = std::max(work.backward_bytes, at_work(copied + 5 * queries_));
+    work.backward_bytes = shape_.host_threads > 0 && spec_.experts == 0
+                              ? at_work(copied + 5 * queries_)
+                              : std::max(work.backward_bytes, at_work(copied + 5 * queries_));
+  }
+  bool multiplies_in_pairs() const {
+    return shape_.host_threads > 0 && shape_.compute == DType::bf16 && kernels::multiplies_pairs();
+  }
+  /// In the order of backward what one part of a block needs comes once what another kept is gone, and the
+  /// gradient of the input, which is counted with the inputs, is made last.
+  void go_back_on_host(UnitWork& work) const {
+    double mlp = element_ * tokens_ * inner_ * (spec_.gated ? 3 : 2);
+    if (multiplies_in_pairs() && !lora_)
+      mlp += static_cast<double>(packed_rows_bytes(static_cast<std::int64_t>(tokens_)) *
+                                 static_cast<std::size_t>(shape_.host_threads));
+    double attention = static_cast<double>(work.backward_bytes);
+    if (shape_.attends_in_pairs)
+      attention = element_ * tokens_ * 2 * (queries_ + keys_) + attention_scratch_bytes();
+    work.backward_bytes = static_cast<std::uint64_t>(
+        std::max({0.0, mlp - static_cast<double>(work.input_bytes),
+                  attention - static_cast<double>(kept_by_mlp() + work.input_bytes)}));
+  }
+  double attention_scratch_bytes() const {
+    kernels::AttentionShape form;
+    form.length = shape_.sequence, form.heads = spec_.heads;
+    form.key_value_heads = spec_.key_value_heads, form.head_size = spec_.head_size;
+    const std::int64_t at_once =
+        std::min<std::int64_t>(shape_.host_threads, shape_.rows * spec_.key_value_heads);
+    return static_cast<double>(kernels::attention_backward_scratch(form)) * static_cast<double>(at_once);
   }
   /// How many keys all queries of the micro-batch see.
   double visible_pairs(std::int64_t window) const {
@@ -288,7 +323,9 @@ class Worker {
 WorkShape shape_here(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {
   const bool capped = spec.attention_cap > 0;
   const bool pairs = compute == DType::bf16 && !capped && kernels::attends_in_pairs(spec.head_size);
-  return {rows, sequence, compute, capped, true, pairs};
+  WorkShape shape{rows, sequence, compute, capped, true, pairs};
+  shape.host_threads = at::get_num_threads();
+  return shape;
 }
 
 WorkShape shape_on_gpu(const ModelSpec& spec, std::int64_t rows, std::int64_t sequence, DType compute) {

@@ -23,6 +23,8 @@ struct WorkShape {
   /// Attention takes heads of keys and halves as they are.
   bool attends_in_pairs = false;
   std::int64_t logits_at_once = model::logits_at_once;
+  /// Of the host, which share its work; 0: another device computes.
+  int host_threads = 0;
 };
 
 /// On this machine's CPU.

@@ -159,8 +159,8 @@ std::uint64_t counted_peak(const Schedule& schedule, const std::vector<UnitWork>
     } else if (!keep) {
       count(needed, needed, works.kept_bytes);
     }
-    count(needed, needed,
-          works.backward_bytes + works.input_bytes + works.output_bytes + (keep ? 0 : works.output_bytes));
+    // An output that is made again takes the place of the one that was made first.
+    count(needed, needed, works.backward_bytes + works.input_bytes + works.output_bytes);
   }
   for (const auto& [place, moments] : given)
     for (auto moment = moments.begin(); moment != moments.end(); ++moment) {
