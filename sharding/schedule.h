@@ -99,6 +99,8 @@ struct GroupFacts {
   /// rank reads and writes for it there, and what it writes only: the new parameters.
   int update_parts = 0;
   std::uint64_t state_bytes = 0, value_bytes = 0;
+  /// What a buffer needs for one of the parts.
+  std::uint64_t part_bytes = 0;
   /// Where a rank's optimizer state lies, and its slice of the parameters.
   Tier state_tier = Tier::device, parameter_tier = Tier::device;
   std::uint64_t bytes() const { return elements * element_bytes; }

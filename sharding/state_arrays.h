@@ -8,6 +8,13 @@
 
 namespace trireme::sharding {
 
+/// What goes around the page cache begins and ends at these.
+constexpr std::uint64_t sector = 4096;
+/// What an array takes on a drive, where it has its sectors for itself.
+constexpr std::uint64_t in_sectors(std::uint64_t bytes) {
+  return (bytes + sector - 1) / sector * sector;
+}
+
 /// The arrays that a rank keeps of a group for its update: the fp32 master, where it is not the parameters'
 /// own slice, or the half of it that is not in the parameters; then the optimizer's states.
 struct StateArrays {

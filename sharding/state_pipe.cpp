@@ -10,17 +10,6 @@
 #include "core/error.h"
 
 namespace trireme::sharding {
-namespace {
-
-/// Where a transfer around the page cache may begin.
-constexpr std::uint64_t sector = 4096;
-
-std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
-}  // namespace
-
 StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool)
     : groups_(std::move(groups)),
       part_elements_(options.part_elements),
@@ -28,7 +17,7 @@ StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options,
   std::uint64_t end = 0;
   const auto place = [&end](Array array) {
     array.offset = end;
-    end = round_up(end + array.bytes(), sector);
+    end = in_sectors(end + array.bytes());
     return array;
   };
   std::size_t buffer_bytes = 0;
@@ -74,7 +63,7 @@ bool StatePipe::moves_whole_sectors() const {
 }
 
 std::size_t StatePipe::room_of(const Array& array) const {
-  return round_up(array.bytes_to(std::min(part_elements_, array.first + array.elements)), sector);
+  return in_sectors(array.bytes_to(std::min(part_elements_, array.first + array.elements)));
 }
 
 Buffer StatePipe::mapped(const Array& array) const {
@@ -109,8 +98,7 @@ void StatePipe::read(void* into, const void* mapped, std::size_t bytes) {
     const std::uint64_t before = offset % sector;
     const std::size_t count =
         std::min(static_cast<std::size_t>(end - next), static_cast<std::size_t>(at_once - before));
-    engine_->read(*volume_, offset - before, {read_.as<std::byte>(), round_up(before + count, sector)})
-        .wait();
+    engine_->read(*volume_, offset - before, {read_.as<std::byte>(), in_sectors(before + count)}).wait();
     std::memcpy(next, read_.as<std::byte>() + before, count);
     next += count, offset += count;
   }
@@ -123,8 +111,7 @@ StatePipe::Cut StatePipe::cut(const Array& array, int part) const {
   Cut cut{array.offset + array.bytes_to(begin - array.first), array.bytes_to(end - begin),
           array.bytes_to(begin - from)};
   // An array's last sector is its own, and so is that of its room in a buffer.
-  if (end == last && cut.behind % sector == 0 && cut.offset % sector == 0)
-    cut.bytes = round_up(cut.bytes, sector);
+  if (end == last && cut.behind % sector == 0 && cut.offset % sector == 0) cut.bytes = in_sectors(cut.bytes);
   return cut;
 }
 
@@ -186,7 +173,7 @@ void StatePipe::spill(int group, int part, int slot_index) {
 void StatePipe::load(int group, std::byte* into) {
   const Array& array = parameters_[static_cast<std::size_t>(group)];
   loading_[static_cast<std::size_t>(group)] =
-      engine_->read(*volume_, array.offset, {into, round_up(array.bytes(), sector)});
+      engine_->read(*volume_, array.offset, {into, in_sectors(array.bytes())});
 }
 
 void StatePipe::loaded(int group) {
@@ -195,7 +182,7 @@ void StatePipe::loaded(int group) {
 
 void StatePipe::store(int group, const std::byte* from) {
   const Array& array = parameters_[static_cast<std::size_t>(group)];
-  engine_->write(*volume_, array.offset, {from, round_up(array.bytes(), sector)}).wait();
+  engine_->write(*volume_, array.offset, {from, in_sectors(array.bytes())}).wait();
 }
 
 void StatePipe::drain() {

@@ -56,6 +56,17 @@ std::vector<PipedGroup> piped_groups(const Blueprint& blueprint, int position,
   return groups;
 }
 
+/// Of the rank that needs most.
+std::uint64_t bytes_of_part(const GroupFacts& facts, StateArrays arrays, std::int64_t elements) {
+  arrays.elements = std::min(arrays.elements, elements);
+  std::uint64_t bytes = 0;
+  if (facts.state_tier == Tier::nvme)
+    for (std::size_t kind = 0; kind < arrays.kinds.size(); ++kind) bytes += in_sectors(arrays.bytes(kind));
+  if (facts.update_writes_home())
+    bytes += in_sectors(static_cast<std::uint64_t>(arrays.elements) * facts.element_bytes);
+  return bytes;
+}
+
 }  // namespace
 
 void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOptions& options) {
@@ -65,8 +76,10 @@ void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOpt
     if (facts.state_tier == Tier::nvme) facts.state_bytes = arrays.total_bytes();
     if (facts.update_writes_home())
       (arrays.master ? facts.value_bytes : facts.state_bytes) += facts.home_bytes();
-    if (facts.state_bytes + facts.value_bytes > 0)
-      facts.update_parts = static_cast<int>((arrays.elements - 1) / part_elements_of(optimizer, options) + 1);
+    if (facts.state_bytes + facts.value_bytes == 0) continue;
+    const std::int64_t elements = part_elements_of(optimizer, options);
+    facts.update_parts = static_cast<int>((arrays.elements - 1) / elements + 1);
+    facts.part_bytes = bytes_of_part(facts, arrays, elements);
   }
 }
 

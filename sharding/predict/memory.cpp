@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sharding/predict/ring.h"
+#include "sharding/state_arrays.h"
 
 namespace trireme::sharding {
 namespace {
@@ -62,6 +63,10 @@ std::uint64_t sum(const std::vector<std::uint64_t>& bytes) {
   return std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0});
 }
 
+std::uint64_t taken(Tier tier, std::uint64_t bytes) {
+  return tier == Tier::nvme ? in_sectors(bytes) : bytes;
+}
+
 }  // namespace
 
 TierBytes MemoryForecast::totals() const {
@@ -87,14 +92,16 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     const GroupSizes sizes(blueprint, group);
-    (blueprint.group(group).trainable ? trained : frozen) += sizes.home();
+    const GroupFacts& facts = blueprint.group(group);
+    (facts.trainable ? trained : frozen) +=
+        taken(placement.of_parameters(facts.trainable).tier, sizes.home());
     secondary += sizes.secondary();
     if (!vanish) gradients += sizes.gradient() + sizes.reduced();
-    const auto tier = static_cast<std::size_t>(blueprint.group(group).state_tier);
-    master[tier] += sizes.master();
+    const auto tier = static_cast<std::size_t>(facts.state_tier);
+    master[tier] += taken(facts.state_tier, sizes.master());
     staging += sizes.staging();
-    for (const StateKind& kind : states) moments[tier] += sizes.state(kind);
-    if (!vanish && blueprint.group(group).gradients > 1) landing = std::max(landing, sizes.gradient());
+    for (const StateKind& kind : states) moments[tier] += taken(facts.state_tier, sizes.state(kind));
+    if (!vanish && facts.gradients > 1) landing = std::max(landing, sizes.gradient());
   }
   MemoryForecast forecast;
   const auto stands = [&](const char* what, Tier tier, std::uint64_t bytes) {

@@ -8,11 +8,7 @@ namespace trireme::sharding {
 
 std::uint64_t part_bytes(const ScheduleFacts& facts) {
   std::uint64_t most = 0;
-  for (const GroupFacts& group : facts.groups)
-    if (group.update_parts > 0)
-      most = std::max(
-          most,
-          (group.state_bytes + group.value_bytes - 1) / static_cast<std::uint64_t>(group.update_parts) + 1);
+  for (const GroupFacts& group : facts.groups) most = std::max(most, group.part_bytes);
   return most;
 }
 
