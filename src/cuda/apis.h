@@ -136,10 +136,12 @@ struct Apis {
   NcclApi nccl;
   CodecApi codec;
   ComputeApi compute;
-  /// Makes the stream the calling thread's current one for LibTorch.
+  /// Makes the stream the calling thread's current one for LibTorch; null: LibTorch's own.
   void (*use_for_tensors)(cudaStream_t, int device);
   /// The calling thread's current one for LibTorch.
   cudaStream_t (*tensor_stream)(int device);
+  /// LibTorch gives back what it keeps for tensors to come.
+  void (*release_unused_tensor_memory)() = nullptr;
   StorageApi storage = {};
   /// What stands for devices is the host's memory.
   bool is_host = false;

@@ -34,6 +34,13 @@ void CudaDevice::use() const {
   check(apis_.cuda, apis_.cuda.set_device(index_), "cudaSetDevice");
 }
 
+bool CudaDevice::take_unused_from_tensors() const {
+  if (!apis_.release_unused_tensor_memory) return false;
+  apis_.cuda.get_last_error();
+  apis_.release_unused_tensor_memory();
+  return true;
+}
+
 DeviceMemory CudaDevice::memory() const {
   use();
   DeviceMemory memory;
@@ -44,7 +51,9 @@ DeviceMemory CudaDevice::memory() const {
 Buffer CudaDevice::allocate(std::size_t bytes) {
   use();
   void* data = nullptr;
-  const cudaError_t code = apis_.cuda.malloc(&data, std::max<std::size_t>(bytes, 1));
+  const auto attempt = [&] { return apis_.cuda.malloc(&data, std::max<std::size_t>(bytes, 1)); };
+  cudaError_t code = attempt();
+  if (code == cudaErrorMemoryAllocation && take_unused_from_tensors()) code = attempt();
   if (code == cudaErrorMemoryAllocation) {
     apis_.cuda.get_last_error();
     fail(ExitCode::configuration,
@@ -79,7 +88,7 @@ std::unique_ptr<Stream> CudaDevice::make_stream(Priority priority) {
 
 std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
   use();
-  return std::make_unique<CudaEvent>(apis_.cuda);
+  return std::make_unique<CudaEvent>(apis_.cuda, index_);
 }
 
 std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
@@ -92,6 +101,7 @@ DeviceKernels& CudaDevice::kernels() {
 }
 
 cudaMemoryType CudaDevice::kind_of(const void* address) const {
+  apis_.cuda.set_device(index_);
   cudaPointerAttributes attributes{};
   if (apis_.cuda.pointer_get_attributes(&attributes, address) == cudaSuccess) return attributes.type;
   apis_.cuda.get_last_error();

@@ -9,7 +9,7 @@ namespace trireme::cuda {
 
 class CudaEvent final : public DeviceEvent {
  public:
-  explicit CudaEvent(const CudaApi& api);
+  CudaEvent(const CudaApi& api, int device);
   ~CudaEvent() override;
   CudaEvent(const CudaEvent&) = delete;
   CudaEvent& operator=(const CudaEvent&) = delete;
@@ -20,6 +20,7 @@ class CudaEvent final : public DeviceEvent {
 
  private:
   const CudaApi& api_;
+  int device_;
   cudaEvent_t event_ = nullptr;
 };
 
@@ -67,8 +68,11 @@ class CudaDevice final : public Device {
   std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
                                                  std::unique_ptr<offload::Backend>& rest) override;
 
-  /// CUDA's current device belongs to the thread, and lanes bring their own.
+  /// CUDA's current device belongs to the thread, and lanes bring their own. A thread that asks anything
+  /// before makes a context on GPU 0, whichever it means.
   void use() const;
+  /// Makes room where LibTorch keeps memory that no tensor has; false where it keeps none.
+  bool take_unused_from_tensors() const;
 
  private:
   cudaMemoryType kind_of(const void* address) const;

@@ -10,7 +10,7 @@ const CudaEvent& own(const DeviceEvent& event) {
 
 }  // namespace
 
-CudaEvent::CudaEvent(const CudaApi& api) : api_(api) {
+CudaEvent::CudaEvent(const CudaApi& api, int device) : api_(api), device_(device) {
   check(api_, api_.event_create_with_flags(&event_, cudaEventDefault), "cudaEventCreateWithFlags");
 }
 
@@ -19,8 +19,13 @@ CudaEvent::~CudaEvent() {
 }
 
 bool CudaEvent::ready() const {
+  // Whoever asks may be a thread that has done nothing else on the device.
+  api_.set_device(device_);
   const cudaError_t code = api_.event_query(event_);
-  if (code == cudaErrorNotReady) return false;
+  if (code == cudaErrorNotReady) {
+    api_.get_last_error();  // or the thread's next launch is told that it failed
+    return false;
+  }
   check(api_, code, "cudaEventQuery");
   return true;
 }
@@ -42,6 +47,7 @@ CudaStream::CudaStream(const Apis& apis, int device, Priority priority) : apis_(
 
 CudaStream::~CudaStream() {
   apis_.cuda.stream_synchronize(stream_);
+  if (apis_.tensor_stream && apis_.tensor_stream(device_) == stream_) apis_.use_for_tensors(nullptr, device_);
   apis_.cuda.stream_destroy(stream_);
 }
 
@@ -79,6 +85,7 @@ void CudaStream::finish() {
 }
 
 void CudaStream::use_for_tensors() {
+  use();
   apis_.use_for_tensors(stream_, device_);
 }
 

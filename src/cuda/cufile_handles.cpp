@@ -56,6 +56,8 @@ cufile::Status CufileLane::start(cufile::File file, std::byte* base, const offlo
 
 bool CufileLane::healthy() const {
   const cudaError_t code = cuda_.event_query(end_);
+  if (code == cudaErrorNotReady)
+    cuda_.get_last_error();  // or the thread's next launch is told that it failed
   return code == cudaSuccess || code == cudaErrorNotReady;
 }
 

@@ -24,7 +24,7 @@ NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::sh
       node_of_member_(std::move(node_of_member)),
       stream_(apis, device.index(), Priority::high),
       coder_(apis, device, stream_),
-      done_(apis.cuda),
+      done_(apis.cuda, device.index()),
       scratch_(device.allocate(sizeof(std::int32_t))) {
   stream_.fill(scratch_.data(), 0, scratch_.bytes());
   stream_.finish();
@@ -132,7 +132,7 @@ void NcclCommunicator::wait_for_done(const Call& call) {
 }
 
 std::unique_ptr<CudaEvent> NcclCommunicator::spare_event() {
-  if (spare_events_.empty()) return std::make_unique<CudaEvent>(apis_.cuda);
+  if (spare_events_.empty()) return std::make_unique<CudaEvent>(apis_.cuda, device_.index());
   auto event = std::move(spare_events_.back());
   spare_events_.pop_back();
   return event;

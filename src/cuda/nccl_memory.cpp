@@ -11,7 +11,9 @@ namespace trireme::cuda {
 NcclBlock::NcclBlock(const NcclApi& api, const CudaDevice& device, std::size_t bytes)
     : api_(api), bytes_(std::max<std::size_t>(bytes, 1)) {
   device.use();
-  const ncclResult_t code = api_.mem_alloc(&data_, bytes_);
+  ncclResult_t code = api_.mem_alloc(&data_, bytes_);
+  if (code == ncclUnhandledCudaError && device.take_unused_from_tensors())
+    code = api_.mem_alloc(&data_, bytes_);
   if (code == ncclUnhandledCudaError)
     fail(ExitCode::configuration, "GPU {} ({}) gives no {} for communication: {}; {} are free",
          device.index(), device.info().pci_id, human_bytes(static_cast<double>(bytes)),

@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include "core/device_kernels.h"
 #include "core/error.h"
 #include "tests/cuda/double_world.h"
+#include "tests/nccl_double/host_compute.h"
 
 namespace trireme::tests {
 namespace {
@@ -63,6 +65,54 @@ TEST_F(DeviceOverDouble, AStreamWaitsForAHostLane) {
     EXPECT_EQ(values<std::uint32_t>(word)[0], turn * 0x01010101u);
     EXPECT_EQ(flag.value(), turn);
   }
+}
+
+TEST_F(DeviceOverDouble, HavingToWaitIsNoFailureOfTheNextKernel) {
+  HostFlag flag(*device_);
+  const auto waiting = device_->make_stream(), tensors = device_->make_stream();
+  const auto passed = device_->make_event();
+  const Buffer number = device_->allocate(sizeof(float));
+  tensors->use_for_tensors();
+  waiting->wait(flag, 1);
+  waiting->record(*passed);
+  EXPECT_FALSE(passed->ready());
+  EXPECT_NO_THROW(device_->kernels().make_splittable(number.as<float>(), 1));
+  flag.advance_to(1);
+  waiting->finish();
+}
+
+TEST_F(DeviceOverDouble, AThreadNeedNotHaveSetItsDevice) {
+  const auto stream = device_->make_stream();
+  const auto passed = device_->make_event();
+  const Buffer own = device_->allocate(8);
+  stream->record(*passed);
+  std::thread([&] {
+    while (!passed->ready()) std::this_thread::yield();
+  }).join();
+  std::thread([&] { EXPECT_TRUE(device_->reaches(own.data())); }).join();
+}
+
+TEST_F(DeviceOverDouble, AStreamThatIsGoneIsNoThreadsOwn) {
+  auto stream = device_->make_stream();
+  stream->use_for_tensors();
+  ASSERT_EQ(host_tensor_stream(0), stream->handle());
+  const auto other = device_->make_stream();
+  stream.reset();
+  EXPECT_EQ(host_tensor_stream(0), nullptr);
+}
+
+TEST_F(DeviceOverDouble, TakesWhatTensorsKeepForLater) {
+  static bool full;
+  full = true;
+  cuda::Apis apis = host_apis();
+  static const auto allocate = apis.cuda.malloc;
+  apis.cuda.malloc = [](void** data, std::size_t bytes) {
+    return full ? cudaErrorMemoryAllocation : allocate(data, bytes);
+  };
+  apis.release_unused_tensor_memory = [] { full = false; };
+  cuda::CudaPlugin plugin(apis);
+  const auto device = plugin.open(0);
+  EXPECT_TRUE(device->holds(device->allocate(8).data()));
 }
 
 TEST_F(DeviceOverDouble, AFullDeviceSaysHowFullItIs) {

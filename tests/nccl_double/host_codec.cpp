@@ -50,7 +50,7 @@ cudaError_t launch(cudaStream_t stream, const char* kernel, bool right, std::fun
   }
   if (!host_cuda_enter(stream, kernel)) return cudaErrorInvalidValue;
   host_cuda_post(stream, std::move(work));
-  return cudaSuccess;
+  return host_cuda_take_last_error();
 }
 
 cudaError_t encode(const BlockFormat& format, const void* in, NumberType type, std::size_t count, void* out,

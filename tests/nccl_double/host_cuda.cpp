@@ -5,15 +5,25 @@
 #include <cstdio>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "tests/nccl_double/host_cuda_state.h"
 
 namespace trireme::tests {
 namespace {
 
+/// What CUDA keeps for each thread.
+thread_local bool has_set_device = false;
+thread_local cudaError_t last_error = cudaSuccess;
+
 double now_ms() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
+}
+
+/// Where a thread has set no device, CUDA makes a context on the first.
+void expect_set_device(const char* function) {
+  if (!has_set_device) report_misuse(std::string(function) + " in a thread that has set no device");
 }
 
 cudaError_t misuse(const char* what) {
@@ -65,6 +75,7 @@ cudaError_t get_pci_bus_id(char* id, int length, int device) {
 }
 
 cudaError_t set_device(int device) {
+  has_set_device = true;
   return device >= 0 && device < host_cuda_state().devices
              ? cudaSuccess
              : misuse("cudaSetDevice of a device that is not there");
@@ -91,6 +102,7 @@ cudaError_t release(void* data) {
 }
 
 cudaError_t pointer_get_attributes(cudaPointerAttributes* attributes, const void* data) {
+  expect_set_device("cudaPointerGetAttributes");
   attributes->type = host_cuda_kind(data);
   return cudaSuccess;
 }
@@ -196,11 +208,13 @@ cudaError_t event_record(cudaEvent_t event, cudaStream_t stream) {
 }
 
 cudaError_t event_query(cudaEvent_t event) {
+  expect_set_device("cudaEventQuery");
   HostEvent* point = alive(event, "cudaEventQuery");
   if (!point) return cudaErrorInvalidValue;
   if (host_cuda_state().broken) return cudaErrorIllegalAddress;
   std::lock_guard lock(point->progress->mutex);
-  return point->progress->passed >= point->progress->put ? cudaSuccess : cudaErrorNotReady;
+  if (point->progress->passed >= point->progress->put) return cudaSuccess;
+  return last_error = cudaErrorNotReady;
 }
 
 cudaError_t event_elapsed_time(float* elapsed, cudaEvent_t first, cudaEvent_t second) {
@@ -253,6 +267,10 @@ bool host_cuda_enter(cudaStream_t stream, const char* function) {
   return enter(stream, function) != nullptr;
 }
 
+cudaError_t host_cuda_take_last_error() {
+  return std::exchange(last_error, cudaSuccess);
+}
+
 cuda::CudaApi host_cuda_api() {
   return {.driver_get_version =
               [](int* version) {
@@ -281,7 +299,7 @@ cuda::CudaApi host_cuda_api() {
           .event_record = event_record,
           .event_query = event_query,
           .event_elapsed_time = event_elapsed_time,
-          .get_last_error = [] { return cudaSuccess; },
+          .get_last_error = host_cuda_take_last_error,
           .get_error_string = error_string,
           .stream_wait_value = stream_wait_value,
           .launch_host_func = launch_host_func};

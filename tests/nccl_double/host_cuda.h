@@ -22,6 +22,8 @@ bool host_cuda_free(void* data);
 bool host_cuda_reaches(const void* data, std::size_t bytes);
 /// Of the block that holds this address.
 cudaMemoryType host_cuda_kind(const void* data);
+/// As cudaGetLastError: what the thread was told last and has not taken yet, were it only that it must wait.
+cudaError_t host_cuda_take_last_error();
 bool host_cuda_has_stream(cudaStream_t stream);
 /// For work that is not NCCL's: a misuse, and false, when the stream is not alive.
 bool host_cuda_enter(cudaStream_t stream, const char* function);

@@ -9,6 +9,7 @@
 #include "cuda/apis.h"
 #include "cuda/kernels/compute_api.h"
 #include "tests/nccl_double/host_compute.h"
+#include "tests/nccl_double/host_cuda.h"
 
 namespace trireme::tests {
 
@@ -89,7 +90,7 @@ class HostLauncher {
     for (int thread = 1; thread < launch.threads; ++thread) others.emplace_back(work, thread);
     work(0);
     for (std::thread& other : others) other.join();
-    return cudaSuccess;
+    return host_cuda_take_last_error();
   }
 
  private:

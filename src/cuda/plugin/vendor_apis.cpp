@@ -95,6 +95,7 @@ const Apis& vendor_apis() {
       .compute = compute_kernels(),
       .use_for_tensors = use_for_tensors,
       .tensor_stream = tensor_stream,
+      .release_unused_tensor_memory = release_unused_tensor_memory,
       .storage = {.load = [] { return load_cufile("libcufile.so.0"); },
                   .module_version = loaded_nvidia_fs_version},
   };

@@ -9,5 +9,6 @@ const Apis& vendor_apis();
 /// Makes `stream` the calling thread's current stream for LibTorch's CUDA operations.
 void use_for_tensors(cudaStream_t stream, int device);
 cudaStream_t tensor_stream(int device);
+void release_unused_tensor_memory();
 
 }  // namespace trireme::cuda
