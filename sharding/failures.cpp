@@ -4,6 +4,9 @@
 #include <array>
 #include <cstring>
 
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
 #include "core/error.h"
 
 namespace trireme::sharding {
@@ -24,6 +27,16 @@ Notice notice_of(const std::exception_ptr& failure) {
   } catch (const Error& error) {
     notice.code = static_cast<std::int32_t>(error.code());
     message = error.what();
+  } catch (const c10::OutOfMemoryError& error) {
+    notice.code = static_cast<std::int32_t>(ExitCode::configuration);
+    message = fmt::format(
+        "the device is out of memory; a smaller micro_batch_size, gradient_checkpointing or another "
+        "placement "
+        "takes less (`trireme plan` says what fits): {}",
+        error.what_without_backtrace());
+  } catch (const c10::Error& error) {
+    notice.code = static_cast<std::int32_t>(ExitCode::internal);
+    message = error.what_without_backtrace();
   } catch (const std::exception& error) {
     notice.code = static_cast<std::int32_t>(ExitCode::internal);
     message = error.what();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -165,6 +166,28 @@ TEST(Executor, AFailureOnOneRankStopsAllWithItsMessage) {
     });
     EXPECT_EQ(stopped, 3) << name;
   }
+}
+
+TEST(Executor, SaysWhatNeedsLessWhereTheDeviceIsOutOfMemory) {
+  ToyJob job = job_of("zero3", 2);
+  std::atomic<int> told{0};
+  comm::run_ranks(job.ranks, [&](comm::World& world) {
+    Engine engine(toy_model(job.shape), job.placement, toy_optimizer(job.settings), world, job.options);
+    engine.load(read_starting_values());
+    engine.executor().before_each([&](const Schedule& schedule, int op) {
+      if (world.rank() == 1 && schedule.ops[static_cast<std::size_t>(op)].kind == OpKind::forward)
+        TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate 2.00 GiB");
+    });
+    try {
+      engine.train(toy_step(job, world.rank(), 1));
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::configuration);
+      EXPECT_THAT(error.what(), HasSubstr("rank 1: the device is out of memory; a smaller micro_batch_size"));
+      EXPECT_THAT(error.what(), testing::EndsWith("Tried to allocate 2.00 GiB"));
+      ++told;
+    }
+  });
+  EXPECT_EQ(told, 2);
 }
 
 TEST(Executor, ANonFiniteGradientOnOneRankIsAnOverflowOnAll) {
