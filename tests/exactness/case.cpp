@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <set>
 #include <utility>
 
@@ -103,6 +104,15 @@ std::vector<int> nodes_of(int ranks) {
   for (int rank = 0; rank < ranks; ++rank)
     nodes[static_cast<std::size_t>(rank)] = ranks >= 4 && rank >= ranks / 2;
   return nodes;
+}
+
+std::set<std::string> sound_cases_in(const std::string& log) {
+  std::set<std::string> names;
+  std::ifstream in(log);
+  for (std::string line; std::getline(in, line);)
+    if (const std::size_t name = line.find(": ok"); name != std::string::npos)
+      names.insert(line.substr(0, name));
+  return names;
 }
 
 }  // namespace trireme::exactness

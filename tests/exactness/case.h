@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,5 +37,8 @@ std::vector<Case> pairwise(const std::vector<Case>& cases);
 
 /// Ranks from four on are on two nodes.
 std::vector<int> nodes_of(int ranks);
+
+/// A case that was wrong is run again, or a second call would end well over it.
+std::set<std::string> sound_cases_in(const std::string& log);
 
 }  // namespace trireme::exactness

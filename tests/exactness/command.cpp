@@ -14,16 +14,6 @@ namespace {
 
 using namespace trireme::exactness;
 
-/// A case that was wrong is run again, or a second call would end well over it.
-std::set<std::string> sound_cases_in(const std::string& log) {
-  std::set<std::string> names;
-  std::ifstream in(log);
-  for (std::string line; std::getline(in, line);)
-    if (const std::size_t name = line.find(": ok"); name != std::string::npos)
-      names.insert(line.substr(0, name));
-  return names;
-}
-
 /// A line of the log.
 std::string verdict(const Case& one, const std::string& folder, References& references) {
   const Run run = train(one, folder), again = train(one, folder);

@@ -65,19 +65,9 @@ std::string verdict(const Peaks& peaks) {
                      words("nvme", peaks.nvme));
 }
 
-/// A case that was wrong is run again.
-std::set<std::string> sound_cases_in(const std::string& log) {
-  std::set<std::string> names;
-  std::ifstream in(log);
-  for (std::string line; std::getline(in, line);)
-    if (const std::size_t name = line.find(": ok"); name != std::string::npos)
-      names.insert(line.substr(0, name));
-  return names;
-}
-
 int go(const std::string& golden, const std::string& log, std::size_t stride) {
   const bool keeps_log = log != "-";
-  const std::set<std::string> done = keeps_log ? sound_cases_in(log) : std::set<std::string>();
+  const std::set<std::string> done = keeps_log ? exactness::sound_cases_in(log) : std::set<std::string>();
   std::ofstream lines;
   if (keeps_log) lines.open(log, std::ios::app);
   std::size_t at = 0;
