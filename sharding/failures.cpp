@@ -31,8 +31,7 @@ Notice notice_of(const std::exception_ptr& failure) {
     notice.code = static_cast<std::int32_t>(ExitCode::configuration);
     message = fmt::format(
         "the device is out of memory; a smaller micro_batch_size, gradient_checkpointing or another "
-        "placement "
-        "takes less (`trireme plan` says what fits): {}",
+        "placement takes less (`trireme plan` says what fits): {}",
         error.what_without_backtrace());
   } catch (const c10::Error& error) {
     notice.code = static_cast<std::int32_t>(ExitCode::internal);
