@@ -41,6 +41,13 @@ bool say_bytes(std::string_view value, std::optional<std::uint64_t>& bytes) {
   }
 }
 
+/// Whether a step adds to gradients after they were reduced; one whose micro-batches depend on the number of
+/// ranks may.
+bool adds_to_gradients(const JobSpec& job) {
+  return job.schedule.order != "unit_major" &&
+         (job.gradient_accumulation_steps > 1 || job.train_batch_size > 0);
+}
+
 /// False: `value` is not one that `name` can have.
 bool say(Placement& placement, std::string_view name, std::string_view value) {
   if (name == "activations") return store(sharding::activations_from_name(value), placement.activations);
@@ -110,6 +117,9 @@ Placement placement_of(const JobSpec& job, sharding::Codec compute) {
     placement.optimizer.tier = sharding::Tier::host;
     if (!placement.device_state_bytes) placement.device_state_bytes = sharding::whatever_fits;
   }
+  // Gradients follow the state that they update, if they need not come back to be added to.
+  if (placement.optimizer.tier != sharding::Tier::device && !job.placement.said.contains("gradients.tier"))
+    placement.gradients.tier = adds_to_gradients(job) ? sharding::Tier::device : sharding::Tier::host;
   if (job.gradient_checkpointing && !job.placement.said.contains("activations"))
     placement.activations = sharding::Activations::recomputed;
   return placement;

@@ -42,6 +42,7 @@ GroupFacts facts_of(const ParamGroup& group, const Placement& placement, const E
     facts.gradient_wire = persistent ? Wire::raw : placement.gradients.wire;
     facts.optimizer = placement.optimizer.span.ranks(extent);
     facts.state_tier = placement.optimizer.tier;
+    facts.gradient_tier = placement.gradients.tier;
   }
   return facts;
 }

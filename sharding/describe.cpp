@@ -7,9 +7,9 @@
 namespace trireme::sharding {
 namespace {
 
-constexpr std::array kind_names{"fetch",  "gather", "forward", "backward", "drop",
-                                "reduce", "stash",  "norm",    "snapshot", "update",
-                                "spill",  "load",   "store",   "park",     "recall"};
+constexpr std::array kind_names{"fetch", "gather", "forward",  "backward", "drop",  "reduce",
+                                "stash", "norm",   "snapshot", "update",   "spill", "load",
+                                "store", "park",   "recall",   "lower",    "lift"};
 constexpr std::array lane_names{"compute",        "gather", "reduce",    "host_to_device",
                                 "device_to_host", "nvme",   "cpu_update"};
 constexpr std::array route_names{"none", "primary", "secondary", "refresh", "span", "rest", "replicas"};

@@ -90,8 +90,9 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       mover_(options_.tiers.device ? of_all_ranks(world, standing_, "memory") : nullptr),
       blueprint_(draw_with_tiers(model_, placement_, standing_.extent(), *optimizer_, options_.tiers)),
       replicas_((share_memory(world), of_replicas(hosts_of(world, options_), standing_, placement_))),
-      tiers_(blueprint_, standing_.position(), *optimizer_, placement_, options_.tiers),
       first_schedule_(build(ScheduleOptions::Purpose::train, 1)),
+      tiers_(blueprint_, standing_.position(), *optimizer_, placement_, options_.tiers,
+             first_schedule_.options),
       slice_slots_(first_schedule_.slice_slots, allocator(), arrays_),
       home_slots_(first_schedule_.home_slots, beside_drives(), arrays_),
       refresh_slots_(first_schedule_.refresh_slots, beside_drives(), arrays_),
@@ -115,8 +116,9 @@ void Engine::share_memory(const comm::World& world) {
   const offload::HostLimits limits = options_.host_limits();
   const Device* device = options_.tiers.device;
   const bool device_is_host = !device || device->is_host();
-  const std::uint64_t room = require_room_for_state(blueprint_, placement_, *optimizer_, ranks_beside(world),
-                                                    device_is_host, limits, *control_);
+  const std::uint64_t room = require_room_for_state(blueprint_, placement_, *optimizer_,
+                                                    schedule_options(ScheduleOptions::Purpose::train, 1),
+                                                    ranks_beside(world), device_is_host, limits, *control_);
   if (part_bytes(blueprint_.facts) == 0 || !options_.work_beside_parts) return;
   const Schedule schedule = build(ScheduleOptions::Purpose::train, 1);
   const TierBytes needs =
@@ -156,7 +158,7 @@ std::size_t Engine::landing_bytes() const {
   return static_cast<std::size_t>(most) * sizeof(float);
 }
 
-Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) const {
+ScheduleOptions Engine::schedule_options(ScheduleOptions::Purpose purpose, int micro_batches) const {
   ScheduleOptions options;
   options.purpose = purpose;
   options.micro_batches = micro_batches;
@@ -168,8 +170,13 @@ Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) cons
   options.input_depth = options_.input_depth;
   options.update_when_reduced = options_.update_when_reduced;
   options.keeps_gradients = options_.keeps_gradients;
+  options.lowers_gradients = options_.tiers.device != nullptr;
   options.parts_in_memory = options_.tiers.parts_in_memory;
-  return build_schedule(blueprint_.facts, options);
+  return options;
+}
+
+Schedule Engine::build(ScheduleOptions::Purpose purpose, int micro_batches) const {
+  return build_schedule(blueprint_.facts, schedule_options(purpose, micro_batches));
 }
 
 Engine::Prepared& Engine::prepared(ScheduleOptions::Purpose purpose, int micro_batches) {
@@ -177,6 +184,9 @@ Engine::Prepared& Engine::prepared(ScheduleOptions::Purpose purpose, int micro_b
     if (made->schedule.options.purpose == purpose && made->schedule.options.micro_batches == micro_batches)
       return *made;
   auto made = std::make_unique<Prepared>(Prepared{build(purpose, micro_batches), {}});
+  require(purpose == ScheduleOptions::Purpose::evaluate ||
+              made->schedule.options.gradients_vanish() == first_schedule_.options.gradients_vanish(),
+          "steps of {} micro-batches add to gradients that have no memory of their own", micro_batches);
   validate(made->schedule);
   agree_on(made->schedule);
   made->channels = circles_.of(made->schedule);
@@ -292,7 +302,8 @@ void Engine::for_each_slice(const std::function<void(const StateSlice&)>& visit)
 
 MemoryUse Engine::memory() const {
   MemoryUse use;
-  for (const GroupState& state : states_) use.states += state.bytes();
+  for (const GroupState& state : states_)
+    use.states += state.bytes(), use.host_gradients += state.host_bytes();
   use.parameter_slots = parameter_slots_.bytes() + home_slots_.bytes() + refresh_slots_.bytes();
   use.gradient_slots = gradient_slots_.bytes() + slice_slots_.bytes();
   use.landing = landing_.bytes();

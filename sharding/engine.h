@@ -42,7 +42,11 @@ using ReadFloats = std::function<void(const Parameter& parameter, std::int64_t b
 /// Bytes that this rank keeps, by what they are for.
 struct MemoryUse {
   std::size_t states = 0, parameter_slots = 0, gradient_slots = 0, landing = 0;
+  /// Of gradients whose tier is the host, where its memory is the device's.
+  std::size_t host_gradients = 0;
   TierUse tiers;
+  /// The most that was asked for on the host's tier.
+  std::size_t host() const { return host_gradients + tiers.pool.asked.most; }
 };
 
 /// A model under a placement on the ranks of a world: loads it, trains and evaluates it step by step, and
@@ -96,6 +100,7 @@ class Engine {
     std::vector<Channel*> channels;
   };
   Prepared& prepared(ScheduleOptions::Purpose purpose, int micro_batches);
+  ScheduleOptions schedule_options(ScheduleOptions::Purpose purpose, int micro_batches) const;
   Schedule build(ScheduleOptions::Purpose purpose, int micro_batches) const;
   void agree_on(const Schedule& schedule);
   /// Refuses what cannot fit, and gives the ring a part of what is left.
@@ -120,8 +125,8 @@ class Engine {
   int allocations_ = 0;
   Blueprint blueprint_;
   std::unique_ptr<comm::Communicator> replicas_;
-  Tiers tiers_;
   Schedule first_schedule_;
+  Tiers tiers_;
   Slots slice_slots_, home_slots_, refresh_slots_;
   std::vector<GroupState> states_;
   Slots parameter_slots_, gradient_slots_;

@@ -22,6 +22,8 @@ bool host_takes_part(const Op& op) {
     case OpKind::reduce:
     case OpKind::stash:
     case OpKind::update:
+    case OpKind::lower:
+    case OpKind::lift:
       return false;
     default:
       return true;
@@ -202,6 +204,10 @@ void Executor::carry_out(Run& run, int index) {
     case OpKind::recall:
       return place_.tiers.inputs()->recall(op.part, place_.units.kept_input(op.target, op.micro_batch),
                                            arrays(op));
+    case OpKind::lower:
+      return lower(run, op);
+    case OpKind::lift:
+      return arrays(op).copy(state(op.target).gradient(), state(op.target).lowered(), op.bytes);
   }
 }
 
@@ -287,13 +293,23 @@ void Executor::reduce(Run& run, const Op& op) {
   }
 }
 
+/// The device sums the squares of a complete gradient before it goes.
+void Executor::lower(Run& run, const Op& op) {
+  const GroupState& group = state(op.target);
+  const bool complete = op.part == 1;
+  arrays(op).copy(group.lowered(), complete ? group.reduced() : group.gradient(), op.bytes);
+  if (complete && !rehearsal_.compute)
+    run.squares[static_cast<std::size_t>(op.target)] = squares_of(group, arrays(op));
+}
+
 void Executor::norm(Run& run, const Op& op) {
   // Of the ranks that hold the same slice only the first counts it.
   std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
   for (std::size_t group = 0; group < place_.states.size(); ++group)
     if (place_.states[group].optimizer_replica() == 0 && !rehearsal_.compute)
-      totals[0] += run.schedule.options.update_when_reduced ? run.squares[group]
-                                                            : squares_of(place_.states[group], arrays(op));
+      totals[0] += run.schedule.options.update_when_reduced || run.schedule.lowers(static_cast<int>(group))
+                       ? run.squares[group]
+                       : squares_of(place_.states[group], arrays(op));
   if (op.communicator >= 0 && !rehearsal_.without_collectives)
     run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);

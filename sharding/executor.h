@@ -148,6 +148,7 @@ class Executor {
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
   double squares_of(const GroupState& group, ArrayLane& arrays);
+  void lower(Run& run, const Op& op);
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);
   /// Whether the host updates the group.

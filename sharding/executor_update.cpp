@@ -72,7 +72,7 @@ void Executor::update(Run& run, const Op& op) {
         }
       return group.bring_home(arrays(op));
     }
-    if (op.part == 0) squares = squares_of(group, arrays(op));
+    if (op.part == 0 && !run.schedule.lowers(op.target)) squares = squares_of(group, arrays(op));
   }
   // The step will have failed where this gradient is not finite: what can still be spared is.
   if (!was_updated(run, op.target)) return;
@@ -133,7 +133,7 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
     if (moves_state && arrays.master) work.master = reinterpret_cast<float*>(place(0, from));
     if (parameters_here && !arrays.master) work.master = static_cast<float*>(parameters_here);
     work.lower = masters.lower;
-    work.gradient = group.reduced() + from;
+    work.gradient = group.applied() + from;
     work.states = states;
     if (parameters_here && arrays.master)
       work.copy = parameters_here, work.copy_dtype = group.stored();
@@ -155,8 +155,8 @@ void Executor::update_piece(const Op& op, const Piece& piece, const UpdateScalar
   if (device_) {
     if (!host_updates_) host_updates_ = std::make_unique<HostUpdates>(*device_);
     return host_updates_->update(
-        end - begin, unit, {!arrays.master && !here.parameters, !here.parameters}, this->arrays(op),
-        place_.tiers.team(),
+        end - begin, unit, {!group.lowered(), !arrays.master && !here.parameters, !here.parameters},
+        this->arrays(op), place_.tiers.team(),
         [&](std::int64_t from, std::int64_t to, std::vector<std::byte*>& states) {
           return described(begin + from, begin + to, states);
         },

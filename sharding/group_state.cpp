@@ -40,6 +40,8 @@ GroupState::GroupState(const Blueprint& blueprint, int group, int position, cons
   const bool narrower = optimizers > facts_->gradients;
   if (!lent.gradient)
     gradients_ = zeroed(gradient_elements() + (narrower ? optimizer_elements() : 0), DType::f32);
+  if (facts_->gradient_tier == Tier::host) host_bytes_ = gradients_.bytes(), bytes_ -= host_bytes_;
+  on_host_ = tiers.gradient(group);
   gradient_ = static_cast<float*>(lent.gradient ? lent.gradient : gradients_.data());
   reduced_ = gradient_ + (narrower ? gradient_elements() : 0);
   // What a refresh gathers must be in memory; the master is that only where it is fp32 and not on NVMe.

@@ -42,6 +42,10 @@ class GroupState {
   float* gradient() const { return gradient_; }
   /// The complete gradient of the optimizer's slice; part of `gradient` where the spans are equal.
   float* reduced() const { return reduced_; }
+  /// Where norm and update find that: there, or on the host where it has gone.
+  float* applied() const { return on_host_.data() ? on_host_.as<float>() : reduced_; }
+  /// Memory for `gradient` on a host whose memory is not the device's; null where it does not go there.
+  float* lowered() const { return on_host_.as<float>(); }
   /// Outside of steps, and in them where neither state nor parameters lie on NVMe.
   MasterValues masters() const;
   std::byte* state(std::size_t kind) const { return states_[kind].as<std::byte>(); }
@@ -67,6 +71,8 @@ class GroupState {
   int secondary_slice() const { return secondary_slice_; }
   /// On the device.
   std::size_t bytes() const { return bytes_; }
+  /// Of gradients whose tier is the host, where its memory is the device's.
+  std::size_t host_bytes() const { return host_bytes_; }
 
  private:
   const GroupFacts* facts_;
@@ -77,11 +83,11 @@ class GroupState {
   void* home_ = nullptr;
   int optimizer_replica_, parameter_replica_, secondary_slice_;
   std::vector<Piece> optimizer_pieces_, parameter_pieces_;
-  comm::Buffer kept_home_, secondary_, gradients_, master_, staging_;
+  comm::Buffer kept_home_, secondary_, gradients_, on_host_, master_, staging_;
   float* gradient_ = nullptr;
   float* reduced_ = nullptr;
   std::vector<comm::Buffer> states_;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, host_bytes_ = 0;
 };
 
 }  // namespace trireme::sharding

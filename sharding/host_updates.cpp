@@ -31,7 +31,7 @@ void HostUpdates::update(std::int64_t count, std::int64_t granule, OnDevice on_d
   const auto bring = [&](std::int64_t from, Stage& stage) {
     const std::int64_t part = std::min(each, count - from);
     const UpdateRun run = described(from, from + part, unused);
-    lane.copy(stage.gradient.data(), run.gradient, floats(part));
+    if (on_device.gradient) lane.copy(stage.gradient.data(), run.gradient, floats(part));
     if (on_device.master) lane.copy(stage.master.data(), run.master, floats(part));
     // Values in halves are found by it.
     if (on_device.copy && run.lower)
@@ -40,7 +40,7 @@ void HostUpdates::update(std::int64_t count, std::int64_t granule, OnDevice on_d
   const auto here = [&](std::int64_t from, std::int64_t begin, std::int64_t end, const Stage& stage,
                         std::vector<std::byte*>& states) {
     UpdateRun run = described(from + begin, from + end, states);
-    run.gradient = stage.gradient.as<float>() + begin;
+    if (on_device.gradient) run.gradient = stage.gradient.as<float>() + begin;
     if (on_device.master) run.master = stage.master.as<float>() + begin;
     if (on_device.copy) run.copy = offset_by(stage.copy.data(), begin, run.copy_dtype);
     return run;

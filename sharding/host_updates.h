@@ -16,9 +16,9 @@ class HostUpdates {
  public:
   explicit HostUpdates(Device& device) : device_(device) {}
 
-  /// What of a run is on the device beside its gradient.
+  /// What of a run is on the device.
   struct OnDevice {
-    bool master = false, copy = false;
+    bool gradient = true, master = false, copy = false;
   };
   /// The run of elements [from, to) as it lies; its states are put into the vector.
   using Described =

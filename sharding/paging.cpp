@@ -8,10 +8,14 @@ void page_states(Blueprint& blueprint, const std::vector<StateKind>& states, con
   if (placement.optimizer.tier != Tier::host || !placement.device_state_bytes) return;
   std::uint64_t left = *placement.device_state_bytes;
   for (std::size_t group = 0; group < blueprint.facts.groups.size(); ++group) {
-    const std::uint64_t bytes = state_arrays(blueprint, static_cast<int>(group), states).total_bytes();
+    GroupFacts& facts = blueprint.facts.groups[group];
+    std::uint64_t bytes = state_arrays(blueprint, static_cast<int>(group), states).total_bytes();
+    // What is updated on the device has its gradient there.
+    if (facts.trainable && facts.gradient_tier == Tier::host)
+      bytes += facts.gradient_bytes() + facts.reduced_bytes();
     const bool stays = bytes <= left;
-    if (stays) left -= bytes;
-    blueprint.facts.groups[group].state_tier = stays ? Tier::device : Tier::host;
+    if (stays) left -= bytes, facts.gradient_tier = Tier::device;
+    facts.state_tier = stays ? Tier::device : Tier::host;
   }
 }
 

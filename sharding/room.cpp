@@ -18,11 +18,14 @@ std::string ranks_of_node(int count) {
 }  // namespace
 
 std::uint64_t require_room_for_state(const Blueprint& blueprint, const Placement& placement,
-                                     const Optimizer& optimizer, int ranks_beside, bool device_is_host,
-                                     const offload::HostLimits& limits, comm::Communicator& control) {
+                                     const Optimizer& optimizer, const ScheduleOptions& steps,
+                                     int ranks_beside, bool device_is_host, const offload::HostLimits& limits,
+                                     comm::Communicator& control) {
   // Without a schedule and its work: slots may be held once by all ranks of a node, activations pass.
+  Schedule bare;
+  bare.options = steps;
   const MemoryForecast forecast =
-      forecast_memory(blueprint, placement, Schedule{}, optimizer.states(), ModelWork{});
+      forecast_memory(blueprint, placement, bare, optimizer.states(), ModelWork{});
   std::uint64_t bytes = 0;
   std::string parts;
   for (const MemoryLine& line : forecast.standing) {

@@ -21,10 +21,12 @@ enum class OpKind : std::uint8_t {
   snapshot,
   update,
   spill,
-  load,   ///< a rank's slice of a group's parameters comes from the drive into its slot
-  store,  ///< and what a refresh has gathered goes there
-  park,   ///< a unit's input goes to the host until its backward
-  recall  ///< and comes back
+  load,    ///< a rank's slice of a group's parameters comes from the drive into its slot
+  store,   ///< and what a refresh has gathered goes there
+  park,    ///< a unit's input goes to the host until its backward
+  recall,  ///< and comes back
+  lower,   ///< a rank's slice of a gradient goes to the host
+  lift     ///< and comes back to be added to
 };
 enum class OpLane : std::uint8_t {
   compute,
@@ -76,7 +78,8 @@ struct Op {
   std::uint32_t overwrite = 0;
   /// fetch, update, spill: which part of the group's update, and the buffer of the ring that it goes through;
   /// -1: the state is in memory. park, recall: which place on the host, and which of the few on the device;
-  /// forward, backward: that place on the device, -1 where the input stays.
+  /// forward, backward: that place on the device, -1 where the input stays. lower: 1: the gradient is
+  /// complete, and only the optimizer's slice of it goes.
   int part = 0, staging = -1;
   /// forward: what autograd keeps stays until the backward, which else computes the unit again.
   bool keep = false;
@@ -101,8 +104,8 @@ struct GroupFacts {
   std::uint64_t state_bytes = 0, value_bytes = 0;
   /// What a buffer needs for one of the parts.
   std::uint64_t part_bytes = 0;
-  /// Where a rank's optimizer state lies, and its slice of the parameters.
-  Tier state_tier = Tier::device, parameter_tier = Tier::device;
+  /// Where a rank's optimizer state lies, its slice of the parameters, and that of the gradient.
+  Tier state_tier = Tier::device, parameter_tier = Tier::device, gradient_tier = Tier::device;
   std::uint64_t bytes() const { return elements * element_bytes; }
   /// Of a rank's slice of the parameters.
   std::uint64_t home_bytes() const { return bytes() / static_cast<std::uint64_t>(parameters); }
@@ -148,6 +151,8 @@ struct ScheduleOptions {
   bool update_when_reduced = false;
   /// Whole gradients stay in memory even where they could vanish.
   bool keeps_gradients = false;
+  /// The host's memory is not the device's, so gradients whose tier it is go there.
+  bool lowers_gradients = false;
   /// How many parts of updates of state on NVMe are in memory at once.
   int parts_in_memory = 3;
 
@@ -156,6 +161,12 @@ struct ScheduleOptions {
   bool gradients_vanish() const {
     return purpose == Purpose::train && update_when_reduced && !keeps_gradients &&
            (unit_major || micro_batches == 1);
+  }
+  /// Whether a group's gradient is on the device only while it is made and added to. One that vanishes is
+  /// applied from there.
+  bool lowers(const GroupFacts& group) const {
+    return purpose == Purpose::train && lowers_gradients && !gradients_vanish() && group.trainable &&
+           group.gradient_tier == Tier::host;
   }
 };
 
@@ -170,7 +181,7 @@ struct Schedule {
   ScheduleOptions options;
   SlotTable parameter_slots;
   SlotTable gradient_slots;
-  /// Where gradients vanish: of a rank's own slice, and of the optimizer's behind it.
+  /// Where gradients vanish or go to the host: of a rank's own slice, and of the optimizer's behind it.
   SlotTable slice_slots;
   /// Of a rank's slices of parameters that lie on NVMe: where they are computed with or gathered from, and
   /// where a refresh gathers them before they go there.
@@ -179,6 +190,8 @@ struct Schedule {
   int host_inputs = 0;
   std::vector<Circle> circles;
   std::vector<Op> ops;
+
+  bool lowers(int group) const { return options.lowers(facts.groups[static_cast<std::size_t>(group)]); }
 };
 
 Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& options);

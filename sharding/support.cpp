@@ -19,6 +19,12 @@ void require_supported(const Placement& placement, bool device_apart) {
          "placement '{}': the secondary copy is stored as the parameters are; set "
          "placement.secondary.codec={}",
          placement.name, name_of(placement.parameters.codec));
+  if (device_apart && placement.gradients.tier == Tier::host && placement.optimizer.tier == Tier::device)
+    fail(ExitCode::configuration,
+         "placement '{}': gradients on the host are applied there, and the optimizer's state is on a GPU, to "
+         "which all of them would come back; set placement.optimizer.tier=host or "
+         "placement.gradients.tier=device",
+         placement.name);
   if (device_apart && placement.parameters.tier == Tier::nvme && placement.optimizer.tier == Tier::device)
     fail(
         ExitCode::configuration,

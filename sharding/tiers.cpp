@@ -84,7 +84,7 @@ void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOpt
 }
 
 Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimizer, const Placement& placement,
-             const TierOptions& options)
+             const TierOptions& options, const ScheduleOptions& steps)
     : arrays_(all_arrays(blueprint, optimizer)),
       part_elements_(part_elements_of(optimizer, options)),
       team_(options.update_cores) {
@@ -94,6 +94,8 @@ Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimize
     const GroupFacts& facts = blueprint.facts.groups[group];
     state_tiers_.push_back(facts.state_tier);
     parameter_tiers_.push_back(facts.parameter_tier);
+    gradient_bytes_.push_back(steps.lowers(facts) ? facts.gradient_bytes() : 0);
+    host_bytes += gradient_bytes_.back();
     if (facts.state_tier == Tier::host) host_bytes += arrays_[group].total_bytes();
     on_nvme |= facts.on_drive() || (facts.state_tier == Tier::nvme && arrays_[group].total_bytes() > 0);
   }
@@ -107,13 +109,22 @@ Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimize
   pipe_ = std::make_unique<StatePipe>(piped_groups(blueprint, position, arrays_), cut, *pool_);
 }
 
+Buffer Tiers::zeroed(std::size_t bytes) {
+  Buffer buffer = pool_->allocate(bytes);
+  std::memset(buffer.data(), 0, buffer.bytes());
+  return buffer;
+}
+
 Buffer Tiers::state(int group, std::size_t kind) {
   const Tier tier = state_tiers_[static_cast<std::size_t>(group)];
   if (tier == Tier::device) return {};
   if (tier == Tier::nvme) return pipe_->array(group, kind);
-  Buffer buffer = pool_->allocate(arrays_[static_cast<std::size_t>(group)].bytes(kind));
-  std::memset(buffer.data(), 0, buffer.bytes());
-  return buffer;
+  return zeroed(arrays_[static_cast<std::size_t>(group)].bytes(kind));
+}
+
+Buffer Tiers::gradient(int group) {
+  const std::size_t bytes = gradient_bytes_[static_cast<std::size_t>(group)];
+  return bytes > 0 ? zeroed(bytes) : Buffer{};
 }
 
 Buffer Tiers::parameters(int group) {

@@ -28,12 +28,16 @@ class Tiers {
   /// Refuses in one sentence what the drives' limits do not allow, before anything is taken.
   /// `position`: this rank among the ranks.
   Tiers(const Blueprint& blueprint, int position, const Optimizer& optimizer, const Placement& placement,
-        const TierOptions& options);
+        const TierOptions& options, const ScheduleOptions& steps);
 
   /// Memory for one of a group's `state_arrays`; no buffer where they lie on the device.
   Buffer state(int group, std::size_t kind);
   /// A group's own slice of the parameters where it lies on NVMe, mapped; no buffer where it is in memory.
   Buffer parameters(int group);
+
+  /// Memory for a rank's slice of a group's gradient where that goes to the host; no buffer where it does
+  /// not.
+  Buffer gradient(int group);
 
   const StateArrays& arrays(int group) const { return arrays_[static_cast<std::size_t>(group)]; }
   /// Null where nothing lies on NVMe.
@@ -45,8 +49,12 @@ class Tiers {
   TierUse use() const;
 
  private:
+  Buffer zeroed(std::size_t bytes);
+
   std::vector<StateArrays> arrays_;
   std::vector<Tier> state_tiers_, parameter_tiers_;
+  /// Of gradients that go to the host.
+  std::vector<std::size_t> gradient_bytes_;
   std::int64_t part_elements_;
   offload::Team team_;
   std::unique_ptr<offload::Pool> pool_;

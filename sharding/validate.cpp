@@ -34,7 +34,7 @@ class Validator {
   /// Where a group's gradient is on its way through a step.
   struct Gradient {
     bool in_slot = false, in_slice = false, at_optimizer = false, summed = false, updated = false,
-         copied = false, refreshed = false, stored = false;
+         copied = false, refreshed = false, stored = false, on_host = false, applicable = false;
     int backwards = 0, parts = 0;
   };
   enum : std::uint8_t { computed_forward = 1, computed_backward = 2 };
@@ -109,6 +109,10 @@ class Validator {
         host_inputs_[static_cast<std::size_t>(op.part)] = nobody;
         device_inputs_[static_cast<std::size_t>(op.staging)] = key_of(op);
         return;
+      case OpKind::lower:
+        return lower(op);
+      case OpKind::lift:
+        return lift(op);
     }
   }
 
@@ -197,11 +201,25 @@ class Validator {
   void take_slice(int group) {
     const auto& slots = schedule_.slice_slots.of_group;
     const int slot = slots[static_cast<std::size_t>(group)];
-    expect((slot >= 0) == schedule_.options.gradients_vanish(), "gradients that vanish have slots");
+    expect((slot >= 0) == (schedule_.options.gradients_vanish() || schedule_.lowers(group)),
+           "gradients that vanish or go to the host have slots");
+    expect(!gradient(group).on_host, "a gradient is back before it is added to");
     for (std::size_t other = 0; slot >= 0 && other < gradients_.size(); ++other)
       if (static_cast<int>(other) != group && slots[other] == slot)
-        expect(!gradients_[other].in_slice || gradients_[other].updated,
-               "a gradient is applied before another group takes its memory");
+        expect(!gradients_[other].in_slice || gradients_[other].updated || gradients_[other].on_host,
+               "a gradient is applied or on the host before another group takes its memory");
+  }
+  void lower(const Op& op) {
+    Gradient& state = gradient(op.target);
+    expect(schedule_.lowers(op.target) && state.in_slice && !state.on_host, "what goes to the host is there");
+    expect(op.part == 0 || reduced(op.target), "what is complete was reduced");
+    state.on_host = true, state.applicable = op.part == 1;
+  }
+  void lift(const Op& op) {
+    Gradient& state = gradient(op.target);
+    expect(state.on_host && !state.applicable, "what comes back is not complete");
+    state.on_host = false;
+    take_slice(op.target);
   }
 
   void reduce(const Op& op) {
@@ -214,12 +232,12 @@ class Validator {
         state.in_slot = false, state.in_slice = true;
         return;
       case Route::rest:
-        expect(state.in_slice && !state.in_slot && !state.at_optimizer,
+        expect(state.in_slice && !state.in_slot && !state.at_optimizer && !state.on_host,
                "a slice is complete before it goes to the optimizer");
         state.at_optimizer = true;
         return;
       case Route::replicas:
-        expect(state.in_slice && !state.in_slot && !state.summed,
+        expect(state.in_slice && !state.in_slot && !state.summed && !state.on_host,
                "a slice is complete before replicas are summed");
         expect(state.at_optimizer == (facts(op.target).optimizer > facts(op.target).gradients),
                "replicas sum the optimizer's slice");
@@ -236,7 +254,8 @@ class Validator {
         expect(complete(static_cast<int>(group)), "the norm is of complete gradients");
     normed_ = true;
   }
-  bool complete(int group) {
+  bool complete(int group) { return reduced(group) && gradient(group).applicable == schedule_.lowers(group); }
+  bool reduced(int group) {
     const Gradient& state = gradient(group);
     const GroupFacts& at = facts(group);
     return state.in_slice && !state.in_slot && state.at_optimizer == (at.optimizer > at.gradients) &&

@@ -48,6 +48,7 @@ Schedule build_schedule(const ScheduleFacts& facts, const ScheduleOptions& optio
   passes::order_computation(draft);
   passes::move_inputs(draft);
   passes::reduce_gradients(draft);
+  passes::move_gradients(draft);
   passes::gather_parameters(draft);
   passes::finish_step(draft);
   passes::assemble(draft);

@@ -50,6 +50,8 @@ void move_inputs(Draft& draft);
 void gather_parameters(Draft& draft);
 /// Reduces each gradient once its buffer is complete, and marks the first write of each buffer.
 void reduce_gradients(Draft& draft);
+/// Takes slices of gradients to the host when others want their slots, and back when more is added to them.
+void move_gradients(Draft& draft);
 /// Norm, update, and the gather of what was updated.
 void finish_step(Draft& draft);
 /// Puts all ops into one vector.

@@ -156,9 +156,9 @@ void assign_slice_slots(Schedule& schedule) {
   const std::vector<int> user_count = users(schedule.facts);
   const bool vanish = schedule.options.gradients_vanish();
   const auto wants = [&](const GroupFacts& group, SlotWish& wish) {
-    wish.stays |= user_count[static_cast<std::size_t>(wish.group)] > 1;
+    wish.stays |= vanish && user_count[static_cast<std::size_t>(wish.group)] > 1;
     wish.bytes = group.trainable ? group.gradient_bytes() + group.reduced_bytes() : 0;
-    return vanish && group.trainable;
+    return group.trainable && (vanish || schedule.options.lowers(group));
   };
   schedule.slice_slots = assign_slots(schedule.facts, schedule.options.reduce_depth,
                                       wishes_in_order(schedule.facts, wants), SlotUse::passed);

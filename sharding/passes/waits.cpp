@@ -39,6 +39,10 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
     const int s = schedule.gradient_slots.of_group[static_cast<std::size_t>(group)];
     return s >= 0 ? Resource{Kind::gradient_slot, s} : slice(group);
   };
+  // What norm and update read.
+  const auto complete = [&](int group) {
+    return schedule.lowers(group) ? Resource{Kind::gradient, group} : slice(group);
+  };
   switch (op.kind) {
     case OpKind::forward:
     case OpKind::backward:
@@ -72,11 +76,11 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       // Updates have left their sums of squares to it.
       for (std::size_t group = 0; group < schedule.facts.groups.size(); ++group)
         if (schedule.facts.groups[group].trainable && !schedule.options.update_when_reduced)
-          reads.push_back(slice(static_cast<int>(group)));
+          reads.push_back(complete(static_cast<int>(group)));
       writes = {{Kind::scalars, 0}};
       break;
     case OpKind::update:
-      reads = {slice(op.target)};
+      reads = {complete(op.target)};
       if (!schedule.options.update_when_reduced) reads.push_back({Kind::scalars, 0});
       writes = {{Kind::optimizer, op.target}};
       if (!schedule.facts.groups[static_cast<std::size_t>(op.target)].on_drive())
@@ -107,6 +111,12 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
       break;
     case OpKind::recall:
       reads = {{Kind::host_input, op.part}}, writes = {{Kind::device_input, op.staging}};
+      break;
+    case OpKind::lower:
+      reads = {slice(op.target)}, writes = {{Kind::gradient, op.target}};
+      break;
+    case OpKind::lift:
+      reads = {{Kind::gradient, op.target}}, writes = {slice(op.target)};
       break;
   }
   return accesses;

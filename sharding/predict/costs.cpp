@@ -155,6 +155,9 @@ class Costs {
       case OpKind::park:
       case OpKind::recall:
         return moved_input(op);
+      case OpKind::lower:
+      case OpKind::lift:
+        return moved_gradient(op);
       case OpKind::drop:
       case OpKind::snapshot:
         break;
@@ -188,10 +191,10 @@ class Costs {
     OpCost cost;
     if (op.communicator >= 0) cost = collective_cost(machine_, reach(op), extent_.node, 0, 2);
     cost.delay_s += machine_.step_s;
-    // Gradients that are gone by then were summed by their updates.
+    // Gradients that are gone by then were summed by their updates, or on their way to the host.
     if (schedule_.options.update_when_reduced) return cost;
     for (const GroupFacts& facts : schedule_.facts.groups)
-      if (facts.trainable) cost.delay_s += squares_seconds(facts);
+      if (facts.trainable && !schedule_.options.lowers(facts)) cost.delay_s += squares_seconds(facts);
     return cost;
   }
   double squares_seconds(const GroupFacts& facts) const {
@@ -206,6 +209,13 @@ class Costs {
     return {0, bytes / machine_.host_link_bytes_per_s, Carrier::host_link};
   }
 
+  OpCost moved_gradient(const Op& op) const {
+    const auto bytes = static_cast<double>(op.bytes);
+    const bool sums = op.kind == OpKind::lower && op.part == 1;
+    return {sums ? elementwise_seconds(bytes, machine_) : 0, bytes / machine_.host_link_bytes_per_s,
+            Carrier::host_link};
+  }
+
   double update_rate(Tier tier) const {
     if (tier != Tier::device) return machine_.host_update_bytes_per_s / extent_.node;
     if (machine_.update_bytes_per_s > 0) return machine_.update_bytes_per_s;
@@ -215,10 +225,11 @@ class Costs {
     const double elements = static_cast<double>(op.bytes) / sizeof(float);
     const GroupFacts& facts = group(op.target);
     double seconds = elements * update_bytes_per_element / update_rate(facts.state_tier);
-    if (schedule_.options.update_when_reduced && op.part == 0) seconds += squares_seconds(facts);
-    // The gradient comes from the device, and the value as it is stored goes back.
+    const bool lowered = schedule_.options.lowers(facts);
+    if (schedule_.options.update_when_reduced && op.part == 0 && !lowered) seconds += squares_seconds(facts);
+    // A gradient that is on the device comes from there, and the value as it is stored goes back.
     if (facts.state_tier != Tier::device && !machine_.device_is_host)
-      seconds += elements * (sizeof(float) + 2) / machine_.host_link_bytes_per_s;
+      seconds += elements * ((lowered ? 0 : sizeof(float)) + 2) / machine_.host_link_bytes_per_s;
     return seconds;
   }
 

@@ -203,6 +203,7 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& w
   result.setting = wanted;
   if (wanted.placement.device_state_bytes == whatever_fits)
     result.setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
+  result.setting.options.lowers_gradients = !machine.device_is_host;
   const Setting& setting = result.setting;
   result.not_yet = missing_support(setting.placement, machine);
   const auto found = misfits(setting.placement, setting.extent);
@@ -244,6 +245,7 @@ Preview preview(const Subject& given, const Machine& machine, const Setting& wan
   Setting setting = wanted;
   if (setting.placement.device_state_bytes == whatever_fits)
     setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
+  setting.options.lowers_gradients = !machine.device_is_host;
   const Subject& subject = *as_run(&given, setting);
   const Blueprint blueprint = blueprint_of(subject, setting);
   Preview view;

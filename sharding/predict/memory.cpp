@@ -87,8 +87,8 @@ std::uint64_t MemoryForecast::of(std::string_view what) const {
 MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& placement,
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work) {
-  std::uint64_t trained = 0, frozen = 0, secondary = 0, gradients = 0, staging = 0, landing = float_bytes;
-  TierBytes master{}, moments{};
+  std::uint64_t trained = 0, frozen = 0, secondary = 0, staging = 0, landing = float_bytes;
+  TierBytes gradients{}, master{}, moments{};
   const bool vanish = schedule.options.gradients_vanish();
   for (int group = 0; group < static_cast<int>(blueprint.facts.groups.size()); ++group) {
     const GroupSizes sizes(blueprint, group);
@@ -96,7 +96,9 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
     (facts.trainable ? trained : frozen) +=
         taken(placement.of_parameters(facts.trainable).tier, sizes.home());
     secondary += sizes.secondary();
-    if (!vanish) gradients += sizes.gradient() + sizes.reduced();
+    if (!vanish)
+      gradients[static_cast<std::size_t>(facts.gradient_tier)] +=
+          sizes.gradient() + (schedule.options.lowers(facts) ? 0 : sizes.reduced());
     const auto tier = static_cast<std::size_t>(facts.state_tier);
     master[tier] += taken(facts.state_tier, sizes.master());
     staging += sizes.staging();
@@ -110,8 +112,8 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("parameters", placement.parameters.tier, trained);
   stands("frozen parameters", placement.of_parameters(false).tier, frozen);
   if (placement.secondary) stands("secondary copy", placement.secondary->tier, secondary);
-  stands("gradients", Tier::device, gradients);
   for (const Tier tier : {Tier::device, Tier::host, Tier::nvme}) {
+    stands("gradients", tier, gradients[static_cast<std::size_t>(tier)]);
     stands("master weights", tier, master[static_cast<std::size_t>(tier)]);
     stands("optimizer state", tier, moments[static_cast<std::size_t>(tier)]);
   }

@@ -45,11 +45,13 @@ std::string_view colour(OpKind kind) {
     case OpKind::fetch:
     case OpKind::load:
     case OpKind::recall:
+    case OpKind::lift:
       return "#59a14f";
     case OpKind::reduce:
     case OpKind::spill:
     case OpKind::store:
     case OpKind::park:
+    case OpKind::lower:
       return "#e15759";
     default:
       return "#b07aa1";

@@ -126,7 +126,8 @@ class Replay {
     using sharding::OpKind;
     if (op.lane == sharding::OpLane::nvme) return cost;
     const auto scale = static_cast<double>(words_.scale);
-    if (op.kind == OpKind::park || op.kind == OpKind::recall)
+    if (op.kind == OpKind::park || op.kind == OpKind::recall || op.kind == OpKind::lower ||
+        op.kind == OpKind::lift)
       return {cost.delay_s / scale, cost.work_s / scale, cost.carrier};
     const bool moves = is_communication(op) && words_.only == "collectives";
     if (op.kind == OpKind::norm && moves) {

@@ -70,7 +70,9 @@ std::vector<int> cores_for_updates(const jobs::JobSpec& job, const comm::World& 
 }
 
 sharding::Setting setting_here(const jobs::JobSpec& job, const comm::World& world, sharding::Codec compute) {
-  return setting_of(job, extent_of(world), compute, cores_to_share(world));
+  sharding::Setting setting = setting_of(job, extent_of(world), compute, cores_to_share(world));
+  setting.options.lowers_gradients = compute_device() != nullptr;
+  return setting;
 }
 
 sharding::EngineOptions engine_options(const jobs::JobSpec& job, const comm::World& world) {

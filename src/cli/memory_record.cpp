@@ -56,7 +56,7 @@ void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const com
                             {"measured",
                              {{"device", device_bytes_in_use().value_or(buffers)},
                               {"device_buffers", buffers},
-                              {"host", use.tiers.host},
+                              {"host", use.tiers.host + use.host_gradients},
                               {"nvme", use.tiers.nvme}}},
                             {"rings",
                              {{"parameter_slots", use.parameter_slots},

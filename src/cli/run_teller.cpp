@@ -23,7 +23,7 @@ void introduce(const jobs::JobSpec& job, const comm::World& world, LoadedModel& 
   const sharding::MemoryUse memory = engine.memory();
   log::info("{} ranks, placement {}, {}: {} of state and {} of slots on each rank; {} steps of {} rows",
             world.size(), job.placement.preset, name_of(model.compute()),
-            human_bytes(static_cast<double>(memory.states)),
+            human_bytes(static_cast<double>(memory.states + memory.host_gradients)),
             human_bytes(static_cast<double>(memory.parameter_slots + memory.gradient_slots)), total_steps,
             shape.rows_per_step);
   if (jobs::placement_of(job, model.compute()).device_state_bytes) {

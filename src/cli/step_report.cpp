@@ -54,8 +54,8 @@ void print_memory(const sharding::MemoryForecast& foretold, const sharding::Memo
   print_bytes("state", states - slots, memory.states);
   print_bytes("slots", slots, memory.parameter_slots + memory.gradient_slots);
   if (passing > 0 && tensor_peak > 0) print_bytes("activations, at most", passing, tensor_peak);
-  for (const auto& [tier, measured_bytes] : {std::pair{sharding::Tier::host, memory.tiers.pool.asked.most},
-                                             {sharding::Tier::nvme, memory.tiers.nvme}})
+  for (const auto& [tier, measured_bytes] :
+       {std::pair{sharding::Tier::host, memory.host()}, {sharding::Tier::nvme, memory.tiers.nvme}})
     if (const std::uint64_t bytes = on(foretold.standing, tier) + on(foretold.passing, tier);
         bytes + measured_bytes > 0)
       print_bytes(name_of(tier), bytes, measured_bytes);

@@ -80,7 +80,7 @@ Peaks peaks_of_rank(const Form& form, const Case& one, const std::filesystem::pa
   peaks.device = {
       totals[static_cast<std::size_t>(Tier::device)],
       use.states + use.parameter_slots + use.gradient_slots + use.landing + peaks.activations.measured};
-  peaks.host = {totals[static_cast<std::size_t>(Tier::host)], use.tiers.pool.asked.most};
+  peaks.host = {totals[static_cast<std::size_t>(Tier::host)], use.host()};
   peaks.nvme = {totals[static_cast<std::size_t>(Tier::nvme)], use.tiers.nvme};
   return peaks;
 }

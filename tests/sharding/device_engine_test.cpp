@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -9,6 +11,7 @@
 
 #include "core/error.h"
 #include "optim/sgd.h"
+#include "sharding/predict/memory.h"
 #include "sharding/presets.h"
 #include "tests/sharding/device_site.h"
 #include "tests/sharding/toy_training.h"
@@ -21,8 +24,14 @@ using State = std::map<std::string, std::vector<float>>;
 struct Trained {
   std::vector<double> losses, norms;
   double evaluated = 0;
+  int overflows = 0;
   /// What this rank holds.
   State state;
+};
+
+struct Watch {
+  std::function<void(int step, StepInput&)> before_step{};
+  std::function<void(Engine&)> afterwards{};
 };
 
 /// The engine on ranks that are processes, each with a device.
@@ -41,7 +50,8 @@ class DeviceEngine : public testing::Test {
   }
   int rank() { return site_->hosts().rank(); }
 
-  Trained train(ToyJob job, bool on_device, std::unique_ptr<const Optimizer> optimizer = nullptr) {
+  Trained train(ToyJob job, bool on_device, std::unique_ptr<const Optimizer> optimizer = nullptr,
+                const Watch& watch = {}) {
     job.ranks = site_->hosts().size();
     std::optional<ComputingOn> computing;
     if (on_device) {
@@ -55,9 +65,13 @@ class DeviceEngine : public testing::Test {
     engine.load(read_starting_values());
     Trained trained;
     for (int step = 1; step <= job.settings.steps; ++step) {
-      const StepResult result = engine.train(toy_step(job, rank(), step));
+      StepInput input = toy_step(job, rank(), step);
+      if (watch.before_step) watch.before_step(step, input);
+      const StepResult result = engine.train(input);
+      trained.overflows += result.overflow;
       trained.losses.push_back(result.loss), trained.norms.push_back(result.gradient_norm);
     }
+    if (watch.afterwards) watch.afterwards(engine);
     trained.evaluated = engine.evaluate(toy_step(job, rank(), 1).micro_batches);
     engine.for_each_slice([&](const StateSlice& slice) {
       if (slice.dtype != DType::f32) return;
@@ -177,6 +191,126 @@ TEST_F(DeviceEngine, StallsOnAnyLaneChangeNoBit) {
     if (drawn % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(drawn % 1500));
   };
   expect_equal(train(job, true), calm, 0, "stalled");
+}
+
+int count(const Schedule& schedule, OpKind kind) {
+  return static_cast<int>(
+      std::count_if(schedule.ops.begin(), schedule.ops.end(), [&](const Op& op) { return op.kind == kind; }));
+}
+
+/// That it keeps on each tier what is foretold of it, to the byte.
+Watch counting(const ToyJob& job, int& lifts) {
+  return {{}, [&job, &lifts](Engine& engine) {
+            const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, job.micro_batches);
+            lifts += count(step, OpKind::lift);
+            EXPECT_GT(count(step, OpKind::lower), 0);
+            const auto states = toy_optimizer(job.settings)->states();
+            const MemoryForecast memory =
+                forecast_memory(engine.blueprint(), job.placement, step, states, {});
+            const MemoryUse found = engine.memory();
+            EXPECT_EQ(memory.of("gradient slots"), found.gradient_slots);
+            const TierBytes totals = memory.totals();
+            EXPECT_EQ(totals[static_cast<std::size_t>(Tier::device)],
+                      found.states + found.parameter_slots + found.gradient_slots + found.landing);
+            EXPECT_EQ(totals[static_cast<std::size_t>(Tier::host)], found.host());
+            EXPECT_EQ(found.host_gradients, 0u);
+          }};
+}
+
+TEST_F(DeviceEngine, GradientsOnTheHostTrainToTheBitsOfThoseOnTheDevice) {
+  int number = 0, lifts = 0;
+  for (const char* name : {"ddp", "zero1", "zero2", "zero3", "hsdp", "hpz"})
+    for (const Codec codec : {Codec::fp32, Codec::bf16}) {
+      ToyJob job = job_of(name, codec);
+      job.placement.optimizer.tier = Tier::host;
+      job.micro_batches = 1 + number % 3;
+      job.options.unit_major = number % 4 == 1;
+      job.options.reduce_depth = number % 3;
+      job.shape.tied = number % 2 == 0;
+      job.shape.frozen_blocks = number % 4 == 3;
+      job.shape.blocks = 5;
+      if (number % 3 != 1) job.settings.max_norm = 0.5;
+      job.options.update_when_reduced = !job.settings.max_norm;
+      ++number;
+      const Trained stayed = train(job, true);
+      job.placement.gradients.tier = Tier::host;
+      const Trained moved = train(job, true, nullptr, counting(job, lifts));
+      const std::string what = fmt::format("{} {}", name, name_of(codec));
+      expect_equal(moved, stayed, 0, what);
+      expect_equal(moved, train(job, false), 1e-5, what + " on the host");
+    }
+  EXPECT_GT(lifts, 0);
+}
+
+TEST_F(DeviceEngine, GradientsOnTheHostOfOtherStates) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("device-gradients-{}", rank());
+  std::filesystem::create_directories(folder);
+  int lifts = 0;
+  for (const char* name : {"zero_offload", "zero_infinity", "paged"}) {
+    ToyJob job = job_of(std::string_view(name) == "paged" ? "zero2" : name, Codec::bf16);
+    job.micro_batches = 2;
+    job.settings.max_norm = 0.5;
+    job.options.tiers.nvme_paths = {folder};
+    job.options.tiers.part_elements = 1024;
+    if (std::string_view(name) == "paged") {
+      job.placement.optimizer.tier = Tier::host;
+      job.placement.device_state_bytes = 32768;
+    }
+    job.placement.gradients.tier = Tier::device;
+    const Trained stayed = train(job, true);
+    job.placement.gradients.tier = Tier::host;
+    Watch watch = counting(job, lifts);
+    if (std::string_view(name) == "zero_infinity") watch.afterwards = {};
+    expect_equal(train(job, true, nullptr, watch), stayed, 0, name);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(DeviceEngine, AnOverflowUpdatesNothingWithGradientsOnTheHost) {
+  ToyJob job = job_of("zero2", Codec::fp32);
+  job.micro_batches = 2;
+  job.placement.optimizer.tier = job.placement.gradients.tier = Tier::host;
+  job.settings.steps = 1;
+  const Trained without = train(job, true);
+  job.settings.steps = 2;
+  const Watch spoils{[](int step, StepInput& input) {
+                       if (step == 2) input.micro_batches.back().loss_weight *= INFINITY;
+                     },
+                     {}};
+  Trained spoilt = train(job, true, nullptr, spoils);
+  EXPECT_EQ(spoilt.overflows, 1);
+  spoilt.losses.pop_back(), spoilt.norms.pop_back();
+  expect_equal(spoilt, without, 0, "overflow");
+}
+
+TEST_F(DeviceEngine, StallsChangeNoBitOfGradientsOnTheHost) {
+  for (const bool at_once : {false, true}) {
+    ToyJob job = job_of("zero2", Codec::bf16);
+    job.micro_batches = 3;
+    job.shape.blocks = 6;
+    job.placement.optimizer.tier = job.placement.gradients.tier = Tier::host;
+    job.options.update_when_reduced = at_once;
+    const Trained calm = train(job, true);
+    std::atomic<std::uint32_t> state{1};
+    job.before_each = [&state](const Schedule&, int) {
+      const std::uint32_t drawn = state.fetch_add(0x9e3779b9u) * 0x85ebca6bu >> 16;
+      if (drawn % 4 == 0) std::this_thread::sleep_for(std::chrono::microseconds(drawn % 1500));
+    };
+    expect_equal(train(job, true), calm, 0, "stalled");
+  }
+}
+
+TEST_F(DeviceEngine, RefusesGradientsOnTheHostBesideStateOnTheDevice) {
+  ToyJob job = job_of("zero2", Codec::bf16);
+  job.placement.gradients.tier = Tier::host;
+  try {
+    train(job, true);
+    FAIL() << "it was not refused";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::configuration);
+    EXPECT_NE(std::string(error.what()).find("placement.optimizer.tier=host"), std::string::npos)
+        << error.what();
+  }
 }
 
 TEST_F(DeviceEngine, OtherOptimizers) {

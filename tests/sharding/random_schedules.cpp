@@ -38,6 +38,7 @@ RandomCase random_case(std::mt19937& random) {
     }
     if (group.parameters > 1 && random() % 3 == 0) group.secondary = random_divisor(random, group.parameters);
     if (random() % 3 == 0) group.parameter_tier = Tier::nvme;
+    if (random() % 3 != 0) group.gradient_tier = Tier::host;
     if (group.update_writes_home() || (group.trainable && random() % 3 == 0)) {
       group.update_parts = 1 + static_cast<int>(random() % 4);
       group.state_bytes = 12 * group.elements;
@@ -60,6 +61,7 @@ RandomCase random_case(std::mt19937& random) {
   made.options.unit_major = random() % 2;
   made.options.update_when_reduced = random() % 3 == 0;
   made.options.keeps_gradients = random() % 2;
+  made.options.lowers_gradients = random() % 2;
   made.options.parts_in_memory = 1 + static_cast<int>(random() % 4);
   made.options.activations = static_cast<Activations>(random() % 3);
   made.options.input_tier = random() % 2 ? Tier::host : Tier::device;

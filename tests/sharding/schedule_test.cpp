@@ -92,6 +92,39 @@ TEST(Schedule, ASecondaryCopyOfSpanOneKeepsParametersWhole) {
   EXPECT_EQ(gathered(schedule, Route::secondary), 0u);
 }
 
+std::uint64_t moved(const Schedule& schedule, OpKind kind) {
+  std::uint64_t bytes = 0;
+  for (const Op& op : schedule.ops)
+    if (op.kind == kind) bytes += op.bytes;
+  return bytes;
+}
+
+TEST(Schedule, AGradientGoesToTheHostOnceAndComesBackOnlyToBeAddedTo) {
+  constexpr std::uint64_t blocks = 12, slice = 1024;
+  for (const int gradients : {1, 4}) {
+    ScheduleFacts facts = stack(4, blocks, 1, gradients, 4);
+    for (GroupFacts& group : facts.groups) group.gradient_tier = Tier::host;
+    const std::uint64_t gradient = 4096u / static_cast<std::uint64_t>(gradients);
+    ScheduleOptions options{.reduce_depth = 1, .lowers_gradients = true};
+    EXPECT_EQ(build_schedule(facts, options).slice_slots.bytes.size(), 2u);
+    for (const bool unit_major : {false, true}) {
+      options.unit_major = unit_major;
+      options.micro_batches = unit_major ? 3 : 1;
+      const Schedule once = build_schedule(facts, options);
+      EXPECT_EQ(moved(once, OpKind::lower), blocks * slice) << gradients;
+      EXPECT_EQ(moved(once, OpKind::lift), 0u) << gradients;
+    }
+    options.unit_major = false, options.micro_batches = 3;
+    const Schedule often = build_schedule(facts, options);
+    EXPECT_EQ(moved(often, OpKind::lower), blocks * (2 * gradient + slice)) << gradients;
+    EXPECT_EQ(moved(often, OpKind::lift), blocks * 2 * gradient) << gradients;
+    options.lowers_gradients = false;
+    const Schedule stayed = build_schedule(facts, options);
+    EXPECT_EQ(moved(stayed, OpKind::lower) + moved(stayed, OpKind::lift), 0u);
+    EXPECT_TRUE(stayed.slice_slots.bytes.empty());
+  }
+}
+
 TEST(Schedule, NothingMovesOnOneRank) {
   const Schedule schedule = build_schedule(stack(1, 5, 1, 1, 1), {.micro_batches = 2});
   for (const Op& op : schedule.ops) EXPECT_EQ(op.communicator, -1);

@@ -1,5 +1,7 @@
 #include "sharding/tiers.h"
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 #include <filesystem>
 #include <limits>
@@ -10,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "sharding/predict/memory.h"
 #include "sharding/presets.h"
 #include "sharding/room.h"
 #include "tests/offload/scratch.h"
@@ -121,6 +124,32 @@ TEST(Tiers, ParametersMayLieOnTheDriveToo) {
       }
     }
   }
+}
+
+/// The device is the host: nothing moves, and what is counted is counted there.
+TEST(Tiers, GradientsOnTheHostAreTheSameMemoryAndCountThere) {
+  for (const Codec codec : {Codec::fp32, Codec::bf16})
+    for (const char* name : {"ddp", "zero1", "zero2", "zero3", "hsdp"})
+      for (const int ranks : {1, 2, 4}) {
+        ToyJob job = job_of(codec, name, ranks);
+        job.placement.optimizer.tier = Tier::host;
+        if (ranks == 2) job.settings.max_norm = 0.5;
+        std::atomic<std::size_t> states{0};
+        const ToyRun device =
+            train_on_ranks(job, [&](Engine& engine, int) { states = engine.memory().states; });
+        job.placement.gradients.tier = Tier::host;
+        const ToyRun host = train_on_ranks(job, [&](Engine& engine, int) {
+          const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, job.micro_batches);
+          EXPECT_EQ(std::ranges::count(step.ops, OpKind::lower, &Op::kind), 0);
+          const MemoryForecast memory = forecast_memory(engine.blueprint(), job.placement, step,
+                                                        toy_optimizer(job.settings)->states(), {});
+          const MemoryUse use = engine.memory();
+          EXPECT_EQ(memory.of("gradients"), use.host_gradients);
+          EXPECT_EQ(memory.totals()[static_cast<std::size_t>(Tier::host)], use.host());
+          EXPECT_EQ(states, use.states + use.host_gradients);
+        });
+        expect_same_bits(host, device, fmt::format("{} {}, {} ranks: ", name, name_of(codec), ranks));
+      }
 }
 
 TEST(Tiers, UpdatesMayBeginDuringBackward) {
