@@ -91,6 +91,23 @@ TEST(ReadJob, PagedOptimizersArePlacements) {
               HasSubstr("cannot be \"much\""));
 }
 
+TEST(ReadJob, GradientsFollowTheirOptimizerToTheHostIfTheyGoThereOnce) {
+  using sharding::Tier;
+  const auto tier = [](const std::string& lines) {
+    return placement_of(parse(minimal_job(lines)), sharding::Codec::bf16).gradients.tier;
+  };
+  for (const std::string preset : {"zero_offload", "zero_infinity", "zero2\n  optimizer: {tier: host}"}) {
+    const std::string placement = "placement:\n  preset: " + preset + "\n";
+    EXPECT_EQ(tier(placement), Tier::host) << preset;
+    EXPECT_EQ(tier(placement + "gradient_accumulation_steps: 4\n"), Tier::device) << preset;
+    EXPECT_EQ(tier(placement + "gradient_accumulation_steps: 4\nschedule: {order: unit_major}\n"), Tier::host)
+        << preset;
+    EXPECT_EQ(tier(placement + "  gradients: {tier: host}\ngradient_accumulation_steps: 4\n"), Tier::host);
+    EXPECT_EQ(tier(placement + "  gradients: {tier: device}\n"), Tier::device);
+  }
+  EXPECT_EQ(tier("placement: zero2\n"), Tier::device);
+}
+
 TEST(ReadJob, OtherSpellingsAreOneKey) {
   EXPECT_EQ(parse(minimal_job("sequence_length: 512\n")).sequence_len, 512);
 }

@@ -219,7 +219,7 @@ Watch counting(const ToyJob& job, int& lifts) {
 
 TEST_F(DeviceEngine, GradientsOnTheHostTrainToTheBitsOfThoseOnTheDevice) {
   int number = 0, lifts = 0;
-  for (const char* name : {"ddp", "zero1", "zero2", "zero3", "hsdp", "hpz"})
+  for (const char* name : {"ddp", "zero1", "zero3", "hsdp"})
     for (const Codec codec : {Codec::fp32, Codec::bf16}) {
       ToyJob job = job_of(name, codec);
       job.placement.optimizer.tier = Tier::host;
@@ -229,6 +229,7 @@ TEST_F(DeviceEngine, GradientsOnTheHostTrainToTheBitsOfThoseOnTheDevice) {
       job.shape.tied = number % 2 == 0;
       job.shape.frozen_blocks = number % 4 == 3;
       job.shape.blocks = 5;
+      job.settings.steps = 2;
       if (number % 3 != 1) job.settings.max_norm = 0.5;
       job.options.update_when_reduced = !job.settings.max_norm;
       ++number;
@@ -254,7 +255,7 @@ TEST_F(DeviceEngine, GradientsOnTheHostOfOtherStates) {
     job.options.tiers.part_elements = 1024;
     if (std::string_view(name) == "paged") {
       job.placement.optimizer.tier = Tier::host;
-      job.placement.device_state_bytes = 32768;
+      job.placement.device_state_bytes = 12000 / static_cast<std::uint64_t>(site_->hosts().size());
     }
     job.placement.gradients.tier = Tier::device;
     const Trained stayed = train(job, true);

@@ -23,6 +23,7 @@ train cpu 1 device=cpu
 tried accumulated cpu 1e-5 1
 tried unit-major cpu 1e-5 2 placement=zero3 schedule.order=unit_major
 tried state-on-host cpu 1e-5 2 placement=zero_offload
+tried gradients-on-host cpu 1e-5 2 placement=zero_offload placement.gradients.tier=host
 tried parameters-on-host cpu 1e-5 2 placement=zero3 placement.parameters.tier=host
 tried on-drives cpu 1e-5 2 placement=zero_infinity
 grep -q 'beyond the device, on each rank' "$dir/on-drives.log" || fail "nothing lay beyond the device"
