@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # plan_commands_test.sh TRIREME GOLDEN: the search writes a job that is planned as the search foretold it; pictures and traces of planned and of real
-# steps hold both; a plan knows how many cores its ranks have and counts a step's micro-batches as its run does; a run foretells with the machine that it is given; the copy that saves take is a line of its own; 16,384 ranks are planned and their schedule is simulated.
+# steps hold both; a plan knows how many cores its ranks have and counts a step's micro-batches as its run does; a run foretells with the machine that it is given; the copy that saves take is a line of its own; gradients go to the host where they are planned to; 16,384 ranks are planned and their schedule is simulated.
 set -euo pipefail
 trireme=$1 golden=$2
 export OMP_NUM_THREADS=1
@@ -41,6 +41,17 @@ status=0
   fail "what the engine refuses on GPUs is planned: ended with $status"
 "$trireme" plan "$golden/reference" --nodes 1 --gpus-per-node 2 --gpu cpu placement=zero2 placement.parameters.tier=nvme sequence_len=64 >"$dir/said" 2>&1 ||
   fail "what runs on CPUs is refused there"
+
+status=0
+"$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu h100-80g placement=zero2 placement.gradients.tier=host >"$dir/said" 2>&1 || status=$?
+[ "$status" = 78 ] && grep -q 'gradients on the host are applied there' "$dir/said" || fail "gradients that would come back are planned: ended with $status"
+offloads() { "$trireme" plan llama-3-8b --nodes 1 --gpus-per-node 8 --gpu h100-80g placement=zero_offload "$@" >"$dir/said" || fail "does not fit: $*"; }
+offloads gradient_accumulation_steps=1
+grep -Eq '^  gradients +host ' "$dir/said" && grep -Eq '^  device_to_host ' "$dir/said" || fail "gradients do not go to the host"
+offloads gradient_accumulation_steps=4
+grep -Eq '^  gradients +device ' "$dir/said" || fail "gradients go to the host again and again though nobody asked for it"
+offloads gradient_accumulation_steps=4 placement.gradients.tier=host
+grep -Eq '^  host_to_device ' "$dir/said" || fail "gradients are not brought back to be added to"
 
 two_ranks() { "$trireme" plan "$dir/job.yaml" --nodes 1 --gpus-per-node 2 --gpu cpu "$@" --json >"$dir/said"; }
 cat >"$dir/job.yaml" <<YAML
