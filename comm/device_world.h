@@ -35,6 +35,9 @@ class DeviceCommunicator : public Communicator {
   /// Whoever waits for enqueued calls asks now and then: throws when one of them has failed or has run for
   /// longer than the time limit.
   virtual void check() = 0;
+  /// Makes room for all_to_alls that bring or take so many bytes, so that none of them has to take memory on
+  /// its way.
+  virtual void reserve(std::size_t /*bytes*/) {}
   /// Quantises on the device, in the order of the communicator's calls.
   virtual const codec::Coder& coder() const = 0;
 

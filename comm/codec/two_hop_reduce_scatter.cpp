@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "comm/codec/codec.h"
+#include "comm/device_world.h"
 #include "comm/two_level/groups.h"
 #include "comm/two_level/pipeline.h"
 #include "core/error.h"
@@ -62,6 +63,12 @@ TwoHopReduceScatter::TwoHopReduceScatter(World& world, const Group& group, const
   const std::size_t part_bytes = whole_lines(lane_elements * sizeof(float));
   scratch_ = inside_->allocate(packed + (lanes + static_cast<std::size_t>(node_ranks())) * first_hop +
                                2 * (1 + nodes) * second_hop + part_bytes);
+  const auto make_room = [](Communicator& communicator, std::size_t bytes) {
+    if (auto* device = dynamic_cast<DeviceCommunicator*>(&communicator)) device->reserve(bytes);
+  };
+  make_room(*inside_, std::max({lanes * first_hop, static_cast<std::size_t>(node_ranks()) * first_hop,
+                                part_bytes, packed}));
+  make_room(*across_, nodes * second_hop);
   std::byte* at = scratch_.as<std::byte>();
   const auto take = [&](std::size_t bytes) { return std::exchange(at, at + bytes); };
   packed_ = take(packed);

@@ -13,6 +13,12 @@ void wait_for(const DeviceEvent& event) {
   while (!event.ready()) std::this_thread::yield();
 }
 
+std::size_t longest(const std::vector<Piece>& pieces) {
+  std::size_t bytes = 0;
+  for (const Piece& piece : pieces) bytes = std::max({bytes, piece.in_bytes, piece.out_bytes});
+  return bytes;
+}
+
 }  // namespace
 
 ThroughHostCommunicator::ThroughHostCommunicator(std::unique_ptr<Communicator> carrier, Device& device,
@@ -28,18 +34,27 @@ ThroughHostCommunicator::ThroughHostCommunicator(std::unique_ptr<Communicator> c
       coder_(device.make_coder(*inward_)),
       carried_(device) {
   for (Stage& stage : stages_) stage.filled = device.make_event(), stage.emptied = device.make_event();
+  grow_stages(piece_bytes);
 }
 
-std::byte* ThroughHostCommunicator::at_least(Buffer& buffer, std::size_t bytes) {
-  if (buffer.bytes() < bytes) {
-    buffer.reset();
-    buffer = device_.allocate_pinned(std::max(bytes, piece_bytes_));
-  }
-  return buffer.as<std::byte>();
+void ThroughHostCommunicator::reserve(std::size_t bytes) {
+  if (bytes <= stage_bytes_) return;
+  lane_.drain();
+  grow_stages(bytes);
+}
+
+void ThroughHostCommunicator::grow_stages(std::size_t bytes) {
+  if (bytes <= stage_bytes_) return;
+  for (Stage& stage : stages_)
+    for (Buffer* buffer : {&stage.in, &stage.out}) {
+      buffer->reset();
+      *buffer = device_.allocate_pinned(bytes);
+    }
+  stage_bytes_ = bytes;
 }
 
 void ThroughHostCommunicator::fill(Stage& stage, const Piece& piece) {
-  std::byte* host = at_least(stage.in, piece.in_bytes);
+  auto* host = stage.in.as<std::byte>();
   for (const StagedRange& range : piece.in) inward_->copy(host + range.stage, range.device, range.bytes);
   inward_->record(*stage.filled);
 }
@@ -49,11 +64,11 @@ void ThroughHostCommunicator::move(Stage& stage, const Piece& piece) {
   Call call = piece.call;
   if (call.kind == Call::Kind::broadcast) {
     // One vector, which the root gives and the others get.
-    call.out = at_least(stage.in, std::max(piece.in_bytes, piece.out_bytes));
+    call.out = stage.in.data();
     call.in = call.out;
   } else {
     if (piece.in_bytes > 0) call.in = stage.in.data();
-    if (piece.out_bytes > 0) call.out = at_least(stage.out, piece.out_bytes);
+    if (piece.out_bytes > 0) call.out = stage.out.data();
   }
   carrier_->run(call);
 }
@@ -68,6 +83,7 @@ void ThroughHostCommunicator::empty(Stage& stage, const Piece& piece) {
 void ThroughHostCommunicator::execute(const Call& call) {
   const Traffic before = carrier_->traffic();
   const std::vector<Piece> pieces = pieces_of(call, rank(), piece_bytes_);
+  grow_stages(longest(pieces));
   fill(stages_[0], pieces[0]);
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     Stage &stage = stages_[i % 2], &next = stages_[(i + 1) % 2];
@@ -88,6 +104,8 @@ void ThroughHostCommunicator::enqueue(const Call& call, std::span<const DeviceEv
                                       DeviceEvent& done) {
   std::lock_guard lock(mutex_);
   check_in_flight();
+  // Whoever pins memory may have to wait for the device, which must not be waiting for this call then.
+  reserve(longest(pieces_of(call, rank(), piece_bytes_)));
   for (const DeviceEvent* event : after) order_->wait(*event);
   const std::shared_ptr<DeviceEvent> begun = device_.make_event();
   order_->record(*begun);

@@ -19,6 +19,7 @@ class ThroughHostCommunicator final : public DeviceCommunicator {
   Buffer allocate(std::size_t bytes) override { return device_.allocate(bytes); }
   void enqueue(const Call& call, std::span<const DeviceEvent* const> after, DeviceEvent& done) override;
   void check() override;
+  void reserve(std::size_t bytes) override;
   const codec::Coder& coder() const override { return *coder_; }
 
  protected:
@@ -34,7 +35,7 @@ class ThroughHostCommunicator final : public DeviceCommunicator {
   void move(Stage& stage, const Piece& piece);
   void empty(Stage& stage, const Piece& piece);
   void check_in_flight();
-  std::byte* at_least(Buffer& buffer, std::size_t bytes);
+  void grow_stages(std::size_t bytes);
 
   Device& device_;
   std::unique_ptr<Communicator> carrier_;
@@ -44,6 +45,7 @@ class ThroughHostCommunicator final : public DeviceCommunicator {
   /// Into the host: what was encoded is done before it is copied there.
   std::unique_ptr<codec::Coder> coder_;
   std::array<Stage, 2> stages_;
+  std::size_t stage_bytes_ = 0;
   /// Counts calls that were carried out for `enqueue`; the order stream waits for it.
   HostFlag carried_;
   std::uint32_t queued_ = 0;

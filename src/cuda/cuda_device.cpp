@@ -28,6 +28,7 @@ DeviceInfo describe_device(const CudaApi& api, int index) {
 CudaDevice::CudaDevice(const Apis& apis, int index)
     : apis_(apis), index_(index), info_(describe_device(apis.cuda, index)) {
   use();
+  kernels_ = std::make_unique<CudaKernels>(apis_, *this);
 }
 
 void CudaDevice::use() const {
@@ -93,11 +94,6 @@ std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
 
 std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
   return std::make_unique<CudaCoder>(apis_, *this, dynamic_cast<CudaStream&>(stream));
-}
-
-DeviceKernels& CudaDevice::kernels() {
-  std::call_once(kernels_wanted_, [this] { kernels_ = std::make_unique<CudaKernels>(apis_, *this); });
-  return *kernels_;
 }
 
 cudaMemoryType CudaDevice::kind_of(const void* address) const {

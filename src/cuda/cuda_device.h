@@ -1,6 +1,4 @@
 #pragma once
-#include <mutex>
-
 #include "core/device.h"
 #include "core/device_kernels.h"
 #include "cuda/apis.h"
@@ -61,7 +59,7 @@ class CudaDevice final : public Device {
   std::unique_ptr<Stream> make_stream(Priority priority) override;
   std::unique_ptr<DeviceEvent> make_event() override;
   std::unique_ptr<comm::codec::Coder> make_coder(Stream& stream) override;
-  DeviceKernels& kernels() override;
+  DeviceKernels& kernels() override { return *kernels_; }
   bool is_host() const override { return apis_.is_host; }
   bool reaches(const void* address) const override;
   bool holds(const void* address) const override;
@@ -80,7 +78,6 @@ class CudaDevice final : public Device {
   const Apis& apis_;
   int index_;
   DeviceInfo info_;
-  std::once_flag kernels_wanted_;
   std::unique_ptr<DeviceKernels> kernels_;
 };
 

@@ -32,6 +32,7 @@ class Cufile : public testing::Test {
   void SetUp() override {
     cufile_double_reset();
     pretend_nvidia_fs("2.26.6");
+    device_with_cufile();
     alive_ = host_cuda_alive();
   }
   void TearDown() override {

@@ -87,17 +87,27 @@ cudaError_t mem_get_info(std::size_t* free_bytes, std::size_t* total) {
   return cudaSuccess;
 }
 
+/// Taking and giving back memory may wait for all that the device has been given, so it never ends where that
+/// waits for the host in turn.
+void expect_no_wait_for_host(const char* function) {
+  if (host_cuda_state().waits_for_host > 0)
+    report_misuse(std::string(function) + " while a stream waits for the host");
+}
+
 cudaError_t allocate(void** data, std::size_t bytes) {
+  expect_no_wait_for_host("cudaMalloc");
   *data = host_cuda_allocate(bytes, MemoryKind::device);
   return *data ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t allocate_pinned(void** data, std::size_t bytes, unsigned) {
+  expect_no_wait_for_host("cudaHostAlloc");
   *data = host_cuda_allocate(bytes, MemoryKind::pinned);
   return *data ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t release(void* data) {
+  expect_no_wait_for_host("cudaFree");
   return host_cuda_free(data) ? cudaSuccess : misuse("memory freed that is not alive");
 }
 
@@ -245,9 +255,11 @@ cudaError_t stream_wait_value(cudaStream_t stream, const std::uint32_t* word, st
   if (!lane) return cudaErrorInvalidValue;
   if (!host_cuda_reaches(word, sizeof *word))
     return misuse("cuStreamWaitValue32 on memory that is not pinned");
+  ++host_cuda_state().waits_for_host;
   lane->post([word, value] {
     auto* flag = const_cast<std::uint32_t*>(word);
     while (std::atomic_ref(*flag).load(std::memory_order_acquire) < value) std::this_thread::yield();
+    --host_cuda_state().waits_for_host;
   });
   return cudaSuccess;
 }

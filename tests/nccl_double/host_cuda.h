@@ -10,7 +10,8 @@ namespace trireme::tests {
 
 /// A CUDA runtime on host memory, with what matters of the real one's manner: a stream is a thread with a
 /// queue, so nothing is done yet when a call returns; memory begins as garbage; every pointer, stream and
-/// event must be alive and every range inside one allocation.
+/// event must be alive and every range inside one allocation; no memory is taken or given back while a stream
+/// waits for the host.
 cuda::CudaApi host_cuda_api();
 
 enum class MemoryKind { device, pinned };

@@ -53,6 +53,8 @@ struct HostCudaState {
   std::function<void(cudaStream_t)> watch;
   std::vector<std::string> misuses;
   std::atomic<bool> broken = false;
+  /// Waits for the host that streams have been given and not passed.
+  std::atomic<int> waits_for_host = 0;
   int devices = 1;
   cudaError_t devices_error = cudaSuccess;
   int driver_version = 13000;
