@@ -21,11 +21,41 @@ constexpr std::chrono::microseconds between_polls{20};
 
 }  // namespace
 
+/// Codecs in the lane's stream, between its other work.
+class ArrayLane::StreamOrder final : public comm::Order {
+ public:
+  explicit StreamOrder(ArrayLane& lane) : lane_(lane), coder_(lane.device_->make_coder(*lane.stream_)) {
+    for (Turn& turn : turns_)
+      turn.before = lane.device_->make_event(), turn.after = lane.device_->make_event();
+  }
+  const comm::codec::Coder& coder() const override { return *coder_; }
+  void call(comm::Communicator& communicator, const comm::Call& call) override {
+    lane_.call(communicator, call);
+  }
+  void begin(comm::Communicator& communicator, const comm::Call& call, int turn) override {
+    const Turn& mine = turns_[static_cast<std::size_t>(turn)];
+    lane_.begin(communicator, call, *mine.before, *mine.after);
+  }
+  void await(int turn) override { lane_.wait(*turns_[static_cast<std::size_t>(turn)].after); }
+
+ private:
+  struct Turn {
+    std::unique_ptr<DeviceEvent> before, after;
+  };
+  ArrayLane& lane_;
+  std::unique_ptr<comm::codec::Coder> coder_;
+  std::array<Turn, 2> turns_;
+};
+
 ArrayLane::ArrayLane(Device* device, std::function<void()> watch)
     : device_(device), watch_(std::move(watch)) {
-  if (!device) return;
+  if (!device) {
+    order_ = std::make_unique<comm::ThreadOrder>(comm::codec::host_coder());
+    return;
+  }
   stream_ = device->make_stream();
   passed_ = device->make_event(), before_call_ = device->make_event(), after_call_ = device->make_event();
+  order_ = std::make_unique<StreamOrder>(*this);
 }
 
 void ArrayLane::enter() {
@@ -99,15 +129,22 @@ double ArrayLane::sum_of_squares(
 }
 
 void ArrayLane::call(comm::Communicator& communicator, const comm::Call& call) {
-  auto* ordered = stream_ ? dynamic_cast<comm::DeviceCommunicator*>(&communicator) : nullptr;
+  if (!stream_) return communicator.run(call);
+  begin(communicator, call, *before_call_, *after_call_);
+  stream_->wait(*after_call_);
+}
+
+void ArrayLane::begin(comm::Communicator& communicator, const comm::Call& call, DeviceEvent& before,
+                      DeviceEvent& after) {
+  auto* ordered = dynamic_cast<comm::DeviceCommunicator*>(&communicator);
   if (!ordered) {
     finish();
-    return communicator.run(call);
+    communicator.run(call);
+    return stream_->record(after);
   }
-  stream_->record(*before_call_);
-  const std::array<const DeviceEvent*, 1> after{before_call_.get()};
-  ordered->enqueue(call, after, *after_call_);
-  stream_->wait(*after_call_);
+  stream_->record(before);
+  const std::array<const DeviceEvent*, 1> begins_after{&before};
+  ordered->enqueue(call, begins_after, after);
 }
 
 void ArrayLane::read(void* into, const void* from, std::size_t bytes) {

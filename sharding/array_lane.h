@@ -6,6 +6,7 @@
 #include <mutex>
 #include <span>
 
+#include "comm/codec/order.h"
 #include "comm/communicator.h"
 #include "core/device.h"
 #include "core/dtype.h"
@@ -20,6 +21,8 @@ class ArrayLane {
   /// `device`: whose memory the arrays are in; null: they are in the host's. `watch`: called now and then
   /// while the host waits for the stream; throws where waiting is in vain.
   explicit ArrayLane(Device* device = nullptr, std::function<void()> watch = {});
+  ArrayLane(const ArrayLane&) = delete;
+  ArrayLane& operator=(const ArrayLane&) = delete;
 
   bool on_device() const { return stream_ != nullptr; }
   /// The calling thread's tensor operations are in this lane's order from now on.
@@ -41,6 +44,8 @@ class ArrayLane {
   double sum_of_squares(
       const std::function<void(const std::function<void(const float*, std::int64_t)>&)>& runs);
   void call(comm::Communicator& communicator, const comm::Call& call);
+  /// Of this lane, for what codes and calls by itself.
+  comm::Order& order() { return *order_; }
 
   /// Copies to and from memory that the caller may touch when they return. Threads take turns.
   void read(void* into, const void* from, std::size_t bytes);
@@ -49,12 +54,17 @@ class ArrayLane {
   Device* device() const { return device_; }
 
  private:
+  class StreamOrder;
   DeviceKernels& kernels();
+  /// The call begins behind what is in the stream; `after` is recorded behind the call.
+  void begin(comm::Communicator& communicator, const comm::Call& call, DeviceEvent& before,
+             DeviceEvent& after);
 
   Device* device_;
   std::function<void()> watch_;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<DeviceEvent> passed_, before_call_, after_call_;
+  std::unique_ptr<comm::Order> order_;
   Buffer square_sums_, host_sums_;
   std::mutex reading_;
 };

@@ -46,15 +46,11 @@ void Channel::reserve(std::uint64_t elements) {
 
 void Channel::gather(ArrayLane& lane, const void* slice, void* whole, std::int64_t each, DType dtype) {
   if (!quantised_) return lane.call(*communicator_, Call::all_gather(slice, whole, even(each), dtype));
-  lane.finish();
-  quantised_->run(slice, whole, even(each), dtype);
+  quantised_->run(lane.order(), slice, whole, even(each), dtype);
 }
 
 void Channel::reduce_scatter(ArrayLane& lane, const float* whole, float* slice, std::int64_t each) {
-  if (two_hop_) {
-    lane.finish();
-    return two_hop_->run(whole, DType::f32, slice, DType::f32, even(each), sum);
-  }
+  if (two_hop_) return two_hop_->run(lane.order(), whole, DType::f32, slice, DType::f32, even(each), sum);
   if (wire_ != Wire::bf16)
     return lane.call(*communicator_, Call::reduce_scatter(whole, slice, even(each), DType::f32, sum));
   std::byte* narrow = narrow_.as<std::byte>();
@@ -83,6 +79,7 @@ comm::Traffic Channel::traffic() const {
 }
 
 void Channel::check() {
+  if (two_hop_) return two_hop_->check();
   if (auto* ordered = dynamic_cast<comm::DeviceCommunicator*>(communicator_.get())) ordered->check();
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-#include "comm/codec/coder.h"
+#include "comm/codec/order.h"
 #include "comm/communicator.h"
 
 namespace trireme::comm {
@@ -15,10 +15,11 @@ class QuantisedAllGather {
 
   /// `shard` and `whole` are f32, bf16 or f16; `shard` may lie in `whole`.
   void run(const void* shard, void* whole, const Shards& shards, DType dtype);
+  /// In a stream's order it returns before it is done.
+  void run(Order& order, const void* shard, void* whole, const Shards& shards, DType dtype);
 
  private:
   Communicator& communicator_;
-  const codec::Coder& coder_;
   codec::BlockFormat format_;
   Buffer encoded_;
 };

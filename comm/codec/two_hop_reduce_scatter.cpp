@@ -28,6 +28,7 @@ Shards encoded(const Shards& elements, const codec::BlockFormat& format) {
 }  // namespace
 
 struct TwoHopReduceScatter::Job {
+  Order& order;
   const std::byte* whole;
   DType whole_type;
   std::byte* shard;
@@ -47,10 +48,10 @@ TwoHopReduceScatter::TwoHopReduceScatter(World& world, const Group& group, const
   };
   inside_ = world.communicator(node_group(group, layout_, index_), "auto", part(".inside"));
   // One thread makes NCCL's calls, in one order: then they cannot wait for each other in circles.
-  one_by_one_ = inside_->backend() == "nccl";
+  const bool one_by_one = inside_->backend() == "nccl";
   across_ =
-      world.communicator(lane_group(group, layout_, index_), one_by_one_ ? "nccl" : "mpi", part(".across"));
-  coder_ = &codec::coder_of(*inside_);
+      world.communicator(lane_group(group, layout_, index_), one_by_one ? "nccl" : "mpi", part(".across"));
+  thread_order_ = std::make_unique<ThreadOrder>(codec::coder_of(*inside_), one_by_one);
 
   const auto lanes = static_cast<std::size_t>(layout_.lanes()),
              nodes = static_cast<std::size_t>(layout_.nodes());
@@ -91,7 +92,13 @@ std::size_t TwoHopReduceScatter::lane_bytes(const ShardRounds& rounds, int lane,
   return lane < layout_.lanes() ? encoded(rounds.lane_load(lane, round), options_.inside).total() : 0;
 }
 
+void TwoHopReduceScatter::check() {
+  for (Communicator* part : {inside_.get(), across_.get()})
+    if (auto* device = dynamic_cast<DeviceCommunicator*>(part)) device->check();
+}
+
 void TwoHopReduceScatter::send_to_lanes(const Job& job, int round) {
+  const codec::Coder& coder = job.order.coder();
   const std::size_t width = size_of(job.whole_type);
   struct Stretch {
     std::size_t in_whole, in_packed, count;
@@ -112,17 +119,19 @@ void TwoHopReduceScatter::send_to_lanes(const Job& job, int round) {
       const Stretch first = *next;
       for (std::size_t found = 0; found < count; found += (next++)->count)
         if (first.count < count)
-          coder_->copy(packed_ + next->in_packed * width, job.whole + next->in_whole * width,
-                       next->count * width);
+          coder.copy(packed_ + next->in_packed * width, job.whole + next->in_whole * width,
+                     next->count * width);
       const std::byte* from =
           first.count < count ? packed_ + first.in_packed * width : job.whole + first.in_whole * width;
-      coder_->encode(options_.inside, from, job.whole_type, count, to);
+      coder.encode(options_.inside, from, job.whole_type, count, to);
       to += options_.inside.bytes(count);
     }
     sent[static_cast<std::size_t>(lane)] = lane_bytes(job.rounds, lane, round);
   }
-  inside_->all_to_all(to_lanes_, from_ranks_, Shards::of(std::move(sent)),
-                      Shards::even(lane_bytes(job.rounds, local(), round), node_ranks()), DType::u8);
+  job.order.call(
+      *inside_,
+      Call::all_to_all(to_lanes_, from_ranks_, Shards::of(std::move(sent)),
+                       Shards::even(lane_bytes(job.rounds, local(), round), node_ranks()), DType::u8));
 }
 
 /// The first hop's end and the second's beginning.
@@ -133,22 +142,13 @@ void TwoHopReduceScatter::sum_node(const Job& job, int round) {
   const Shards in = encoded(load, options_.inside), out = encoded(load, options_.across);
   for (int segment = 0; segment < layout_.nodes(); ++segment) {
     const codec::Parts parts{from_ranks_ + in.offset(segment), in.total(), node_ranks()};
-    coder_->recode_sum(options_.inside, parts, load.count(segment), options_.across,
-                       slot.to_nodes + out.offset(segment));
+    job.order.coder().recode_sum(options_.inside, parts, load.count(segment), options_.across,
+                                 slot.to_nodes + out.offset(segment));
   }
-  coder_->finish();
-  exchange_nodes(Call::all_to_all(slot.to_nodes, slot.from_nodes, out,
-                                  Shards::even(out.count(node()), layout_.nodes()), DType::u8),
-                 round);
-}
-
-void TwoHopReduceScatter::exchange_nodes(const Call& call, int round) {
-  if (!one_by_one_) {
-    on_wire_[round % 2] = across_->post(call);
-    return;
-  }
-  across_->run(call);
-  on_wire_[round % 2] = Event::already_set();
+  job.order.begin(*across_,
+                  Call::all_to_all(slot.to_nodes, slot.from_nodes, out,
+                                   Shards::even(out.count(node()), layout_.nodes()), DType::u8),
+                  round % 2);
 }
 
 void TwoHopReduceScatter::sum_nodes(const Job& job, int round) {
@@ -157,21 +157,29 @@ void TwoHopReduceScatter::sum_nodes(const Job& job, int round) {
     const std::size_t mine = job.rounds.lane_parts(node(), round).count(local());
     const codec::BlockFormat& format = one_hop ? options_.inside : options_.across;
     const std::byte* from = one_hop ? from_ranks_ : slots_[round % 2].from_nodes;
-    if (!one_hop) on_wire_[round % 2].wait();
+    if (!one_hop) job.order.await(round % 2);
     const codec::Parts parts{from, format.bytes(mine), one_hop ? node_ranks() : layout_.nodes()};
-    coder_->decode_sum(format, parts, mine, job.divisor, part_, job.shard_type);
+    job.order.coder().decode_sum(format, parts, mine, job.divisor, part_, job.shard_type);
   }
-  inside_->all_to_all(part_, job.shard + job.rounds.delivered(index_, round) * size_of(job.shard_type),
-                      job.rounds.exchanged_by_lane(node(), local(), round),
-                      job.rounds.exchanged(node(), local(), round), job.shard_type);
+  job.order.call(
+      *inside_,
+      Call::all_to_all(part_, job.shard + job.rounds.delivered(index_, round) * size_of(job.shard_type),
+                       job.rounds.exchanged_by_lane(node(), local(), round),
+                       job.rounds.exchanged(node(), local(), round), job.shard_type));
 }
 
 void TwoHopReduceScatter::run(const void* whole, DType whole_type, void* shard, DType shard_type,
                               const Shards& shards, Reduction reduction) {
+  run(*thread_order_, whole, whole_type, shard, shard_type, shards, reduction);
+}
+
+void TwoHopReduceScatter::run(Order& order, const void* whole, DType whole_type, void* shard,
+                              DType shard_type, const Shards& shards, Reduction reduction) {
   codec::check(options_.inside, whole_type);
   codec::check(options_.inside, shard_type);
   require(reduction != Reduction::max, "a quantised reduction sums; it cannot take the maximum");
-  const Job job{static_cast<const std::byte*>(whole),
+  const Job job{order,
+                static_cast<const std::byte*>(whole),
                 whole_type,
                 static_cast<std::byte*>(shard),
                 shard_type,

@@ -2,7 +2,7 @@
 #include <memory>
 #include <vector>
 
-#include "comm/codec/coder.h"
+#include "comm/codec/order.h"
 #include "comm/communicator.h"
 #include "comm/two_level/layout.h"
 #include "comm/two_level/shard_rounds.h"
@@ -33,6 +33,12 @@ class TwoHopReduceScatter {
   /// `whole` and `shard` are f32, bf16 or f16 each; `reduction` is sum or mean. Not for two threads at once.
   void run(const void* whole, DType whole_type, void* shard, DType shard_type, const Shards& shards,
            Reduction reduction);
+  /// In a stream's order it returns before it is done. Whatever order it was in last is awaited before
+  /// another is used.
+  void run(Order& order, const void* whole, DType whole_type, void* shard, DType shard_type,
+           const Shards& shards, Reduction reduction);
+  /// Throws when what was begun on a device has failed or takes too long.
+  void check();
 
   const NodeLayout& layout() const { return layout_; }
   /// Payload bytes of this rank so far.
@@ -48,7 +54,6 @@ class TwoHopReduceScatter {
   void send_to_lanes(const Job& job, int round);
   void sum_node(const Job& job, int round);
   void sum_nodes(const Job& job, int round);
-  void exchange_nodes(const Call& call, int round);
   std::size_t lane_bytes(const ShardRounds& rounds, int lane, int round) const;
 
   int node() const { return layout_.node_of(index_); }
@@ -60,13 +65,11 @@ class TwoHopReduceScatter {
   int index_;
   TwoHopOptions options_;
   std::unique_ptr<Communicator> inside_, across_;
-  const codec::Coder* coder_;
-  bool one_by_one_;
+  std::unique_ptr<Order> thread_order_;
   std::size_t round_elements_;
   Buffer scratch_;
   std::byte *packed_, *to_lanes_, *from_ranks_, *part_;
   Slot slots_[2];
-  Event on_wire_[2];
 };
 
 }  // namespace trireme::comm

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <optional>
 #include <thread>
@@ -11,6 +12,7 @@
 
 #include "core/error.h"
 #include "optim/sgd.h"
+#include "sharding/channel.h"
 #include "sharding/predict/memory.h"
 #include "sharding/presets.h"
 #include "tests/sharding/device_site.h"
@@ -129,6 +131,47 @@ TEST_F(DeviceEngine, TrainsEveryPresetAsTheHostDoes) {
 TEST_F(DeviceEngine, QuantisesWhatItSendsWhereItIs) {
   expect_equal(train(job_of("zeropp", Codec::bf16), true), train(job_of("zeropp", Codec::bf16), false), 1e-4,
                "zeropp");
+}
+
+TEST_F(DeviceEngine, QuantisedWiresDoNotHoldTheirThreadUp) {
+  constexpr std::int64_t each = 700;
+  const int ranks = site_->hosts().size();
+  comm::Group everyone;
+  for (int rank = 0; rank < ranks; ++rank) everyone.ranks.push_back(rank);
+  std::vector<float> values(static_cast<std::size_t>(each * ranks));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<float>((i * 37 + static_cast<std::size_t>(rank()) * 11) % 101) - 50.0f;
+  Device& device = site_->device();
+  for (const Wire wire : {Wire::int8, Wire::int8_two_hop, Wire::int4_two_hop}) {
+    const bool gathers = wire == Wire::int8;
+    Channel channel(site_->world(), everyone, wire, {}), on_host(site_->hosts(), everyone, wire, {});
+    channel.reserve(values.size()), on_host.reserve(values.size());
+    const auto carry_out = [&](Channel& over, ArrayLane& lane, float* in, float* out) {
+      gathers ? over.gather(lane, in, out, each, DType::f32) : over.reduce_scatter(lane, in, out, each);
+    };
+    std::vector<float> wanted(values.size()), found(values.size());
+    ArrayLane thread;
+    carry_out(on_host, thread, values.data(), wanted.data());
+
+    const std::size_t bytes = values.size() * sizeof(float);
+    const Buffer in = device.allocate(bytes), out = device.allocate(bytes);
+    ArrayLane lane(&device, [&] { channel.check(); });
+    lane.write(in.data(), values.data(), bytes);
+    lane.clear(out.data(), bytes), lane.finish();
+    HostFlag gate(device);
+    const auto other = device.make_stream();
+    const auto opened = device.make_event();
+    other->wait(gate, 1), other->record(*opened);
+    lane.wait(*opened);
+    auto returned =
+        std::async(std::launch::async, [&] { carry_out(channel, lane, in.as<float>(), out.as<float>()); });
+    EXPECT_EQ(returned.wait_for(std::chrono::seconds(20)), std::future_status::ready) << name_of(wire);
+    gate.advance_to(1);
+    returned.get();
+    lane.read(found.data(), out.data(), bytes);
+    const auto count = static_cast<std::ptrdiff_t>(gathers ? values.size() : each);
+    EXPECT_TRUE(std::equal(wanted.begin(), wanted.begin() + count, found.begin())) << name_of(wire);
+  }
 }
 
 TEST_F(DeviceEngine, UpdatesOnTheHostWhatLiesThere) {
