@@ -69,6 +69,7 @@ DeviceKernels& ArrayLane::kernels() {
 
 void ArrayLane::finish() {
   if (!stream_) return;
+  device_->count_stream_wait();
   stream_->record(*passed_);
   for (int poll = 0; !passed_->ready(); ++poll) {
     if (poll < eager_polls) {

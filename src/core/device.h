@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,20 @@ struct DeviceInfo {
 struct DeviceMemory {
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
+};
+
+/// How often threads of the host have waited for a device, or may have had to, by what made them.
+struct HostWaits {
+  /// For what they had put into a stream.
+  std::uint64_t streams = 0;
+  /// Memory taken or given back, for which a device comes to rest.
+  std::uint64_t memory = 0;
+  /// LibTorch's own.
+  std::uint64_t tensors = 0;
+
+  HostWaits operator-(const HostWaits& before) const {
+    return {streams - before.streams, memory - before.memory, tensors - before.tensors};
+  }
 };
 
 /// A point in a device's work. Recorded again and again; waiting and asking mean the latest recording.
@@ -112,6 +127,15 @@ class Device {
   /// ExitCode::configuration where there is no such way.
   virtual std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
                                                          std::unique_ptr<offload::Backend>& rest) = 0;
+
+  /// So far, of all threads; LibTorch's own only where they are watched, and not of every device.
+  virtual HostWaits waits() const { return {stream_waits_, memory_waits_, 0}; }
+  virtual void watch_tensors(bool /*on*/) {}
+  void count_stream_wait() const noexcept { ++stream_waits_; }
+  void count_memory_wait() const noexcept { ++memory_waits_; }
+
+ private:
+  mutable std::atomic<std::uint64_t> stream_waits_{0}, memory_waits_{0};
 };
 
 /// All that the rest of trireme sees of a GPU stack. Lives in a library that is opened at run time:

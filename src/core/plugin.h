@@ -9,7 +9,7 @@
 namespace trireme {
 
 /// Changes whenever core/device.h or anything that it passes on changes its shape.
-inline constexpr std::uint32_t device_plugin_abi = 4;
+inline constexpr std::uint32_t device_plugin_abi = 5;
 
 /// The one symbol of a plugin. Writes its own ABI number; returns null when that is not `wanted_abi`. The
 /// plugin owns the result. Throws an Error with ExitCode::configuration when there is no driver or no device.

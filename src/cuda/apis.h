@@ -142,6 +142,11 @@ struct Apis {
   cudaStream_t (*tensor_stream)(int device);
   /// LibTorch gives back what it keeps for tensors to come.
   void (*release_unused_tensor_memory)() = nullptr;
+  /// LibTorch's own waits, which are counted while they are watched, of threads that have chosen their stream
+  /// since.
+  void (*watch_tensor_waits)(bool on) = nullptr;
+  /// With its calls for the memory of tensors, which are always counted.
+  std::uint64_t (*tensor_waits)(int device) = nullptr;
   StorageApi storage = {};
   /// What stands for devices is the host's memory.
   bool is_host = false;

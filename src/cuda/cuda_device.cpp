@@ -51,6 +51,7 @@ DeviceMemory CudaDevice::memory() const {
 
 Buffer CudaDevice::allocate(std::size_t bytes) {
   use();
+  count_memory_wait();
   void* data = nullptr;
   const auto attempt = [&] { return apis_.cuda.malloc(&data, std::max<std::size_t>(bytes, 1)); };
   cudaError_t code = attempt();
@@ -64,11 +65,15 @@ Buffer CudaDevice::allocate(std::size_t bytes) {
          human_bytes(static_cast<double>(info_.memory_bytes)));
   }
   check(apis_.cuda, code, "cudaMalloc");
-  return Buffer(data, bytes, [&api = apis_.cuda, data] { api.free(data); });
+  return Buffer(data, bytes, [this, data] {
+    count_memory_wait();
+    apis_.cuda.free(data);
+  });
 }
 
 Buffer CudaDevice::allocate_pinned(std::size_t bytes) {
   use();
+  count_memory_wait();
   void* data = nullptr;
   const unsigned flags = cudaHostAllocPortable | cudaHostAllocMapped;
   const cudaError_t code = apis_.cuda.host_alloc(&data, std::max<std::size_t>(bytes, 1), flags);
@@ -79,12 +84,15 @@ Buffer CudaDevice::allocate_pinned(std::size_t bytes) {
          human_bytes(static_cast<double>(bytes)), index_);
   }
   check(apis_.cuda, code, "cudaHostAlloc");
-  return Buffer(data, bytes, [&api = apis_.cuda, data] { api.free_host(data); });
+  return Buffer(data, bytes, [this, data] {
+    count_memory_wait();
+    apis_.cuda.free_host(data);
+  });
 }
 
 std::unique_ptr<Stream> CudaDevice::make_stream(Priority priority) {
   use();
-  return std::make_unique<CudaStream>(apis_, index_, priority);
+  return std::make_unique<CudaStream>(apis_, *this, priority);
 }
 
 std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
@@ -94,6 +102,16 @@ std::unique_ptr<DeviceEvent> CudaDevice::make_event() {
 
 std::unique_ptr<comm::codec::Coder> CudaDevice::make_coder(Stream& stream) {
   return std::make_unique<CudaCoder>(apis_, *this, dynamic_cast<CudaStream&>(stream));
+}
+
+HostWaits CudaDevice::waits() const {
+  HostWaits waits = Device::waits();
+  if (apis_.tensor_waits) waits.tensors = apis_.tensor_waits(index_);
+  return waits;
+}
+
+void CudaDevice::watch_tensors(bool on) {
+  if (apis_.watch_tensor_waits) apis_.watch_tensor_waits(on);
 }
 
 cudaMemoryType CudaDevice::kind_of(const void* address) const {

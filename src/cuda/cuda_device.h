@@ -22,9 +22,12 @@ class CudaEvent final : public DeviceEvent {
   cudaEvent_t event_ = nullptr;
 };
 
+class CudaDevice;
+
 class CudaStream final : public Stream {
  public:
-  CudaStream(const Apis& apis, int device, Priority priority);
+  /// Both outlive this.
+  CudaStream(const Apis& apis, const CudaDevice& device, Priority priority);
   ~CudaStream() override;
   CudaStream(const CudaStream&) = delete;
   CudaStream& operator=(const CudaStream&) = delete;
@@ -43,7 +46,7 @@ class CudaStream final : public Stream {
   void use() const;
 
   const Apis& apis_;
-  int device_;
+  const CudaDevice& device_;
   cudaStream_t stream_ = nullptr;
 };
 
@@ -65,6 +68,9 @@ class CudaDevice final : public Device {
   bool holds(const void* address) const override;
   std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
                                                  std::unique_ptr<offload::Backend>& rest) override;
+
+  HostWaits waits() const override;
+  void watch_tensors(bool on) override;
 
   /// CUDA's current device belongs to the thread, and lanes bring their own. A thread that asks anything
   /// before makes a context on GPU 0, whichever it means.

@@ -36,7 +36,8 @@ double CudaEvent::milliseconds_since(const DeviceEvent& earlier) const {
   return static_cast<double>(elapsed);
 }
 
-CudaStream::CudaStream(const Apis& apis, int device, Priority priority) : apis_(apis), device_(device) {
+CudaStream::CudaStream(const Apis& apis, const CudaDevice& device, Priority priority)
+    : apis_(apis), device_(device) {
   int least = 0, greatest = 0;
   check(apis_.cuda, apis_.cuda.stream_priority_range(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
   check(apis_.cuda,
@@ -47,12 +48,13 @@ CudaStream::CudaStream(const Apis& apis, int device, Priority priority) : apis_(
 
 CudaStream::~CudaStream() {
   apis_.cuda.stream_synchronize(stream_);
-  if (apis_.tensor_stream && apis_.tensor_stream(device_) == stream_) apis_.use_for_tensors(nullptr, device_);
+  if (apis_.tensor_stream && apis_.tensor_stream(device_.index()) == stream_)
+    apis_.use_for_tensors(nullptr, device_.index());
   apis_.cuda.stream_destroy(stream_);
 }
 
 void CudaStream::use() const {
-  check(apis_.cuda, apis_.cuda.set_device(device_), "cudaSetDevice");
+  device_.use();
 }
 
 void CudaStream::copy(void* to, const void* from, std::size_t bytes) {
@@ -81,12 +83,13 @@ void CudaStream::wait(const HostFlag& flag, std::uint32_t value) {
 }
 
 void CudaStream::finish() {
+  device_.count_stream_wait();
   check(apis_.cuda, apis_.cuda.stream_synchronize(stream_), "cudaStreamSynchronize");
 }
 
 void CudaStream::use_for_tensors() {
   use();
-  apis_.use_for_tensors(stream_, device_);
+  apis_.use_for_tensors(stream_, device_.index());
 }
 
 }  // namespace trireme::cuda

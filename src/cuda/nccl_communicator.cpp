@@ -22,7 +22,7 @@ NcclCommunicator::NcclCommunicator(const Apis& apis, CudaDevice& device, std::sh
       comm_(std::move(comm)),
       registrations_(std::make_unique<NcclRegistrations>(apis.nccl, *comm_)),
       node_of_member_(std::move(node_of_member)),
-      stream_(apis, device.index(), Priority::high),
+      stream_(apis, device, Priority::high),
       coder_(apis, device, stream_),
       done_(apis.cuda, device.index()),
       scratch_(device.allocate(sizeof(std::int32_t))) {
@@ -117,6 +117,7 @@ void NcclCommunicator::refuse_failure(const Call& call) {
 }
 
 void NcclCommunicator::wait_for_done(const Call& call) {
+  device_.count_stream_wait();
   const auto deadline = Clock::now() + options().time_limit;
   for (unsigned poll = 1; !done_.ready(); ++poll) {
     if (poll % 64 != 0) continue;

@@ -11,6 +11,7 @@ namespace trireme::cuda {
 NcclBlock::NcclBlock(const NcclApi& api, const CudaDevice& device, std::size_t bytes)
     : api_(api), bytes_(std::max<std::size_t>(bytes, 1)) {
   device.use();
+  device.count_memory_wait();
   ncclResult_t code = api_.mem_alloc(&data_, bytes_);
   if (code == ncclUnhandledCudaError && device.take_unused_from_tensors())
     code = api_.mem_alloc(&data_, bytes_);

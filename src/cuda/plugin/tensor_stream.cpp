@@ -6,6 +6,7 @@
 namespace trireme::cuda {
 
 void use_for_tensors(cudaStream_t stream, int device) {
+  count_tensor_waits_of_thread();
   c10::cuda::setCurrentCUDAStream(
       c10::cuda::getStreamFromExternal(stream, static_cast<c10::DeviceIndex>(device)));
 }

@@ -96,6 +96,8 @@ const Apis& vendor_apis() {
       .use_for_tensors = use_for_tensors,
       .tensor_stream = tensor_stream,
       .release_unused_tensor_memory = release_unused_tensor_memory,
+      .watch_tensor_waits = watch_tensor_waits,
+      .tensor_waits = tensor_waits,
       .storage = {.load = [] { return load_cufile("libcufile.so.0"); },
                   .module_version = loaded_nvidia_fs_version},
   };
