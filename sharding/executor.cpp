@@ -122,12 +122,11 @@ void Executor::execute(Run& run, int index) {
   ArrayLane& lane = arrays(op);
   try {
     if (device_) await_points(op);
-    // Who takes the times of ops wants those of the device.
-    if (after_) lane.finish();
     if (before_) before_(run.schedule, index);
+    if (begin_) begin_(index, lane);
     carry_out(run, index);
+    if (end_) end_(index, lane);
     if (device_) leave_point(op, index);
-    if (after_) lane.finish(), after_(run.schedule, index);
   } catch (...) {
     if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());

@@ -73,8 +73,12 @@ struct Workplace {
   Tiers& tiers;
 };
 
-/// Called on an op's lane right before it runs; tests stall lanes with it, traces take the time.
+/// Called on an op's lane right before it runs; tests stall lanes with it.
 using BeforeOp = std::function<void(const Schedule& schedule, int op)>;
+
+/// Called on an op's lane, on a device in the order of its stream: what is recorded there is passed when the
+/// op begins, or when it ends.
+using AtOp = std::function<void(int op, ArrayLane& lane)>;
 
 /// Called on the lane of a group's `snapshot`; its update begins after it has returned.
 using BeforeUpdate = std::function<void(int group)>;
@@ -107,7 +111,8 @@ class Executor {
   /// `channels`: one for each circle of the schedule. Returns when every op is done.
   Outcome run(const Schedule& schedule, const std::vector<Channel*>& channels, const StepInput& input);
   void before_each(BeforeOp before) { before_ = std::move(before); }
-  void after_each(BeforeOp after) { after_ = std::move(after); }
+  void mark_each(AtOp begin, AtOp end) { begin_ = std::move(begin), end_ = std::move(end); }
+  Device* device() const { return device_; }
   /// For the next step that does not fail: a copy of the state is made while it computes.
   void before_updates(BeforeUpdate copied) { copied_ = std::move(copied); }
   void rehearse(Rehearsal rehearsal) { rehearsal_ = std::move(rehearsal); }
@@ -168,7 +173,8 @@ class Executor {
 
   Workplace place_;
   Device* device_;
-  BeforeOp before_, after_;
+  BeforeOp before_;
+  AtOp begin_, end_;
   BeforeUpdate copied_;
   Rehearsal rehearsal_;
   std::uint64_t generation_ = 0;

@@ -102,6 +102,7 @@ class Replay {
       recorder.begin(report_.schedule);
       engine_.train(input);
       if (step >= warm_up) steps.push_back(recorder.timeline());
+      if (compute_device()) report_.waits = recorder.waits();
     }
     traffic_ = engine_.traffic();
     std::sort(steps.begin(), steps.end(),
@@ -154,7 +155,7 @@ class Replay {
 
 std::string json_of(const StepReport& report, const Replay& replay, const Words& words) {
   const sharding::Timeline& measured = report.measured.front();
-  const boost::json::object line{
+  boost::json::object line{
       {"device", words.device},
       {"placement", replay.setting().placement.name},
       {"ranks", replay.setting().extent.world},
@@ -169,6 +170,7 @@ std::string json_of(const StepReport& report, const Replay& replay, const Words&
       {"bytes_across_nodes", replay.traffic().across_nodes},
       {"foretold_bytes_inside_node", replay.foretold_traffic().inside_node},
       {"foretold_bytes_across_nodes", replay.foretold_traffic().across_nodes}};
+  if (report.waits) line["host_waits"] = json_of_waits(*report.waits);
   return boost::json::serialize(line);
 }
 

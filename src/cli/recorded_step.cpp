@@ -38,10 +38,10 @@ std::string lanes_of(const StepReport& report) {
   boost::json::object lanes;
   for (std::size_t lane = 0; lane < busy.size(); ++lane)
     if (busy[lane] > 0) lanes[name_of(static_cast<sharding::OpLane>(lane))] = busy[lane];
-  return boost::json::serialize(boost::json::object{{"step_s", measured.step_s()},
-                                                    {"foretold_s", report.foretold.step_s()},
-                                                    {"lanes", std::move(lanes)}}) +
-         "\n";
+  boost::json::object record{
+      {"step_s", measured.step_s()}, {"foretold_s", report.foretold.step_s()}, {"lanes", std::move(lanes)}};
+  if (report.waits) record["host_waits"] = json_of_waits(*report.waits);
+  return boost::json::serialize(record) + "\n";
 }
 
 }  // namespace
@@ -69,9 +69,11 @@ void RecordedStep::between_steps() {
 }
 
 void RecordedStep::write() const {
+  const HostWaits waits = recorder_->waits();
   try {
     StepReport report = foretell_step(job_, model_, world_, shape_,
                                       machine_of_run(job_, machine_file_, model_.compute(), matrix_flops_));
+    if (compute_device()) report.waits = waits;
     report.measured = {recorder_->timeline()};
     const std::filesystem::path folder = job_.output_dir;
     write_step(report, folder / "trace.json");

@@ -63,6 +63,10 @@ void print_memory(const sharding::MemoryForecast& foretold, const sharding::Memo
 
 }  // namespace
 
+boost::json::object json_of_waits(const HostWaits& waits) {
+  return {{"streams", waits.streams}, {"memory", waits.memory}, {"tensors", waits.tensors}};
+}
+
 sharding::Extent extent_of(const comm::World& world) {
   std::map<int, int> ranks_of_node;
   for (const int node : world.node_of_rank()) ++ranks_of_node[node];
@@ -113,6 +117,9 @@ void print_step(const StepReport& report, const sharding::MemoryUse& memory, std
       print_pair(name_of(static_cast<sharding::OpLane>(lane)), foretold_lanes[lane], measured_lanes[lane]);
   print_pair("exposed collectives", exposed_communication(report.schedule, report.foretold),
              exposed_communication(report.schedule, measured));
+  if (report.waits)
+    fmt::print("  {:22} {} for streams, {} for memory, {} in LibTorch\n", "the host waited",
+               report.waits->streams, report.waits->memory, report.waits->tensors);
   print_memory(report.memory, memory, tensor_peak);
 }
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <boost/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,12 @@ struct StepReport {
   sharding::MemoryForecast memory;
   /// One for each rank, on rank 0 only.
   std::vector<sharding::Timeline> measured;
+  /// Where a device computed it: how often this rank's host waited for that in the step.
+  std::optional<HostWaits> waits{};
 };
+
+/// As the record of a run has them.
+boost::json::object json_of_waits(const HostWaits& waits);
 
 /// The ranks that an engine's spans are counted over.
 sharding::Extent extent_of(const comm::World& world);

@@ -35,6 +35,7 @@ void TracedStep::between_steps() {
 
 void TracedStep::report() {
   const std::size_t peak = sharding::tensor_memory().peak - tensors_before_;
+  if (compute_device()) report_.waits = recorder_->waits();
   report_.measured = gather_timelines(model_.engine().control(), recorder_->timeline(world_.size() == 1));
   recorder_.reset();
   if (world_.rank() != 0) return;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include "optim/sgd.h"
 #include "sharding/channel.h"
 #include "sharding/predict/memory.h"
+#include "sharding/predict/recorder.h"
 #include "sharding/presets.h"
 #include "tests/sharding/device_site.h"
 #include "tests/sharding/toy_training.h"
@@ -172,6 +174,54 @@ TEST_F(DeviceEngine, QuantisedWiresDoNotHoldTheirThreadUp) {
     const auto count = static_cast<std::ptrdiff_t>(gathers ? values.size() : each);
     EXPECT_TRUE(std::equal(wanted.begin(), wanted.begin() + count, found.begin())) << name_of(wire);
   }
+}
+
+/// What the step that is trained next makes the host wait.
+template <typename Train>
+HostWaits waits_of(const Device& device, const Train& train) {
+  const HostWaits before = device.waits();
+  train();
+  return device.waits() - before;
+}
+
+TEST_F(DeviceEngine, RecordsAStepWithoutWaitingForIt) {
+  ToyJob job = job_of("zero3", Codec::bf16);
+  job.micro_batches = 2, job.ranks = site_->hosts().size();
+  const ComputingOn computing(site_->device());
+  job.options.tiers.device = &site_->device(), job.options.hosts = &site_->hosts();
+  Engine engine(toy_model(job.shape), job.placement, toy_optimizer(job.settings), site_->world(),
+                job.options);
+  engine.load(read_starting_values());
+  const auto train = [&] { engine.train(toy_step(job, rank(), 1)); };
+  train();
+  const HostWaits unrecorded = waits_of(site_->device(), train);
+  const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, job.micro_batches);
+  StepRecorder recorder(engine.executor());
+  recorder.begin(step);
+  const HostWaits recorded = waits_of(site_->device(), train);
+  EXPECT_EQ(recorded.streams, unrecorded.streams);
+  EXPECT_EQ(recorded.memory, 0u);
+  EXPECT_EQ(recorder.waits().streams, recorded.streams);
+
+  const Timeline timeline = recorder.timeline();
+  ASSERT_EQ(timeline.ops.size(), step.ops.size());
+  // Events count in millionths of what has passed since the first.
+  const double rounding = 1e-6 + 1e-6 * timeline.step_s();
+  std::array<double, lane_count> lane_end{};
+  double busy = 0;
+  for (std::size_t i = 0; i < step.ops.size(); ++i) {
+    const Op& op = step.ops[i];
+    const Interval& took = timeline.ops[i];
+    if (op.kind == OpKind::snapshot) continue;
+    busy += took.seconds();
+    auto& end = lane_end[static_cast<std::size_t>(op.lane)];
+    EXPECT_GE(took.begin_s, end - rounding);
+    EXPECT_GE(took.end_s, took.begin_s);
+    for (const int wait : op.waits)
+      EXPECT_GE(took.begin_s, timeline.ops[static_cast<std::size_t>(wait)].end_s - rounding);
+    end = took.end_s;
+  }
+  EXPECT_GT(busy, 0);
 }
 
 TEST_F(DeviceEngine, UpdatesOnTheHostWhatLiesThere) {

@@ -27,7 +27,7 @@ check cpu-products 'line["device"] == "cpu" and line["products"]["gflops_per_s"]
 
 for words in "zero3" "zero_offload" "zeropp bf16=true"; do
   bench schedule 2 schedule "$dir/job.yaml" --steps 2 --json device=cuda placement=$words
-  check schedule 'line["device"] == "Host memory" and line["bytes_inside_node"] == line["foretold_bytes_inside_node"] > 0'
+  check schedule 'line["device"] == "Host memory" and line["bytes_inside_node"] == line["foretold_bytes_inside_node"] > 0 and line["host_waits"]["memory"] == 0'
 done
 bench computation 2 schedule "$dir/job.yaml" device=cuda --steps 2 --json --only computation --set matrix_tflops_fp32=0.001
 check computation 'line["bytes_inside_node"] == 0 and line["measured_step_s"] >= 0.9 * line["foretold_step_s"] > 0'

@@ -26,6 +26,8 @@ for kind in full lora; do
   done
 done
 
+python3 -c "import json, sys; w = json.load(open('$dir/full-zero3-2/lanes.json'))['host_waits']; sys.exit(not (w['streams'] > 0 == w['memory']))" ||
+  fail "the recorded step does not tell how often the host waited, or took memory"
 on_gpus there 2 placement=zero3 max_steps=5
 train there 1 device=cpu
 same full there

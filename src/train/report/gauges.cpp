@@ -67,6 +67,11 @@ std::string lanes_line(const RunRecord& run, int width) {
     line.add(fmt::format("{} {}", text_bar(share, bar_width), words), words.size() + bar_width + 1);
   }
   line.add(fmt::format("of {:.4g} s, foretold {:.4g} s", step, number(record, "foretold_s")));
+  if (const json::value* waits = record.if_contains("host_waits"); waits && waits->is_object()) {
+    double all = 0;
+    for (const char* cause : {"streams", "memory", "tensors"}) all += number(waits->get_object(), cause);
+    line.add(fmt::format("the host waited {} times for the GPU", all));
+  }
   return line.text();
 }
 
