@@ -109,24 +109,42 @@ void ArrayLane::make_splittable(float* values, std::int64_t count) {
   stream_ ? kernels().make_splittable(values, count) : offload::make_splittable(values, count);
 }
 
-double ArrayLane::sum_of_squares(
-    const std::function<void(const std::function<void(const float*, std::int64_t)>&)>& runs) {
-  double total = 0;
+void ArrayLane::reserve_sums(std::size_t sums) {
+  if (!stream_ || square_sums_.bytes() >= sums * sums_bytes) return;
+  square_sums_ = device_->allocate(sums * sums_bytes);
+  host_sums_ = device_->allocate_pinned(sums * sums_bytes);
+}
+
+double ArrayLane::sum_of_squares(const std::function<void(const AddRun&)>& runs) {
+  return sums_of_squares(1, [&](std::size_t, const AddRun& add) { runs(add); }).front();
+}
+
+std::vector<double> ArrayLane::sums_of_squares(
+    std::size_t sums, const std::function<void(std::size_t sum, const AddRun&)>& runs) {
+  std::vector<double> totals(sums, 0.0);
   if (!stream_) {
-    runs([&](const float* values, std::int64_t count) { total += sharding::sum_of_squares(values, count); });
-    return total;
+    for (std::size_t sum = 0; sum < sums; ++sum)
+      runs(sum, [&](const float* values, std::int64_t count) {
+        totals[sum] += sharding::sum_of_squares(values, count);
+      });
+    return totals;
   }
-  if (!square_sums_.data()) {
-    square_sums_ = device_->allocate(sums_bytes);
-    host_sums_ = device_->allocate_pinned(sums_bytes);
-  }
-  auto* sums = square_sums_.as<double>();
-  clear(sums, sums_bytes);
-  runs([&](const float* values, std::int64_t count) { kernels().add_squares(values, count, sums); });
-  copy(host_sums_.data(), sums, sums_bytes);
+  if (sums == 0) return totals;
+  reserve_sums(sums);
+  auto* parts = square_sums_.as<double>();
+  clear(parts, sums * sums_bytes);
+  for (std::size_t sum = 0; sum < sums; ++sum)
+    runs(sum, [&](const float* values, std::int64_t count) {
+      kernels().add_squares(values, count, parts + sum * DeviceKernels::square_sums);
+    });
+  copy(host_sums_.data(), parts, sums * sums_bytes);
   finish();
-  const auto* parts = host_sums_.as<double>();
-  return std::accumulate(parts, parts + DeviceKernels::square_sums, total);
+  const auto* arrived = host_sums_.as<double>();
+  for (double& total : totals) {
+    total = std::accumulate(arrived, arrived + DeviceKernels::square_sums, 0.0);
+    arrived += DeviceKernels::square_sums;
+  }
+  return totals;
 }
 
 void ArrayLane::call(comm::Communicator& communicator, const comm::Call& call) {

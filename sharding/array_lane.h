@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include "comm/codec/order.h"
 #include "comm/communicator.h"
@@ -40,9 +41,14 @@ class ArrayLane {
   void store(const float* from, void* into, DType dtype, std::int64_t count);
   void load(const void* from, DType dtype, float* into, std::int64_t count);
   void make_splittable(float* values, std::int64_t count);
-  /// Waits for the sum.
-  double sum_of_squares(
-      const std::function<void(const std::function<void(const float*, std::int64_t)>&)>& runs);
+  using AddRun = std::function<void(const float*, std::int64_t)>;
+  /// Waits for the sum of some runs.
+  double sum_of_squares(const std::function<void(const AddRun&)>& runs);
+  /// Waits once for so many sums, each of its own runs.
+  std::vector<double> sums_of_squares(std::size_t sums,
+                                      const std::function<void(std::size_t sum, const AddRun&)>& runs);
+  /// Makes room for so many, which takes memory.
+  void reserve_sums(std::size_t sums);
   void call(comm::Communicator& communicator, const comm::Call& call);
   /// Of this lane, for what codes and calls by itself.
   comm::Order& order() { return *order_; }

@@ -21,6 +21,7 @@ bool host_takes_part(const Op& op) {
     case OpKind::drop:
     case OpKind::reduce:
     case OpKind::stash:
+    case OpKind::norm:
     case OpKind::update:
     case OpKind::lower:
     case OpKind::lift:
@@ -82,6 +83,10 @@ Outcome Executor::run(const Schedule& schedule, const std::vector<Channel*>& cha
   track(OpLane::compute).arrays.enter();
   place_.units.begin(input.micro_batches, schedule.options.activations, input.inspect);
   while (device_ && points_.size() < schedule.ops.size()) points_.push_back(device_->make_event());
+  // None takes memory once the device is at work.
+  for (const Op& op : schedule.ops)
+    if (op.kind == OpKind::norm || op.kind == OpKind::update || op.kind == OpKind::lower)
+      track(op.lane).arrays.reserve_sums(place_.states.size());
   running_ = &run;
   if (InputStore* inputs = place_.tiers.inputs()) inputs->open(schedule.host_inputs);
   std::vector<Event> done;
@@ -302,13 +307,9 @@ void Executor::lower(Run& run, const Op& op) {
 }
 
 void Executor::norm(Run& run, const Op& op) {
-  // Of the ranks that hold the same slice only the first counts it.
-  std::array<double, 3> totals{0.0, place_.units.loss(), run.failed ? 1.0 : 0.0};
-  for (std::size_t group = 0; group < place_.states.size(); ++group)
-    if (place_.states[group].optimizer_replica() == 0 && !rehearsal_.compute)
-      totals[0] += run.schedule.options.update_when_reduced || run.schedule.lowers(static_cast<int>(group))
-                       ? run.squares[group]
-                       : squares_of(place_.states[group], arrays(op));
+  if (rehearsal_.compute) arrays(op).finish();
+  const double squares = rehearsal_.compute ? 0 : squares_of_all(run, arrays(op));
+  std::array<double, 3> totals{squares, place_.units.loss(), run.failed ? 1.0 : 0.0};
   if (op.communicator >= 0 && !rehearsal_.without_collectives)
     run.channels[static_cast<std::size_t>(op.communicator)]->all_reduce(totals);
   run.failed_ranks = static_cast<int>(totals[2]);

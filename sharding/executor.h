@@ -153,6 +153,8 @@ class Executor {
   void reduce(Run& run, const Op& op);
   void stash(const Op& op);
   double squares_of(const GroupState& group, ArrayLane& arrays);
+  /// Of all groups that this rank counts; those that are gone were summed before.
+  double squares_of_all(const Run& run, ArrayLane& arrays);
   void lower(Run& run, const Op& op);
   void norm(Run& run, const Op& op);
   void update(Run& run, const Op& op);

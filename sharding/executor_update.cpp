@@ -42,6 +42,27 @@ double Executor::squares_of(const GroupState& group, ArrayLane& arrays) {
   return total;
 }
 
+/// Of the ranks that hold the same slice only the first counts it.
+double Executor::squares_of_all(const Run& run, ArrayLane& arrays) {
+  std::vector<double> squares(place_.states.size(), 0.0);
+  std::vector<std::size_t> left;
+  for (std::size_t group = 0; group < squares.size(); ++group) {
+    if (place_.states[group].optimizer_replica() != 0) continue;
+    if (run.schedule.options.update_when_reduced || run.schedule.lowers(static_cast<int>(group)))
+      squares[group] = run.squares[group];
+    else if (arrays.on_device())
+      left.push_back(group);
+    else
+      squares[group] = squares_of(place_.states[group], arrays);
+  }
+  const auto sums = arrays.sums_of_squares(left.size(), [&](std::size_t sum, const auto& add) {
+    const GroupState& group = place_.states[left[sum]];
+    for (const Piece& piece : group.optimizer_pieces()) add(group.reduced() + piece.at, piece.count);
+  });
+  for (std::size_t i = 0; i < left.size(); ++i) squares[left[i]] = sums[i];
+  return std::accumulate(squares.begin(), squares.end(), 0.0);
+}
+
 bool Executor::updates_on_host(int group) const {
   const GroupFacts& facts = place_.blueprint.group(group);
   return !device_ || facts.state_tier != Tier::device || facts.update_parts > 0;

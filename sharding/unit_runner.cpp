@@ -205,9 +205,14 @@ void UnitRunner::write_gradients(int unit, const std::vector<at::Tensor>& gradie
 }
 
 double UnitRunner::loss() const {
-  return std::accumulate(losses_.begin(), losses_.end(), 0.0, [](double sum, const at::Tensor& loss) {
-    return loss.defined() ? sum + loss.item<double>() : sum;
-  });
+  std::vector<at::Tensor> losses;
+  for (const at::Tensor& loss : losses_)
+    if (loss.defined()) losses.push_back(loss.to(at::kDouble).reshape({}));
+  if (losses.empty()) return 0;
+  // One way to the host for all of them, since each would wait for the device.
+  const at::Tensor here = at::stack(losses).to(at::kCPU);
+  const auto* values = here.const_data_ptr<double>();
+  return std::accumulate(values, values + here.numel(), 0.0);
 }
 
 }  // namespace trireme::sharding

@@ -224,6 +224,23 @@ TEST_F(DeviceEngine, RecordsAStepWithoutWaitingForIt) {
   EXPECT_GT(busy, 0);
 }
 
+TEST_F(DeviceEngine, TheNormWaitsOnceHoweverManyGroupsThereAre) {
+  std::vector<std::uint64_t> waits;
+  for (const int blocks : {2, 5}) {
+    ToyJob job = job_of("zero2", Codec::fp32);
+    job.shape.blocks = blocks, job.ranks = site_->hosts().size();
+    const ComputingOn computing(site_->device());
+    job.options.tiers.device = &site_->device(), job.options.hosts = &site_->hosts();
+    Engine engine(toy_model(job.shape), job.placement, toy_optimizer(job.settings), site_->world(),
+                  job.options);
+    engine.load(read_starting_values());
+    const auto train = [&] { engine.train(toy_step(job, rank(), 1)); };
+    train();
+    waits.push_back(waits_of(site_->device(), train).streams);
+  }
+  EXPECT_EQ(waits[0], waits[1]);
+}
+
 TEST_F(DeviceEngine, UpdatesOnTheHostWhatLiesThere) {
   for (const Codec codec : {Codec::fp32, Codec::bf16, Codec::fp16})
     for (const char* name : {"ddp", "zero2", "zero3"}) {
