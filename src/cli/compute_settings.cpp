@@ -15,8 +15,9 @@ void prepare_to_compute(const jobs::JobSpec& job, Ranks& ranks) {
   share_cores(ranks.hosts());
   if (const Device* device = ranks.device()) {
     if (speaks)
-      log::info("computes on {} of compute capability {}.{}, one for each rank", device->info().name,
-                device->info().major, device->info().minor);
+      log::info(
+          "computes on {} of compute capability {}.{}, one for each rank; {} kernels of ours are loaded",
+          device->info().name, device->info().major, device->info().minor, device->loaded_kernels());
     if (job.tf32) at::globalContext().setFloat32MatmulPrecision("high");
     return;
   }

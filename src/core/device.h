@@ -128,6 +128,8 @@ class Device {
   virtual std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
                                                          std::unique_ptr<offload::Backend>& rest) = 0;
 
+  /// How many of its own kernels were loaded when it was opened, so that no first launch loads one.
+  virtual int loaded_kernels() const { return 0; }
   /// So far, of all threads; LibTorch's own only where they are watched, and not of every device.
   virtual HostWaits waits() const { return {stream_waits_, memory_waits_, 0}; }
   virtual void watch_tensors(bool /*on*/) {}

@@ -142,6 +142,8 @@ struct Apis {
   cudaStream_t (*tensor_stream)(int device);
   /// LibTorch gives back what it keeps for tensors to come.
   void (*release_unused_tensor_memory)() = nullptr;
+  /// Loads the kernels of the two tables onto the current device, and counts them.
+  cudaError_t (*load_kernels)(int* loaded) = nullptr;
   /// LibTorch's own waits, which are counted while they are watched, of threads that have chosen their stream
   /// since.
   void (*watch_tensor_waits)(bool on) = nullptr;

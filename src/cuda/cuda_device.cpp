@@ -28,6 +28,7 @@ DeviceInfo describe_device(const CudaApi& api, int index) {
 CudaDevice::CudaDevice(const Apis& apis, int index)
     : apis_(apis), index_(index), info_(describe_device(apis.cuda, index)) {
   use();
+  if (apis_.load_kernels) check(apis_.cuda, apis_.load_kernels(&loaded_kernels_), "loading the kernels");
   kernels_ = std::make_unique<CudaKernels>(apis_, *this);
 }
 

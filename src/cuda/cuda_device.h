@@ -69,6 +69,7 @@ class CudaDevice final : public Device {
   std::unique_ptr<offload::Backend> make_storage(unsigned depth, Detour detour,
                                                  std::unique_ptr<offload::Backend>& rest) override;
 
+  int loaded_kernels() const override { return loaded_kernels_; }
   HostWaits waits() const override;
   void watch_tensors(bool on) override;
 
@@ -84,6 +85,7 @@ class CudaDevice final : public Device {
   const Apis& apis_;
   int index_;
   DeviceInfo info_;
+  int loaded_kernels_ = 0;
   std::unique_ptr<DeviceKernels> kernels_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "comm/codec/steps.h"
 #include "cuda/kernels/codec.h"
+#include "cuda/kernels/known_kernels.h"
 
 // Found by the templates of steps.h, as they lie in __half's namespace.
 __device__ inline float widen(__half value) {
@@ -86,6 +87,15 @@ __global__ void __launch_bounds__(threads)
 unsigned grid_for(std::size_t blocks) {
   return static_cast<unsigned>(blocks < most_blocks_in_grid ? blocks : most_blocks_in_grid);
 }
+
+template <typename... Kernel>
+bool list(Kernel*... kernels) {
+  return (list_kernel(reinterpret_cast<const void*>(kernels)) && ...);
+}
+
+[[maybe_unused]] const bool listed =
+    list(encode_kernel<float>, encode_kernel<std::uint16_t>, encode_kernel<__half>, decode_sum_kernel<float>,
+         decode_sum_kernel<std::uint16_t>, decode_sum_kernel<__half>, recode_sum_kernel);
 
 template <typename In>
 cudaError_t encode_as(const BlockFormat& format, const void* in, std::size_t count, void* out,

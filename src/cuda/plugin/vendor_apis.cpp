@@ -6,6 +6,7 @@
 #include "cuda/cufile_driver.h"
 #include "cuda/kernels/codec.h"
 #include "cuda/kernels/compute.h"
+#include "cuda/kernels/known_kernels.h"
 
 namespace trireme::cuda {
 namespace {
@@ -96,6 +97,7 @@ const Apis& vendor_apis() {
       .use_for_tensors = use_for_tensors,
       .tensor_stream = tensor_stream,
       .release_unused_tensor_memory = release_unused_tensor_memory,
+      .load_kernels = load_kernels,
       .watch_tensor_waits = watch_tensor_waits,
       .tensor_waits = tensor_waits,
       .storage = {.load = [] { return load_cufile("libcufile.so.0"); },
