@@ -10,6 +10,7 @@
 #include <mpi.h>
 
 #include "comm/mpi/runtime.h"
+#include "comm/mpi/transport.h"
 #include "comm/ucx/ucx_links.h"
 
 namespace trireme::comm::doctor {
@@ -17,41 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 3> frameworks = {"pml", "btl", "mtl"};
-
-/// "pml_ucx" → "pml ucx"
-std::string transport_name(std::string_view text) {
-  for (const std::string_view framework : frameworks) {
-    if (!text.starts_with(framework) || text.size() <= framework.size() + 1 || text[framework.size()] != '_')
-      continue;
-    const std::string_view component = text.substr(framework.size() + 1);
-    if (component == "base" || component.find('_') != std::string_view::npos) return {};
-    return fmt::format("{} {}", framework, component);
-  }
-  return {};
-}
-
 std::vector<std::string> sorted(const std::set<std::string>& names) {
   return {names.begin(), names.end()};
-}
-
-std::vector<std::string> transports_in_use() {
-  int level = 0, count = 0;
-  if (MPI_T_init_thread(MPI_THREAD_SINGLE, &level) != MPI_SUCCESS) return {};
-  std::set<std::string> found;
-  MPI_T_category_get_num(&count);
-  for (int category = 0; category < count; ++category) {
-    std::array<char, 256> name{}, text{};
-    int name_length = static_cast<int>(name.size()), text_length = static_cast<int>(text.size());
-    int variables = 0, counters = 0, children = 0;
-    if (MPI_T_category_get_info(category, name.data(), &name_length, text.data(), &text_length, &variables,
-                                &counters, &children) != MPI_SUCCESS)
-      continue;
-    if (std::string transport = transport_of_category(name.data()); !transport.empty())
-      found.insert(std::move(transport));
-  }
-  MPI_T_finalize();
-  return sorted(found);
 }
 
 fs::path mpi_library_file() {
@@ -105,24 +73,6 @@ bool has_infiniband(const Node& node) {
 std::string transport_of_file(std::string_view file_name) {
   if (!file_name.starts_with("mca_") || !file_name.ends_with(".so")) return {};
   return transport_name(file_name.substr(4, file_name.size() - 7));
-}
-
-std::string transport_of_category(std::string_view category) {
-  for (const std::string_view prefix : {"opal_", "ompi_"})
-    if (category.starts_with(prefix)) return transport_name(category.substr(prefix.size()));
-  return {};
-}
-
-std::vector<std::string> leave_out_idle(const std::vector<std::string>& opened) {
-  const auto holds = [&opened](std::string_view name) {
-    return std::find(opened.begin(), opened.end(), name) != opened.end();
-  };
-  const bool no_mtl = holds("pml ob1") || holds("pml ucx"), no_btl = holds("pml cm") || holds("pml ucx");
-  std::vector<std::string> used;
-  std::copy_if(opened.begin(), opened.end(), std::back_inserter(used), [&](const std::string& name) {
-    return !(no_mtl && name.starts_with("mtl ")) && !(no_btl && name.starts_with("btl "));
-  });
-  return used;
 }
 
 Finding judge_transports(const std::vector<std::string>& in_use, const std::vector<std::string>& installed,
@@ -187,7 +137,7 @@ std::vector<Finding> check_mpi_library(const Environment& environment, const Top
   return {
       describe_library(),
       judge_thread_level(level),
-      judge_transports(leave_out_idle(transports_in_use()), installed_transports(), has_infiniband(node)),
+      judge_transports(transports_in_use(), installed_transports(), has_infiniband(node)),
       check_cuda_awareness(),
       describe_ucx(),
       describe_launcher(environment, topology.size()),

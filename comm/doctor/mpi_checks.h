@@ -11,12 +11,6 @@ namespace trireme::comm::doctor {
 
 /// "mca_pml_ucx.so" → "pml ucx", for the frameworks that move messages; empty for other files.
 std::string transport_of_file(std::string_view file_name);
-/// A variable category of MPI_T, "opal_btl_tcp" → "btl tcp"; empty for others.
-std::string transport_of_category(std::string_view category);
-
-/// Open MPI also opens components that the chosen messaging layer (pml) does not use: ob1 uses btl, cm uses
-/// mtl, ucx neither.
-std::vector<std::string> leave_out_idle(const std::vector<std::string>& opened);
 Finding judge_transports(const std::vector<std::string>& in_use, const std::vector<std::string>& installed,
                          bool infiniband);
 Finding judge_thread_level(int level);

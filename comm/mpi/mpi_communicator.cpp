@@ -6,10 +6,28 @@
 #include <fmt/ranges.h>
 
 #include "comm/mpi/runtime.h"
+#include "comm/mpi/transport.h"
 #include "comm/simd/copy.h"
 #include "core/error.h"
 
 namespace trireme::comm {
+namespace {
+
+/// Enough under way over TCP to fill a link while its ranks compute, little enough to be copied without harm.
+constexpr std::size_t turn_bytes_over_tcp = std::size_t{4} << 20;
+
+}  // namespace
+
+MpiLimits MpiLimits::of_this_transport() {
+  unsigned long longest = longest_unasked_over_tcp().value_or(Transfers::longest_piece), everywhere = 0;
+  check_mpi(MPI_Allreduce(&longest, &everywhere, 1, MPI_UNSIGNED_LONG, MPI_MIN, MPI_COMM_WORLD),
+            "MPI_Allreduce");
+  MpiLimits limits;
+  if (everywhere == Transfers::longest_piece) return limits;
+  limits.across_piece_bytes = everywhere;
+  limits.turn_bytes = turn_bytes_over_tcp;
+  return limits;
+}
 
 MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_rank,
                                  const std::vector<int>& node_of_rank, std::shared_ptr<NodeHeap> heap,
@@ -18,9 +36,15 @@ MpiCommunicator::MpiCommunicator(MPI_Comm communicator, Group group, int world_r
       communicator_(communicator),
       heap_(std::move(heap)),
       limits_(limits),
+      piece_bytes_(static_cast<std::size_t>(size()), limits.piece_bytes),
+      piece_bytes_of_turns_(piece_bytes_),
       sent_bytes_(static_cast<std::size_t>(size())) {
   for (const int member : this->group().ranks)
     node_of_member_.push_back(node_of_rank[static_cast<std::size_t>(member)]);
+  const int here = node_of_member_[static_cast<std::size_t>(rank())];
+  for (std::size_t member = 0; member < node_of_member_.size(); ++member)
+    if (node_of_member_[member] != here)
+      piece_bytes_of_turns_[member] = std::min(limits_.piece_bytes, limits_.across_piece_bytes);
 }
 
 MpiCommunicator::~MpiCommunicator() {
@@ -87,36 +111,96 @@ void MpiCommunicator::dispatch(const Call& call) {
   }
 }
 
-void MpiCommunicator::all_gather(const Call& call) {
-  const std::size_t width = size_of(call.dtype), mine = call.shards.count(rank()) * width;
-  auto* out = static_cast<std::byte*>(call.out);
-  Transfers shards = transfers();
-  for (int step = 1; step < size(); ++step) {
-    const int from = (rank() + size() - step) % size();
-    shards.receive(out + call.shards.offset(from) * width, call.shards.count(from) * width, from);
-  }
-  for (int step = 1; step < size(); ++step) shards.send(call.in, mine, (rank() + step) % size());
-  std::byte* own = out + call.shards.offset(rank()) * width;
-  if (own != call.in) simd::copy(own, call.in, mine);
-  finish(shards, call);
+std::size_t MpiCommunicator::block_of(std::size_t width, std::size_t bytes_of_a_turn) const {
+  return std::max<std::size_t>(
+      bytes_of_a_turn / static_cast<std::size_t>(std::max(size() - 1, 1)) / 64 * 64 / width, 1);
 }
 
-void MpiCommunicator::all_to_all(const Call& call) {
-  const std::size_t width = size_of(call.dtype);
-  const auto* in = static_cast<const std::byte*>(call.in);
-  auto* out = static_cast<std::byte*>(call.out);
-  Transfers parts = transfers();
+MpiCommunicator::Stretch MpiCommunicator::Stretch::part(std::size_t done, std::size_t block) const {
+  return {offset + done, done >= count ? 0 : std::min(count - done, block)};
+}
+
+void MpiCommunicator::start(Transfers& turn, const Swap& swap, std::size_t done) const {
   for (int step = 1; step < size(); ++step) {
     const int from = (rank() + size() - step) % size();
-    parts.receive(out + call.received.offset(from) * width, call.received.count(from) * width, from);
+    const auto landing = swap.landing(done, from);
+    turn.receive(landing.data(), landing.size(), from);
   }
   for (int step = 1; step < size(); ++step) {
     const int to = (rank() + step) % size();
-    parts.send(in + call.shards.offset(to) * width, call.shards.count(to) * width, to);
+    const auto leaving = swap.leaving(done, to);
+    turn.send(leaving.data(), leaving.size(), to);
   }
-  simd::copy(out + call.received.offset(rank()) * width, in + call.shards.offset(rank()) * width,
-             call.shards.count(rank()) * width);
-  finish(parts, call);
+}
+
+void MpiCommunicator::exchange(const Call& call, const Swap& swap) {
+  Transfers even = turn(), odd = turn();
+  if (swap.longest > 0) start(even, swap, 0);
+  swap.besides();
+  bool is_odd = false;
+  for (std::size_t done = 0, next; done < swap.longest; done = next, is_odd = !is_odd) {
+    next = done + std::min(swap.block, swap.longest - done);
+    if (next < swap.longest) start(is_odd ? even : odd, swap, next);
+    finish(is_odd ? odd : even, call);
+    swap.landed(done);
+  }
+}
+
+void MpiCommunicator::all_gather(const Call& call) {
+  const std::size_t width = size_of(call.dtype), block = block_of(width, limits_.turn_bytes);
+  const auto* in = static_cast<const std::byte*>(call.in);
+  auto* out = static_cast<std::byte*>(call.out);
+  std::size_t longest = 0;
+  for (int member = 0; member < size(); ++member) longest = std::max(longest, call.shards.count(member));
+  exchange(call, {.longest = longest,
+                  .block = block,
+                  .landing =
+                      [&](std::size_t done, int from) {
+                        const Stretch part =
+                            Stretch{call.shards.offset(from), call.shards.count(from)}.part(done, block);
+                        return std::span(out + part.offset * width, part.count * width);
+                      },
+                  .leaving =
+                      [&](std::size_t done, int) {
+                        const Stretch part = Stretch{0, call.shards.count(rank())}.part(done, block);
+                        return std::span(in + part.offset * width, part.count * width);
+                      },
+                  .besides =
+                      [&] {
+                        std::byte* own = out + call.shards.offset(rank()) * width;
+                        if (own != in) simd::copy(own, in, call.shards.count(rank()) * width);
+                      },
+                  .landed = [](std::size_t) {}});
+}
+
+void MpiCommunicator::all_to_all(const Call& call) {
+  const std::size_t width = size_of(call.dtype), block = block_of(width, limits_.turn_bytes);
+  const auto* in = static_cast<const std::byte*>(call.in);
+  auto* out = static_cast<std::byte*>(call.out);
+  std::size_t longest = 0;
+  for (int member = 0; member < size(); ++member)
+    longest = std::max({longest, call.shards.count(member), call.received.count(member)});
+  exchange(
+      call,
+      {.longest = longest,
+       .block = block,
+       .landing =
+           [&](std::size_t done, int from) {
+             const Stretch part =
+                 Stretch{call.received.offset(from), call.received.count(from)}.part(done, block);
+             return std::span(out + part.offset * width, part.count * width);
+           },
+       .leaving =
+           [&](std::size_t done, int to) {
+             const Stretch part = Stretch{call.shards.offset(to), call.shards.count(to)}.part(done, block);
+             return std::span(in + part.offset * width, part.count * width);
+           },
+       .besides =
+           [&] {
+             simd::copy(out + call.received.offset(rank()) * width, in + call.shards.offset(rank()) * width,
+                        call.shards.count(rank()) * width);
+           },
+       .landed = [](std::size_t) {}});
 }
 
 /// Down a binomial tree, a segment at a time: each rank passes a segment on while it receives the next.

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "comm/mpi/mpi_communicator.h"
-#include "comm/simd/copy.h"
 #include "comm/simd/reduce.h"
 #include "comm/traffic.h"
 
@@ -12,10 +11,6 @@ namespace {
 
 /// Below this an all-reduce in one exchange, where every rank reduces everything, beats two exchanges.
 constexpr std::size_t at_once_bytes = std::size_t{16} << 10;
-
-std::size_t part(std::size_t count, std::size_t done, std::size_t most) {
-  return done >= count ? 0 : std::min(count - done, most);
-}
 
 }  // namespace
 
@@ -37,41 +32,34 @@ void MpiCommunicator::exchange_and_reduce(const Call& call, const std::vector<St
     const void* alone[] = {own};
     return simd::reduce(alone, out, mine, call.dtype, call.reduction);
   }
-  const std::size_t block = std::max<std::size_t>(limits_.scratch_bytes / (2 * others) / 64 * 64 / width, 1);
+  const std::size_t block = block_of(width, std::min(limits_.scratch_bytes / 2, limits_.turn_bytes));
   std::size_t largest = 0;
   for (int member = 0; member < size(); ++member) largest = std::max(largest, stretch(member).count);
   const std::size_t held = std::min(block, largest);
   scratch_.resize(std::max(scratch_.size(), 2 * others * held * width));
 
-  const auto landing = [&](std::size_t turn, int from) {
+  const auto landing = [&](std::size_t done, int from) {
     const std::size_t seat = static_cast<std::size_t>(from < rank() ? from : from - 1);
-    return scratch_.data() + ((turn & 1) * others + seat) * held * width;
+    return std::span(scratch_.data() + ((done / block & 1) * others + seat) * held * width,
+                     Stretch{0, mine}.part(done, block).count * width);
   };
-  const auto start = [&](Transfers& exchange, std::size_t turn) {
-    const std::size_t done = turn * block;
-    for (int step = 1; step < size(); ++step) {
-      const int from = (rank() + size() - step) % size();
-      exchange.receive(landing(turn, from), part(mine, done, block) * width, from);
-    }
-    for (int step = 1; step < size(); ++step) {
-      const int to = (rank() + step) % size();
-      exchange.send(in + (stretch(to).offset + done) * width, part(stretch(to).count, done, block) * width,
-                    to);
-    }
-  };
-
-  const std::size_t turns = (largest + block - 1) / block;
-  Transfers even = transfers(), odd = transfers();
-  if (turns > 0) start(even, 0);
-  for (std::size_t turn = 0; turn < turns; ++turn) {
-    if (turn + 1 < turns) start(turn & 1 ? even : odd, turn + 1);
-    finish(turn & 1 ? odd : even, call);
-    const std::size_t done = turn * block, count = part(mine, done, block);
-    std::vector<const void*> sources;
-    for (int from = 0; from < size(); ++from)
-      sources.push_back(from == rank() ? own + done * width : landing(turn, from));
-    simd::reduce(sources, out + done * width, count, call.dtype, call.reduction);
-  }
+  exchange(call, {.longest = largest,
+                  .block = block,
+                  .landing = landing,
+                  .leaving =
+                      [&](std::size_t done, int to) {
+                        const Stretch part = stretch(to).part(done, block);
+                        return std::span(in + part.offset * width, part.count * width);
+                      },
+                  .besides = [] {},
+                  .landed =
+                      [&](std::size_t done) {
+                        std::vector<const void*> sources;
+                        for (int from = 0; from < size(); ++from)
+                          sources.push_back(from == rank() ? own + done * width : landing(done, from).data());
+                        simd::reduce(sources, out + done * width, Stretch{0, mine}.part(done, block).count,
+                                     call.dtype, call.reduction);
+                      }});
 }
 
 void MpiCommunicator::all_reduce_at_once(const Call& call) {

@@ -10,11 +10,12 @@
 
 namespace trireme::comm {
 
-MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options, const MpiLimits& limits)
+MpiWorld::MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options,
+                   const std::optional<MpiLimits>& limits)
     : rank_(runtime.rank()),
       topology_(bootstrap(runtime, options)),
       node_of_rank_(topology_.node_of_rank()),
-      limits_(limits),
+      limits_(limits ? *limits : MpiLimits::of_this_transport()),
       heap_(std::make_shared<NodeHeap>(std::make_unique<MpiSharing>())) {
   const auto here =
       std::count(node_of_rank_.begin(), node_of_rank_.end(), node_of_rank_[static_cast<std::size_t>(rank_)]);

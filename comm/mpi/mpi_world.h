@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "comm/bootstrap.h"
@@ -15,8 +16,9 @@ namespace trireme::comm {
 /// `allocate` of any is shared by the node's ranks.
 class MpiWorld final : public World {
  public:
+  /// Limits that are not given are those of the transport.
   explicit MpiWorld(const MpiRuntime& runtime, const BootstrapOptions& options = {},
-                    const MpiLimits& limits = {});
+                    const std::optional<MpiLimits>& limits = {});
 
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(node_of_rank_.size()); }

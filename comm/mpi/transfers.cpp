@@ -24,8 +24,9 @@ Transfers::~Transfers() {
 
 void Transfers::send(const void* data, std::size_t bytes, int to) {
   sent_bytes_[static_cast<std::size_t>(to)] += bytes;
-  for (std::size_t done = 0; done < bytes; done += piece_bytes_) {
-    const int length = static_cast<int>(std::min(piece_bytes_, bytes - done));
+  const std::size_t longest = piece_bytes_[static_cast<std::size_t>(to)];
+  for (std::size_t done = 0; done < bytes; done += longest) {
+    const int length = static_cast<int>(std::min(longest, bytes - done));
     pieces_.push_back({to, false, length});
     check_mpi(MPI_Isend(static_cast<const std::byte*>(data) + done, length, MPI_BYTE, to, tag, communicator_,
                         &requests_.emplace_back(MPI_REQUEST_NULL)),
@@ -34,8 +35,9 @@ void Transfers::send(const void* data, std::size_t bytes, int to) {
 }
 
 void Transfers::receive(void* data, std::size_t bytes, int from) {
-  for (std::size_t done = 0; done < bytes; done += piece_bytes_) {
-    const int length = static_cast<int>(std::min(piece_bytes_, bytes - done));
+  const std::size_t longest = piece_bytes_[static_cast<std::size_t>(from)];
+  for (std::size_t done = 0; done < bytes; done += longest) {
+    const int length = static_cast<int>(std::min(longest, bytes - done));
     pieces_.push_back({from, true, length});
     check_mpi(MPI_Irecv(static_cast<std::byte*>(data) + done, length, MPI_BYTE, from, tag, communicator_,
                         &requests_.emplace_back(MPI_REQUEST_NULL)),
@@ -49,38 +51,33 @@ MPI_Request& Transfers::add_request() {
 }
 
 bool Transfers::finish(std::chrono::steady_clock::time_point deadline) {
-  std::vector<MPI_Status> statuses(requests_.size());
-  for (unsigned poll = 1;; ++poll) {
+  // Whichever is asked for, MPI moves them all.
+  unsigned polls = 0;
+  for (std::size_t first = 0; first < requests_.size();) {
     int done = 0;
-    const int code =
-        MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &done, statuses.data());
-    if (code == MPI_ERR_IN_STATUS) {
-      for (const MPI_Status& status : statuses)
-        if (status.MPI_ERROR != MPI_ERR_PENDING)
-          check_mpi(status.MPI_ERROR, "a message between ranks (do their calls differ?)");
+    MPI_Status status{};
+    check_mpi(MPI_Test(&requests_[first], &done, &status),
+              "a message between ranks (do their calls differ?)");
+    if (done) {
+      check_length(pieces_[first++], status);
+    } else if (++polls % polls_between_looks_at_the_clock == 0) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
     }
-    check_mpi(code, "MPI_Testall");
-    if (done) break;
-    if (poll % polls_between_looks_at_the_clock != 0) continue;
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::yield();
   }
-  check_lengths(statuses);
   requests_.clear();
   pieces_.clear();
   return true;
 }
 
-void Transfers::check_lengths(const std::vector<MPI_Status>& statuses) const {
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    if (!pieces_[i].incoming) continue;
-    int bytes = 0;
-    MPI_Get_count(&statuses[i], MPI_BYTE, &bytes);
-    if (bytes != pieces_[i].bytes)
-      fail(ExitCode::internal,
-           "rank {} of the group sent {} bytes where {} were expected: the calls of the ranks differ",
-           pieces_[i].peer, bytes, pieces_[i].bytes);
-  }
+void Transfers::check_length(const Piece& piece, const MPI_Status& status) {
+  if (!piece.incoming) return;
+  int bytes = 0;
+  MPI_Get_count(&status, MPI_BYTE, &bytes);
+  if (bytes != piece.bytes)
+    fail(ExitCode::internal,
+         "rank {} of the group sent {} bytes where {} were expected: the calls of the ranks differ",
+         piece.peer, bytes, piece.bytes);
 }
 
 std::vector<int> Transfers::unfinished_peers() const {

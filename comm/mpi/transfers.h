@@ -15,8 +15,10 @@ class Transfers {
  public:
   static constexpr std::size_t longest_piece = std::size_t{1} << 30;
 
-  /// `sent_bytes` counts, by receiver, what is sent.
-  Transfers(MPI_Comm communicator, std::size_t piece_bytes, std::span<std::uint64_t> sent_bytes)
+  /// `piece_bytes` says, for each rank, how long a message to or from it may be; `sent_bytes` counts, by
+  /// receiver, what is sent.
+  Transfers(MPI_Comm communicator, std::span<const std::size_t> piece_bytes,
+            std::span<std::uint64_t> sent_bytes)
       : communicator_(communicator), piece_bytes_(piece_bytes), sent_bytes_(sent_bytes) {}
   /// Receives that are still open are cancelled, so that nobody writes the memory later.
   ~Transfers();
@@ -39,10 +41,10 @@ class Transfers {
     bool incoming;
     int bytes;
   };
-  void check_lengths(const std::vector<MPI_Status>& statuses) const;
+  static void check_length(const Piece& piece, const MPI_Status& status);
 
   MPI_Comm communicator_;
-  std::size_t piece_bytes_;
+  std::span<const std::size_t> piece_bytes_;
   std::span<std::uint64_t> sent_bytes_;
   std::vector<MPI_Request> requests_;
   std::vector<Piece> pieces_;

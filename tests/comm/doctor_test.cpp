@@ -124,14 +124,6 @@ TEST(Judge, MpiTransports) {
   EXPECT_EQ(transport_of_file("mca_pml_ucx.so"), "pml ucx");
   EXPECT_EQ(transport_of_file("mca_coll_tuned.so"), "");
   EXPECT_EQ(transport_of_file("mca_btl_tcp.la"), "");
-  EXPECT_EQ(transport_of_category("opal_btl_tcp"), "btl tcp");
-  EXPECT_EQ(transport_of_category("opal_btl_base"), "");
-  EXPECT_EQ(transport_of_category("ompi_pml"), "");
-  EXPECT_THAT(leave_out_idle({"btl self", "btl tcp", "mtl ofi", "pml ob1"}),
-              ElementsAre("btl self", "btl tcp", "pml ob1"));
-  EXPECT_THAT(leave_out_idle({"btl self", "mtl ofi", "pml cm"}), ElementsAre("mtl ofi", "pml cm"));
-  EXPECT_THAT(leave_out_idle({"btl self", "btl tcp", "mtl ofi", "pml ucx"}), ElementsAre("pml ucx"));
-  EXPECT_THAT(leave_out_idle({"btl self", "mtl ofi"}), ElementsAre("btl self", "mtl ofi"));
   EXPECT_EQ(judge_transports({"pml ob1", "btl tcp"}, {}, false).verdict, Verdict::ok);
   EXPECT_THAT(judge_transports({"pml ob1"}, {"pml ucx"}, true).advice, HasSubstr("--mca pml ucx"));
   EXPECT_THAT(judge_transports({"pml ob1"}, {"pml ob1"}, true).advice, HasSubstr("built with UCX"));
