@@ -108,8 +108,6 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
                  refresh_slots_, units_, landing_, tiers_},
                 options_.host_threads, options_.tiers.device) {
   arrays_.finish();
-  for (const Slots* slots : {&home_slots_, &refresh_slots_})
-    for (const std::span<std::byte> memory : slots->memory()) tiers_.pipe()->register_memory(memory);
 }
 
 void Engine::share_memory(const comm::World& world) {
@@ -140,11 +138,15 @@ Allocate Engine::allocator() {
   };
 }
 
+/// Of the memory that computes: whole pages, which drives reach.
 Allocate Engine::beside_drives() {
-  if (!options_.tiers.device) return allocator();
   return [this](std::size_t bytes) {
-    ++allocations_;
-    return options_.tiers.device->allocate_pinned(bytes);
+    const auto taken = std::make_shared<comm::Buffer>(allocator()(bytes + sector));
+    auto* begin = taken->as<std::byte>();
+    begin += (sector - reinterpret_cast<std::uintptr_t>(begin) % sector) % sector;
+    StatePipe* const pipe = tiers_.pipe();
+    pipe->register_memory({begin, bytes});
+    return comm::Buffer(begin, bytes, [taken, pipe, begin, bytes] { pipe->forget_memory({begin, bytes}); });
   };
 }
 

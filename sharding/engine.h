@@ -107,7 +107,6 @@ class Engine {
   void share_memory(const comm::World& world);
   StepResult agreed(const Outcome& outcome);
   Allocate allocator();
-  /// What goes to drives and comes from there lies in host memory that a device reaches too.
   Allocate beside_drives();
   std::size_t landing_bytes() const;
 

@@ -12,7 +12,8 @@ namespace {
 /// As PyTorch's clip_grad_norm_ counts it.
 constexpr double norm_margin = 1e-6;
 
-/// Whether the op's thread itself looks at memory that a device may be at work on.
+/// Whether the op's thread itself looks at memory that a device may be at work on. What is fetched and
+/// spilled lies on the host, where only threads use it.
 bool host_takes_part(const Op& op) {
   switch (op.kind) {
     case OpKind::gather:
@@ -25,10 +26,19 @@ bool host_takes_part(const Op& op) {
     case OpKind::update:
     case OpKind::lower:
     case OpKind::lift:
+    case OpKind::fetch:
+    case OpKind::spill:
+    case OpKind::load:
+    case OpKind::store:
       return false;
     default:
       return true;
   }
+}
+
+/// Transfers between drives and a device's memory, which wait for the point themselves.
+bool begins_at_its_point(const Op& op) {
+  return op.kind == OpKind::load || op.kind == OpKind::store;
 }
 
 }  // namespace
@@ -131,7 +141,7 @@ void Executor::execute(Run& run, int index) {
     if (begin_) begin_(index, lane);
     carry_out(run, index);
     if (end_) end_(index, lane);
-    if (device_) leave_point(op, index);
+    if (!begins_at_its_point(op)) leave_point(op, index);
   } catch (...) {
     if (collective) run.cut_off = true;
     run.fail_with(std::current_exception());
@@ -145,8 +155,11 @@ void Executor::await_points(const Op& op) {
   if (host_takes_part(op)) lane.finish();
 }
 
-void Executor::leave_point(const Op& op, int index) {
-  arrays(op).record(*points_[static_cast<std::size_t>(index)]);
+const DeviceEvent* Executor::leave_point(const Op& op, int index) {
+  if (!device_) return nullptr;
+  DeviceEvent& point = *points_[static_cast<std::size_t>(index)];
+  arrays(op).record(point);
+  return &point;
 }
 
 void Executor::compute_in_rehearsal(Run& run, int index) {
@@ -194,11 +207,12 @@ void Executor::carry_out(Run& run, int index) {
       if (was_updated(run, op.target)) place_.tiers.pipe()->spill(op.target, op.part, op.staging);
       return;
     case OpKind::load:
-      place_.tiers.pipe()->load(op.target, static_cast<std::byte*>(place_.home_slots.data(op.target)));
+      place_.tiers.pipe()->load(op.target, static_cast<std::byte*>(place_.home_slots.data(op.target)),
+                                leave_point(op, index));
       return place_.home_slots.filled(op.target, generation_);
     case OpKind::store:
-      return place_.tiers.pipe()->store(op.target,
-                                        static_cast<std::byte*>(place_.refresh_slots.data(op.target)));
+      return place_.tiers.pipe()->store(
+          op.target, static_cast<std::byte*>(place_.refresh_slots.data(op.target)), leave_point(op, index));
     case OpKind::snapshot:
       if (copied_) copied_(op.target);
       return;
@@ -332,7 +346,12 @@ void Executor::publish(const Schedule& schedule, const std::vector<Channel*>& ch
     if (op.kind == OpKind::update && op.part == 0) {
       state(op.target).publish(lane);
     } else if (op.kind == OpKind::gather && op.route == Route::refresh) {
-      refresh(run, op, state(op.target).home_at_rest(), lane);
+      // A device does not reach the map of what is on drives.
+      const bool apart = lane.on_device() && place_.refresh_slots.has(op.target);
+      void* const home = state(op.target).home_at_rest();
+      void* const into = apart ? place_.refresh_slots.data(op.target) : home;
+      refresh(run, op, into, lane);
+      if (apart) lane.read(home, into, state(op.target).home_bytes());
     }
   }
   lane.finish();

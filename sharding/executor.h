@@ -144,7 +144,8 @@ class Executor {
   void execute(Run& run, int index);
   /// Later work of the op's lane begins when the device has passed what the op waits for.
   void await_points(const Op& op);
-  void leave_point(const Op& op, int index);
+  /// Null without a device.
+  const DeviceEvent* leave_point(const Op& op, int index);
   void carry_out(Run& run, int index);
   void compute_in_rehearsal(Run& run, int index);
   void gather(Run& run, const Op& op);

@@ -31,6 +31,7 @@ class GroupState {
   std::int64_t parameter_elements() const { return layout_->slice_elements(facts_->parameters); }
   std::int64_t gradient_elements() const { return layout_->slice_elements(facts_->gradients); }
   std::int64_t optimizer_elements() const { return layout_->slice_elements(facts_->optimizer); }
+  std::size_t home_bytes() const { return kept_home_.bytes(); }
   std::int64_t secondary_elements() const { return layout_->slice_elements(facts_->secondary); }
 
   /// The slice of the parameters' span as it is stored and gathered. Where it lies on NVMe, it is there only

@@ -22,12 +22,6 @@ void Slots::check(int group, std::uint64_t generation, std::string_view group_na
           index(group), group_name, tag.generation, generation);
 }
 
-std::vector<std::span<std::byte>> Slots::memory() const {
-  std::vector<std::span<std::byte>> memory;
-  for (const comm::Buffer& buffer : buffers_) memory.emplace_back(buffer.as<std::byte>(), buffer.bytes());
-  return memory;
-}
-
 std::size_t Slots::bytes() const {
   std::size_t total = 0;
   for (const comm::Buffer& buffer : buffers_) total += buffer.bytes();

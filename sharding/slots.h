@@ -26,7 +26,6 @@ class Slots {
   /// Throws an internal error unless the group's slot holds the group's parameters of this generation.
   void check(int group, std::uint64_t generation, std::string_view group_name, std::string_view user) const;
   std::size_t bytes() const;
-  std::vector<std::span<std::byte>> memory() const;
 
  private:
   struct Tag {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <new>
@@ -10,6 +11,26 @@
 #include "core/error.h"
 
 namespace trireme::sharding {
+namespace {
+
+constexpr std::size_t read_at_once = std::size_t{1} << 20;
+
+Buffer sectors(std::size_t bytes) {
+  void* const memory = std::aligned_alloc(sector, bytes);
+  if (!memory) throw std::bad_alloc();
+  return Buffer(memory, bytes, [memory] { std::free(memory); });
+}
+
+/// Parameters are moved to and from a device's own memory. All else of the pipe lies in the host's.
+std::unique_ptr<offload::Backend> backend_for(const std::vector<PipedGroup>& groups,
+                                              const TierOptions& options) {
+  const bool parameters = std::ranges::any_of(groups, [](const auto& group) { return group.parameters > 0; });
+  return offload::make_backend(options.nvme_backend, options.nvme_depth,
+                               parameters ? options.device : nullptr);
+}
+
+}  // namespace
+
 StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool)
     : groups_(std::move(groups)),
       part_elements_(options.part_elements),
@@ -37,8 +58,7 @@ StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options,
   map_ = std::make_shared<Buffer>(volume_->map());
   offload::EngineOptions engine;
   engine.around_page_cache = moves_whole_sectors();
-  engine_ = std::make_unique<offload::Engine>(offload::make_backend(options.nvme_backend, options.nvme_depth),
-                                              engine);
+  engine_ = std::make_unique<offload::Engine>(backend_for(groups_, options), engine);
   engine_->register_volume(*volume_);
   if (buffer_bytes == 0) return;
   for (int i = 0; i < options.parts_in_memory; ++i) {
@@ -84,24 +104,43 @@ bool StatePipe::holds(const void* mapped) const {
 }
 
 void StatePipe::read(void* into, const void* mapped, std::size_t bytes) {
-  constexpr std::size_t at_once = std::size_t{1} << 20;
   const std::lock_guard lock(reading_);
-  if (!read_.data()) {
-    void* const memory = std::aligned_alloc(sector, at_once);
-    if (!memory) throw std::bad_alloc();
-    read_ = Buffer(memory, at_once, [memory] { std::free(memory); });
-  }
-  auto* next = static_cast<std::byte*>(into);
+  struct Piece {
+    Event there;
+    const std::byte* from = nullptr;
+    std::size_t bytes = 0;
+  };
+  std::deque<Piece> moving;
   auto offset =
       static_cast<std::uint64_t>(static_cast<const std::byte*>(mapped) - map_->as<const std::byte>());
-  for (std::byte* const end = next + bytes; next != end;) {
-    const std::uint64_t before = offset % sector;
-    const std::size_t count =
-        std::min(static_cast<std::size_t>(end - next), static_cast<std::size_t>(at_once - before));
-    engine_->read(*volume_, offset - before, {read_.as<std::byte>(), in_sectors(before + count)}).wait();
-    std::memcpy(next, read_.as<std::byte>() + before, count);
-    next += count, offset += count;
+  auto* next = static_cast<std::byte*>(into);
+  const std::uint64_t end = offset + bytes;
+  std::exception_ptr failure;
+  for (std::size_t number = 0; offset < end || !moving.empty();) {
+    if (offset < end && moving.size() < ahead_.size() && !failure) {
+      Buffer& memory = ahead_[number++ % ahead_.size()];
+      const std::uint64_t before = offset % sector;
+      const std::uint64_t count = std::min(end - offset, read_at_once - before);
+      const std::size_t whole = in_sectors(before + count);
+      if (memory.bytes() < whole) memory = {}, memory = sectors(whole);
+      moving.push_back({engine_->read(*volume_, offset - before, {memory.as<std::byte>(), whole}),
+                        memory.as<std::byte>() + before, count});
+      offset += count;
+      continue;
+    }
+    const Piece piece = moving.front();
+    moving.pop_front();
+    try {
+      piece.there.wait();
+    } catch (...) {
+      if (!failure) failure = std::current_exception();
+      offset = end;
+      continue;
+    }
+    std::memcpy(next, piece.from, piece.bytes);
+    next += piece.bytes;
   }
+  if (failure) std::rethrow_exception(failure);
 }
 
 StatePipe::Cut StatePipe::cut(const Array& array, int part) const {
@@ -170,19 +209,23 @@ void StatePipe::spill(int group, int part, int slot_index) {
   });
 }
 
-void StatePipe::load(int group, std::byte* into) {
+void StatePipe::load(int group, std::byte* into, const DeviceEvent* point) {
   const Array& array = parameters_[static_cast<std::size_t>(group)];
-  loading_[static_cast<std::size_t>(group)] =
-      engine_->read(*volume_, array.offset, {into, in_sectors(array.bytes())});
+  const std::span<std::byte> room(into, in_sectors(array.bytes()));
+  loading_[static_cast<std::size_t>(group)] = point ? engine_->read(*volume_, array.offset, room, *point)
+                                                    : engine_->read(*volume_, array.offset, room);
 }
 
 void StatePipe::loaded(int group) {
   loading_[static_cast<std::size_t>(group)].wait();
 }
 
-void StatePipe::store(int group, const std::byte* from) {
+void StatePipe::store(int group, const std::byte* from, const DeviceEvent* point) {
   const Array& array = parameters_[static_cast<std::size_t>(group)];
-  engine_->write(*volume_, array.offset, {from, in_sectors(array.bytes())}).wait();
+  const std::span<const std::byte> whole(from, in_sectors(array.bytes()));
+  (point ? engine_->write(*volume_, array.offset, whole, *point)
+         : engine_->write(*volume_, array.offset, whole))
+      .wait();
 }
 
 void StatePipe::drain() {

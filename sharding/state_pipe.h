@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -51,8 +52,9 @@ class StatePipe {
   /// Bytes of mapped memory from the drive itself: what memory the page cache would need may not be there,
   /// and pages that come fault by fault come slowly. Threads take turns.
   void read(void* into, const void* mapped, std::size_t bytes);
-  /// Transfers from and to this memory save the kernel work.
+  /// Transfers from and to this memory save the kernel, or cuFile, work.
   void register_memory(std::span<std::byte> memory) { engine_->register_memory(memory); }
+  void forget_memory(std::span<std::byte> memory) { engine_->forget_memory(memory); }
 
   /// Reads what a part needs into a buffer of the ring, once what was written from there is on the drive.
   void fetch(int group, int part, int slot);
@@ -60,12 +62,13 @@ class StatePipe {
   const StagedPart& arrived(int slot);
   void spill(int group, int part, int slot);
 
-  /// Reads a rank's slice of the parameters to memory with room for whole sectors.
-  void load(int group, std::byte* into);
+  /// Reads a rank's slice of the parameters to memory with room for whole sectors; to a device's once that
+  /// has passed `point`.
+  void load(int group, std::byte* into, const DeviceEvent* point = nullptr);
   /// Waits for what was loaded last of the group.
   void loaded(int group);
-  /// Writes a rank's slice of the parameters and returns when it is on the drive.
-  void store(int group, const std::byte* from);
+  /// Writes a rank's slice of the parameters, likewise, and returns when it is on the drive.
+  void store(int group, const std::byte* from, const DeviceEvent* point = nullptr);
 
   /// Returns when nothing is on its way; throws what went wrong first.
   void drain();
@@ -114,7 +117,8 @@ class StatePipe {
   std::unique_ptr<offload::Volume> volume_;
   std::shared_ptr<Buffer> map_;
   std::mutex reading_;
-  Buffer read_;
+  /// What `read` has on its way, one piece each.
+  std::array<Buffer, 4> ahead_;
   std::unique_ptr<offload::Engine> engine_;
   std::vector<Slot> slots_;
   /// By group.

@@ -9,6 +9,7 @@
 
 namespace trireme {
 class Device;
+class DeviceEvent;
 }  // namespace trireme
 
 namespace trireme::offload {
@@ -21,6 +22,8 @@ struct Request {
   std::byte* data = nullptr;
   std::uint32_t bytes = 0;
   std::uint64_t tag = 0;
+  /// A device's memory is touched when the device has passed this point; null: at once.
+  const DeviceEvent* after = nullptr;
 };
 
 struct Completion {

@@ -44,6 +44,7 @@ void BounceBackend::submit(std::span<const Request> requests) {
   for (Request& request : through) {
     if (!device_.holds(request.data)) continue;
     const Stop& stop = stops_[take(request)];
+    if (request.write && request.after) stream_->wait(*request.after);
     if (request.write) stream_->copy(stop.data, request.data, request.bytes);
     copying |= request.write;
     request.data = stop.data;
@@ -60,6 +61,7 @@ std::size_t BounceBackend::wait(std::span<Completion> into) {
     if (found == taken_.end()) continue;
     const Stop& stop = stops_[found->second];
     if (!stop.request.write && completion.result > 0) {
+      if (stop.request.after) stream_->wait(*stop.request.after);
       stream_->copy(stop.request.data, stop.data, static_cast<std::size_t>(completion.result));
       copying = true;
     }

@@ -48,8 +48,18 @@ Event Engine::write(const Volume& volume, std::uint64_t offset, std::span<const 
   return post(volume, offset, const_cast<std::byte*>(from.data()), from.size(), true, {});
 }
 
+Event Engine::read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into,
+                   const DeviceEvent& point) {
+  return post(volume, offset, into.data(), into.size(), false, {}, &point);
+}
+
+Event Engine::write(const Volume& volume, std::uint64_t offset, std::span<const std::byte> from,
+                    const DeviceEvent& point) {
+  return post(volume, offset, const_cast<std::byte*>(from.data()), from.size(), true, {}, &point);
+}
+
 Event Engine::post(const Volume& volume, std::uint64_t offset, std::byte* data, std::uint64_t bytes,
-                   bool write, std::vector<Event> after) {
+                   bool write, std::vector<Event> after, const DeviceEvent* point) {
   require(offset <= volume.bytes() && bytes <= volume.bytes() - offset,
           "a transfer of {} bytes at {} of a volume of {}", bytes, offset, volume.bytes());
   if (bytes == 0) return Event::already_set();
@@ -60,7 +70,7 @@ Event Engine::post(const Volume& volume, std::uint64_t offset, std::byte* data, 
     cut(transfer, volume, extent, data + at, write, pieces);
     at += extent.bytes;
   }
-  transfer->pieces = pieces.size(), transfer->after = std::move(after);
+  transfer->pieces = pieces.size(), transfer->after = std::move(after), transfer->point = point;
   Event done = transfer->done;
   {
     const std::lock_guard lock(mutex_);
@@ -152,7 +162,7 @@ void Engine::start_pieces() {
     free_.pop_back();
     plain += piece.direct ? 0 : 1;
     requests.push_back({piece.direct ? piece.file->direct() : piece.file->plain(), piece.write, piece.offset,
-                        piece.data, piece.bytes, slot});
+                        piece.data, piece.bytes, slot, piece.transfer->point});
     slots_[slot] = std::move(piece);
   }
   if (requests.empty()) return;

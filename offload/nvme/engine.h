@@ -51,6 +51,11 @@ class Engine {
   Event read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into,
              std::vector<Event> after = {});
   Event write(const Volume& volume, std::uint64_t offset, std::span<const std::byte> from);
+  /// The same of a device's memory, which is touched once the device has passed `point`; it stays as it is
+  /// until the event is set.
+  Event read(const Volume& volume, std::uint64_t offset, std::span<std::byte> into, const DeviceEvent& point);
+  Event write(const Volume& volume, std::uint64_t offset, std::span<const std::byte> from,
+              const DeviceEvent& point);
 
   /// Until `forget`, transfers of this memory and this volume save the kernel work. False: registered in part
   /// or not at all, because a limit stands in the way; everything works as well.
@@ -70,6 +75,7 @@ class Engine {
     std::size_t pieces = 0;
     std::exception_ptr error;
     std::vector<Event> after;
+    const DeviceEvent* point = nullptr;
     bool may_begin();
   };
   struct Piece {
@@ -82,7 +88,7 @@ class Engine {
     int attempts = 0;
   };
   Event post(const Volume& volume, std::uint64_t offset, std::byte* data, std::uint64_t bytes, bool write,
-             std::vector<Event> after);
+             std::vector<Event> after, const DeviceEvent* point = nullptr);
   void cut(const std::shared_ptr<Transfer>& transfer, const Volume& volume, const Extent& extent,
            std::byte* data, bool write, std::vector<Piece>& into) const;
   void add(std::vector<Piece>& pieces, Piece piece) const;

@@ -145,13 +145,13 @@ class Costs {
       case OpKind::update:
         return {0, update_seconds(op)};
       case OpKind::fetch:
-        return read_cost(op, beside_writes_);
+        return read_cost(op);
       case OpKind::load:
-        return read_cost(op, 1);
+        return parameters_cost(op, machine_.nvme_bytes_per_s);
       case OpKind::spill:
-        return write_cost(op, beside_writes_);
+        return write_cost(op);
       case OpKind::store:
-        return write_cost(op, 1);
+        return parameters_cost(op, machine_.nvme_write_bytes_per_s);
       case OpKind::park:
       case OpKind::recall:
         return moved_input(op);
@@ -173,11 +173,18 @@ class Costs {
   const Reach& reach(const Op& op) const { return reaches_[static_cast<std::size_t>(op.communicator)]; }
   const GroupFacts& group(int index) const { return schedule_.facts.groups[static_cast<std::size_t>(index)]; }
 
-  OpCost read_cost(const Op& op, double times) const {
-    return {0, times * static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
+  /// Between a drive and the memory that computes: a device's lies behind its link, whether the drive writes
+  /// there by itself or the host copies block by block while the next ones come.
+  OpCost parameters_cost(const Op& op, double drive) const {
+    const double rate = machine_.device_is_host ? drive : std::min(drive, machine_.host_link_bytes_per_s);
+    return {0, static_cast<double>(op.bytes) / rate, Carrier::nvme};
   }
-  OpCost write_cost(const Op& op, double times) const {
-    return {0, times * static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s, Carrier::nvme};
+  OpCost read_cost(const Op& op) const {
+    return {0, beside_writes_ * static_cast<double>(op.bytes) / machine_.nvme_bytes_per_s, Carrier::nvme};
+  }
+  OpCost write_cost(const Op& op) const {
+    return {0, beside_writes_ * static_cast<double>(op.bytes) / machine_.nvme_write_bytes_per_s,
+            Carrier::nvme};
   }
 
   OpCost collective(const Op& op) const {

@@ -138,6 +138,7 @@ bool CufileBackend::settle(std::size_t lane, Completion& into) {
 
 /// A device that has failed runs no more functions in its streams, so nobody would tell of its requests.
 void CufileBackend::look_after_lanes() {
+  device_.use();
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
     if (!busy_[lane] || lanes_[lane]->healthy()) continue;
     broken_ = true;
@@ -158,7 +159,9 @@ std::string CufileBackend::describe(int number) const {
 }
 
 bool CufileBackend::register_memory(std::span<std::byte> memory) {
-  if (memory.empty() || !device_.holds(memory.data())) return false;
+  if (memory.empty()) return false;
+  if (!device_.holds(memory.data()))
+    return relay_->run([&](offload::Backend& host) { return host.register_memory(memory); });
   device_.use();
   memory_.emplace_back(driver_->api(), memory);
   const cufile::Status status = memory_.back().status();
@@ -170,12 +173,20 @@ bool CufileBackend::register_memory(std::span<std::byte> memory) {
 }
 
 void CufileBackend::forget_memory(std::span<std::byte> memory) {
+  if (memory.empty()) return;
+  if (!device_.holds(memory.data())) {
+    relay_->run([&](offload::Backend& host) { return host.forget_memory(memory), true; });
+    return;
+  }
+  device_.use();
   std::erase_if(memory_, [&](const RegisteredMemory& region) {
     return region.memory().data() >= memory.data() && region.memory().data() < memory.data() + memory.size();
   });
 }
 
 bool CufileBackend::register_file(int descriptor) {
+  // Memory of the host's goes to the same file beside cuFile.
+  relay_->run([&](offload::Backend& host) { return host.register_file(descriptor); });
   device_.use();
   auto file = std::make_unique<RegisteredFile>(driver_->api(), descriptor);
   const cufile::Status status = file->status();
@@ -188,6 +199,8 @@ bool CufileBackend::register_file(int descriptor) {
 }
 
 void CufileBackend::forget_file(int descriptor) {
+  relay_->run([&](offload::Backend& host) { return host.forget_file(descriptor), true; });
+  device_.use();
   files_.erase(descriptor);
 }
 

@@ -1,6 +1,7 @@
 #include "cuda/cufile_handles.h"
 
 #include "cuda/check.h"
+#include "cuda/cuda_device.h"
 
 namespace trireme::cuda {
 
@@ -46,6 +47,10 @@ cufile::Status CufileLane::start(cufile::File file, std::byte* base, const offlo
   file_offset_ = static_cast<off_t>(request.offset);
   memory_offset_ = request.data - base;
   moved_ = 0;
+  if (request.after) {
+    const auto& point = dynamic_cast<const CudaEvent&>(*request.after);
+    check(cuda_, cuda_.stream_wait_event(stream_, point.handle(), 0), "cudaStreamWaitEvent");
+  }
   const auto move = request.write ? api_.write_async : api_.read_async;
   const cufile::Status status = move(file, base, &bytes_, &file_offset_, &memory_offset_, &moved_, stream_);
   if (status.code != cufile::success) return status;

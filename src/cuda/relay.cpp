@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
+#include <future>
+#include <utility>
 
 #include "core/log.h"
 
@@ -30,6 +32,26 @@ void Relay::submit(const offload::Request& request) {
   backend_->wake();
 }
 
+bool Relay::run(const std::function<bool(offload::Backend&)>& work) {
+  std::promise<bool> result;
+  {
+    const std::lock_guard lock(mutex_);
+    chores_.emplace_back([&] { result.set_value(work(*backend_)); });
+  }
+  wanted_.notify_one();
+  backend_->wake();
+  return result.get_future().get();
+}
+
+void Relay::do_chores(std::unique_lock<std::mutex>& lock) {
+  while (!chores_.empty()) {
+    const auto chores = std::exchange(chores_, {});
+    lock.unlock();
+    for (const auto& chore : chores) chore();
+    lock.lock();
+  }
+}
+
 void Relay::serve() {
   std::vector<offload::Request> requests;
   std::vector<offload::Completion> completions(backend_->depth());
@@ -37,8 +59,10 @@ void Relay::serve() {
     requests.clear();
     {
       std::unique_lock lock(mutex_);
+      do_chores(lock);
       if (under_way_.empty()) {
-        wanted_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        wanted_.wait(lock, [this] { return stopping_ || !queue_.empty() || !chores_.empty(); });
+        if (!chores_.empty()) continue;
         if (queue_.empty()) return;
       }
       while (!queue_.empty() && under_way_.size() < completions.size()) {

@@ -23,16 +23,20 @@ class Relay {
   Relay& operator=(const Relay&) = delete;
 
   void submit(const offload::Request& request);
+  /// On the thread that calls the backend, between its requests.
+  bool run(const std::function<bool(offload::Backend&)>& work);
 
  private:
   void serve();
   void give_up();
+  void do_chores(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<offload::Backend> backend_;
   Pass pass_;
   std::mutex mutex_;
   std::condition_variable wanted_;
   std::deque<offload::Request> queue_;
+  std::vector<std::function<void()>> chores_;
   std::vector<std::uint64_t> under_way_;
   bool stopping_ = false;
   std::thread thread_;

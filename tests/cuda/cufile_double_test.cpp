@@ -1,5 +1,9 @@
 #include "tests/cufile_double/cufile_double.h"
 
+#include <array>
+#include <cstring>
+#include <thread>
+
 #include <gmock/gmock.h>
 
 #include "core/error.h"
@@ -102,12 +106,54 @@ TEST_F(Cufile, ForgottenFilesAndMemoryGoByOtherWays) {
 TEST_F(Cufile, HostMemoryGoesPastIt) {
   Bench bench;
   const Buffer host = offload::LockedPages({}).reserve(bytes);
-  EXPECT_FALSE(bench.engine.register_memory({host.as<std::byte>(), bytes}));
+  const std::span memory(host.as<std::byte>(), bytes);
+  const auto beside = offload::make_backend("auto", 4);
+  EXPECT_EQ(bench.engine.register_memory(memory), beside->register_memory(memory));
+  EXPECT_EQ(cufile_double_counts().memories, 1) << "the device's alone";
   std::copy_n(bench.out.as<std::byte>(), bytes, host.as<std::byte>());
   bench.engine.write(bench.volume, 0, {host.as<std::byte>(), bytes}).wait();
   bench.engine.read(bench.volume, 0, {bench.back.as<std::byte>(), bytes}).wait();
   EXPECT_TRUE(std::equal(host.as<std::byte>(), host.as<std::byte>() + bytes, bench.back.as<std::byte>()));
   EXPECT_EQ(cufile_double_counts().writes, 0);
+  bench.engine.forget_memory(memory);
+  beside->forget_memory(memory);
+}
+
+/// The thread that asks for it goes on at once, and so do transfers that wait for nothing.
+TEST_F(Cufile, ATransferBeginsWhenTheDeviceHasPassedItsPoint) {
+  // Fewer blocks than may be on their way.
+  constexpr std::size_t some = 2 * block;
+  for (const char* backend : {"cufile", "threads"}) {
+    Bench bench(backend);
+    const std::unique_ptr<Stream> stream = device_with_cufile().make_stream();
+    const std::unique_ptr<DeviceEvent> point = device_with_cufile().make_event();
+    HostFlag go(device_with_cufile());
+    bench.write().wait();
+    stream->wait(go, 1);
+    stream->fill(bench.out.data(), 7, some);
+    stream->record(*point);
+    const Event written = bench.engine.write(bench.volume, 0, bench.memory().first(some), *point);
+    if (std::string_view(backend) == "cufile") {
+      bench.read().wait();
+      EXPECT_FALSE(written.ready());
+    }
+    go.advance_to(1);
+    written.wait();
+    const std::span back(bench.back.as<std::byte>(), some);
+    const auto holds = [&](int value) {
+      return std::ranges::all_of(back, [&](std::byte each) { return each == std::byte(value); });
+    };
+    std::memset(back.data(), 1, some);
+    stream->wait(go, 2);
+    stream->record(*point);
+    const Event read = bench.engine.read(bench.volume, 0, back, *point);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(read.ready()) << backend;
+    EXPECT_TRUE(holds(1)) << backend;
+    go.advance_to(2);
+    read.wait();
+    EXPECT_TRUE(holds(7)) << backend;
+  }
 }
 
 TEST_F(Cufile, AShortTransferIsContinuedAtEveryCompletion) {
@@ -222,6 +268,24 @@ TEST_F(Cufile, ADeviceThatFailsEndsWhatIsUnderWay) {
   ExitCode code{};
   EXPECT_THAT(failure(bench, code), HasSubstr("failed: "));
   host_cuda_break(false);
+}
+
+/// Whoever waits may have done nothing else on the device.
+TEST_F(Cufile, LanesAreLookedAfterFromAnyThread) {
+  const Scratch scratch;
+  const Volume volume({scratch.path()}, block);
+  const Buffer memory = device_with_cufile().allocate(block);
+  auto rest = offload::make_backend("threads", 1);
+  const auto backend = device_with_cufile().make_storage(1, Detour::refused, rest);
+  ASSERT_TRUE(backend->register_file(volume.file(0).direct()));
+  host_cuda_break(true);
+  backend->submit(
+      std::array{offload::Request{volume.file(0).direct(), true, 0, memory.as<std::byte>(), block, 5}});
+  offload::Completion done;
+  std::thread([&] { EXPECT_EQ(backend->wait({&done, 1}), 1u); }).join();
+  host_cuda_break(false);
+  EXPECT_EQ(done.tag, 5u);
+  EXPECT_EQ(done.result, -ENODEV);
 }
 
 ExitCode refusal_of(const char* backend, std::string& words) {

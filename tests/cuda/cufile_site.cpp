@@ -3,9 +3,7 @@
 #include <string>
 
 #include "cuda/cuda_plugin.h"
-#include "cuda/cufile_driver.h"
-#include "tests/cufile_double/cufile_double.h"
-#include "tests/nccl_double/host_cuda.h"
+#include "tests/cufile_double/host_storage.h"
 #include "tests/offload/backends_under_test.h"
 
 namespace trireme::tests {
@@ -16,10 +14,6 @@ std::string& nvidia_fs() {
   return version;
 }
 
-void post(void* stream, void (*work)(void*), void* about) {
-  host_cuda_post(static_cast<cudaStream_t>(stream), [=] { work(about); });
-}
-
 }  // namespace
 
 void pretend_nvidia_fs(const char* version) {
@@ -28,11 +22,9 @@ void pretend_nvidia_fs(const char* version) {
 
 const cuda::Apis& apis_with_cufile() {
   static const cuda::Apis apis = [] {
-    cufile_double_connect(post);
     cuda::Apis made{};
     made.cuda = host_cuda_api();
-    made.storage = {.load = [] { return cuda::load_cufile(TRIREME_CUFILE_DOUBLE); },
-                    .module_version = [] { return nvidia_fs(); }};
+    made.storage = host_storage_api([] { return nvidia_fs(); });
     return made;
   }();
   return apis;

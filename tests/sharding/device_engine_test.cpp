@@ -1,118 +1,22 @@
+#include "tests/sharding/device_engine.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <future>
-#include <map>
 #include <optional>
 #include <thread>
 
-#include <fmt/format.h>
-
-#include "core/error.h"
 #include "optim/sgd.h"
 #include "sharding/channel.h"
 #include "sharding/predict/memory.h"
 #include "sharding/predict/recorder.h"
-#include "sharding/presets.h"
-#include "tests/sharding/device_site.h"
-#include "tests/sharding/toy_training.h"
+#include "tests/offload/scratch.h"
 
 namespace trireme::sharding::tests {
 namespace {
-
-using State = std::map<std::string, std::vector<float>>;
-
-struct Trained {
-  std::vector<double> losses, norms;
-  double evaluated = 0;
-  int overflows = 0;
-  /// What this rank holds.
-  State state;
-};
-
-struct Watch {
-  std::function<void(int step, StepInput&)> before_step{};
-  std::function<void(Engine&)> afterwards{};
-};
-
-/// The engine on ranks that are processes, each with a device.
-class DeviceEngine : public testing::Test {
- protected:
-  void SetUp() override {
-    try {
-      site_ = open_device_site();
-    } catch (const Error& missing) {
-      GTEST_SKIP() << missing.what();
-    }
-  }
-  void TearDown() override {
-    site_.reset();
-    EXPECT_EQ(misuses(), "");
-  }
-  int rank() { return site_->hosts().rank(); }
-
-  Trained train(ToyJob job, bool on_device, std::unique_ptr<const Optimizer> optimizer = nullptr,
-                const Watch& watch = {}) {
-    job.ranks = site_->hosts().size();
-    std::optional<ComputingOn> computing;
-    if (on_device) {
-      computing.emplace(site_->device());
-      job.options.tiers.device = &site_->device(), job.options.hosts = &site_->hosts();
-    }
-    if (!optimizer) optimizer = toy_optimizer(job.settings);
-    Engine engine(toy_model(job.shape), job.placement, std::move(optimizer),
-                  on_device ? site_->world() : site_->hosts(), job.options);
-    engine.executor().before_each(job.before_each);
-    engine.load(read_starting_values());
-    Trained trained;
-    for (int step = 1; step <= job.settings.steps; ++step) {
-      StepInput input = toy_step(job, rank(), step);
-      if (watch.before_step) watch.before_step(step, input);
-      const StepResult result = engine.train(input);
-      trained.overflows += result.overflow;
-      trained.losses.push_back(result.loss), trained.norms.push_back(result.gradient_norm);
-    }
-    if (watch.afterwards) watch.afterwards(engine);
-    trained.evaluated = engine.evaluate(toy_step(job, rank(), 1).micro_batches);
-    engine.for_each_slice([&](const StateSlice& slice) {
-      if (slice.dtype != DType::f32) return;
-      auto& values =
-          trained.state[slice.parameter->name + "/" + slice.state + fmt::format("@{}", slice.begin)];
-      values.resize(static_cast<std::size_t>(slice.count));
-      slice.read(0, std::as_writable_bytes(std::span(values)));
-    });
-    return trained;
-  }
-
-  static void expect_equal(const Trained& on_device, const Trained& on_host, double bound,
-                           const std::string& what) {
-    ASSERT_EQ(on_device.losses.size(), on_host.losses.size());
-    for (std::size_t step = 0; step < on_host.losses.size(); ++step) {
-      EXPECT_NEAR(on_device.losses[step] / on_host.losses[step], 1.0, bound) << what << ", step " << step;
-      EXPECT_NEAR(on_device.norms[step] / on_host.norms[step], 1.0, 10 * bound) << what << ", step " << step;
-    }
-    EXPECT_NEAR(on_device.evaluated / on_host.evaluated, 1.0, bound) << what;
-    ASSERT_EQ(on_device.state.size(), on_host.state.size()) << what;
-    for (const auto& [name, values] : on_host.state) {
-      const auto& others = on_device.state.at(name);
-      ASSERT_EQ(others.size(), values.size()) << name;
-      for (std::size_t i = 0; i < values.size(); ++i)
-        ASSERT_NEAR(others[i], values[i], 20 * bound) << what << ", " << name << " at " << i;
-    }
-  }
-
-  std::unique_ptr<DeviceSite> site_;
-};
-
-ToyJob job_of(std::string_view name, Codec codec) {
-  ToyJob job;
-  job.placement = preset(name, codec);
-  job.settings.steps = 3;
-  return job;
-}
 
 TEST_F(DeviceEngine, TrainsEveryPresetAsTheHostDoes) {
   int number = 0;
@@ -263,18 +167,16 @@ TEST_F(DeviceEngine, SendsInputsToTheHostAndBack) {
 }
 
 TEST_F(DeviceEngine, StateOnDrives) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("device-engine-{}", rank());
-  std::filesystem::create_directories(folder);
+  const offload::tests::Scratch scratch;
   for (const Tier parameters : {Tier::device, Tier::nvme}) {
     ToyJob job = job_of("zero3", Codec::bf16);
     job.placement.optimizer.tier = Tier::nvme;
     job.placement.parameters.tier = parameters;
-    job.options.tiers.nvme_paths = {folder};
+    job.options.tiers.nvme_paths = {scratch.path()};
     job.options.tiers.part_elements = 1024;
     const Trained stayed = train(job, false);
     expect_equal(train(job, true), stayed, 1e-5, fmt::format("parameters' tier {}", name_of(parameters)));
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(DeviceEngine, RefusesParametersOnDrivesBesideStateOnTheDevice) {
@@ -361,7 +263,7 @@ TEST_F(DeviceEngine, GradientsOnTheHostOfOtherStates) {
     ToyJob job = job_of(std::string_view(name) == "paged" ? "zero2" : name, Codec::bf16);
     job.micro_batches = 2;
     job.settings.max_norm = 0.5;
-    job.options.tiers.nvme_paths = {folder};
+    job.options.tiers.nvme_paths = {scratch.path()};
     job.options.tiers.part_elements = 1024;
     if (std::string_view(name) == "paged") {
       job.placement.optimizer.tier = Tier::host;
@@ -374,7 +276,6 @@ TEST_F(DeviceEngine, GradientsOnTheHostOfOtherStates) {
     if (std::string_view(name) == "zero_infinity") watch.afterwards = {};
     expect_equal(train(job, true, nullptr, watch), stayed, 0, name);
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST_F(DeviceEngine, AnOverflowUpdatesNothingWithGradientsOnTheHost) {

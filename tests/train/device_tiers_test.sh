@@ -27,6 +27,17 @@ tried gradients-on-host cpu 1e-5 2 placement=zero_offload placement.gradients.ti
 tried parameters-on-host cpu 1e-5 2 placement=zero3 placement.parameters.tier=host
 tried on-drives cpu 1e-5 2 placement=zero_infinity
 grep -q 'beyond the device, on each rank' "$dir/on-drives.log" || fail "nothing lay beyond the device"
+grep -q '+bounce$' "$dir/on-drives.log" || fail "without nvidia-fs parameters did not go through the host"
+direct() {  # run, overrides…: parameters come by cuFile, into memory that it knows
+  GPU_DOUBLE_NVIDIA_FS=2.26.6 tried "$1" cpu 1e-5 2 "${@:2}"
+  grep -q 'on NVMe by cufile$' "$dir/$1.log" || fail "$1: cuFile was not taken"
+  [ "$(grep -c '^cuFile: [1-9][0-9]* reads .* 0 of memory that it did not know' "$dir/$1.log")" = 2 ] || fail "$1: not every rank read by cuFile"
+}
+direct direct placement=zero_infinity offload.part_elements=16384
+cmp -s <(curve direct) <(curve on-drives) || fail "the way from the drive changes the curve"
+direct refreshed placement=zero2 placement.parameters.tier=nvme placement.optimizer.tier=host offload.nvme_backend=cufile
+! GPU_DOUBLE_NVIDIA_FS=2.26.6 gpus try_train insists 1 device=cuda placement=zero2 placement.optimizer.tier=nvme offload.nvme_backend=cufile || fail "cuFile was taken for state of the host's"
+grep -q "this state lies in the host's; set offload.nvme_backend=auto" "$dir/insists.log" || fail "no sentence about cuFile and state of the host's"
 tried inputs-on-host cpu 1e-5 2 placement=zero3 placement.activations=recomputed placement.activation_tier=host
 tried paged cpu 1e-5 1 placement=zero2 placement.optimizer.tier=host placement.optimizer.device_bytes=300KiB
 [ -z "$(find "$dir"/drive* -type f)" ] || fail "a clean end left files on the drive"

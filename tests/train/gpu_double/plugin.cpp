@@ -9,6 +9,7 @@
 #include "comm/device_world.h"
 #include "cuda/cuda_device.h"
 #include "cuda/cuda_plugin.h"
+#include "tests/cufile_double/host_storage.h"
 #include "tests/nccl_double/host_nccl.h"
 
 namespace {
@@ -28,8 +29,8 @@ cudaError_t passed_unless_hung(cudaEvent_t event) {
 
 /// GPUs made of host memory, for a program that knows nothing of it. The doubles meet over MPI, which has not
 /// begun when the plugin is opened: they are asked for with the first device. What was done wrong with them
-/// is told at the end, for the test to look for. GPU_DOUBLE_NAME is what they are called before they are
-/// opened.
+/// is told at the end, for the test to look for, and what went by cuFile. GPU_DOUBLE_NAME is what they are
+/// called before they are opened; GPU_DOUBLE_NVIDIA_FS is the version of the kernel module that seems loaded.
 class GpuDouble final : public DevicePlugin {
  public:
   GpuDouble() {
@@ -41,6 +42,11 @@ class GpuDouble final : public DevicePlugin {
     for (const std::string& what : tests::take_misuses()) std::fprintf(stderr, "misuse: %s\n", what.c_str());
     if (const std::size_t left = tests::host_cuda_alive() + tests::host_nccl_alive())
       std::fprintf(stderr, "misuse: %zu things are left behind\n", left);
+    const CufileCounts cufile = cufile_double_counts();
+    if (cufile.misuses > 0) std::fprintf(stderr, "misuse: %s\n", cufile_double_misuse());
+    if (cufile.reads + cufile.writes > 0)
+      std::fprintf(stderr, "cuFile: %ld reads and %ld writes, %ld of memory that it did not know\n",
+                   cufile.reads, cufile.writes, cufile.unregistered);
   }
   int device_count() const override { return 8; }
   DeviceInfo info(int index) const override {
@@ -51,6 +57,10 @@ class GpuDouble final : public DevicePlugin {
   std::unique_ptr<Device> open(int index) override {
     apis_ = tests::host_apis();
     apis_->cuda.event_query = passed_unless_hung;
+    apis_->storage = tests::host_storage_api([]() -> std::string {
+      const char* version = std::getenv("GPU_DOUBLE_NVIDIA_FS");
+      return version ? version : "";
+    });
     plugin_.emplace(*apis_);
     return plugin_->open(index);
   }
