@@ -256,8 +256,7 @@ TEST_F(DeviceEngine, GradientsOnTheHostTrainToTheBitsOfThoseOnTheDevice) {
 }
 
 TEST_F(DeviceEngine, GradientsOnTheHostOfOtherStates) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("device-gradients-{}", rank());
-  std::filesystem::create_directories(folder);
+  const offload::tests::Scratch scratch;
   int lifts = 0;
   for (const char* name : {"zero_offload", "zero_infinity", "paged"}) {
     ToyJob job = job_of(std::string_view(name) == "paged" ? "zero2" : name, Codec::bf16);
