@@ -1,6 +1,7 @@
 #include "mpi_main.h"
 
 #include <cstdio>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -14,16 +15,19 @@ const comm::MpiRuntime* current_runtime = nullptr;
 class FailureTeller final : public testing::EmptyTestEventListener {
  public:
   explicit FailureTeller(int rank) : rank_(rank) {}
+  void OnTestStart(const testing::TestInfo& test) override {
+    test_ = std::string(test.test_suite_name()) + "." + test.name();
+  }
+  /// GoogleTest holds its lock here, so it cannot be asked which test this is.
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    std::fprintf(stderr, "rank %d: %s.%s, %s:%d: %s\n", rank_, test ? test->test_suite_name() : "",
-                 test ? test->name() : "", result.file_name() ? result.file_name() : "", result.line_number(),
-                 result.message());
+    std::fprintf(stderr, "rank %d: %s, %s:%d: %s\n", rank_, test_.c_str(),
+                 result.file_name() ? result.file_name() : "", result.line_number(), result.message());
   }
 
  private:
   int rank_;
+  std::string test_;
 };
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "comm/mpi/device_exchange.h"
 #include "comm/mpi/mpi_world.h"
 #include "comm/through_host/through_host_world.h"
@@ -49,6 +51,9 @@ ConformanceTarget through_host(const std::string& name, const std::string& backe
       StagedWorld staged(world, *device);
       body(staged);
     }
+    // What stages a call takes memory while those of other groups are under way.
+    EXPECT_THAT(take_misuses(),
+                testing::Each(testing::MatchesRegex("cuda(Malloc|Free) while a stream waits for the host")));
     EXPECT_EQ(host_cuda_alive(), 0u);
   };
   return target;
