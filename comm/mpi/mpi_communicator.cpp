@@ -146,61 +146,55 @@ void MpiCommunicator::exchange(const Call& call, const Swap& swap) {
   }
 }
 
-void MpiCommunicator::all_gather(const Call& call) {
-  const std::size_t width = size_of(call.dtype), block = block_of(width, limits_.turn_bytes);
-  const auto* in = static_cast<const std::byte*>(call.in);
-  auto* out = static_cast<std::byte*>(call.out);
-  std::size_t longest = 0;
-  for (int member = 0; member < size(); ++member) longest = std::max(longest, call.shards.count(member));
-  exchange(call, {.longest = longest,
-                  .block = block,
-                  .landing =
-                      [&](std::size_t done, int from) {
-                        const Stretch part =
-                            Stretch{call.shards.offset(from), call.shards.count(from)}.part(done, block);
-                        return std::span(out + part.offset * width, part.count * width);
-                      },
-                  .leaving =
-                      [&](std::size_t done, int) {
-                        const Stretch part = Stretch{0, call.shards.count(rank())}.part(done, block);
-                        return std::span(in + part.offset * width, part.count * width);
-                      },
-                  .besides =
-                      [&] {
-                        std::byte* own = out + call.shards.offset(rank()) * width;
-                        if (own != in) simd::copy(own, in, call.shards.count(rank()) * width);
-                      },
-                  .landed = [](std::size_t) {}});
-}
-
-void MpiCommunicator::all_to_all(const Call& call) {
+void MpiCommunicator::swap_stretches(const Call& call, const StretchOf& arriving, const StretchOf& leaving) {
   const std::size_t width = size_of(call.dtype), block = block_of(width, limits_.turn_bytes);
   const auto* in = static_cast<const std::byte*>(call.in);
   auto* out = static_cast<std::byte*>(call.out);
   std::size_t longest = 0;
   for (int member = 0; member < size(); ++member)
-    longest = std::max({longest, call.shards.count(member), call.received.count(member)});
-  exchange(
+    longest = std::max({longest, arriving(member).count, leaving(member).count});
+  exchange(call, {.longest = longest,
+                  .block = block,
+                  .landing =
+                      [&](std::size_t done, int from) {
+                        const Stretch part = arriving(from).part(done, block);
+                        return std::span(out + part.offset * width, part.count * width);
+                      },
+                  .leaving =
+                      [&](std::size_t done, int to) {
+                        const Stretch part = leaving(to).part(done, block);
+                        return std::span(in + part.offset * width, part.count * width);
+                      },
+                  .besides =
+                      [&] {
+                        const Stretch from = leaving(rank());
+                        std::byte* own = out + arriving(rank()).offset * width;
+                        if (own != in + from.offset * width)
+                          simd::copy(own, in + from.offset * width, from.count * width);
+                      },
+                  .landed = [](std::size_t) {}});
+}
+
+void MpiCommunicator::all_gather(const Call& call) {
+  swap_stretches(
       call,
-      {.longest = longest,
-       .block = block,
-       .landing =
-           [&](std::size_t done, int from) {
-             const Stretch part =
-                 Stretch{call.received.offset(from), call.received.count(from)}.part(done, block);
-             return std::span(out + part.offset * width, part.count * width);
-           },
-       .leaving =
-           [&](std::size_t done, int to) {
-             const Stretch part = Stretch{call.shards.offset(to), call.shards.count(to)}.part(done, block);
-             return std::span(in + part.offset * width, part.count * width);
-           },
-       .besides =
-           [&] {
-             simd::copy(out + call.received.offset(rank()) * width, in + call.shards.offset(rank()) * width,
-                        call.shards.count(rank()) * width);
-           },
-       .landed = [](std::size_t) {}});
+      [&](int from) {
+        return Stretch{call.shards.offset(from), call.shards.count(from)};
+      },
+      [&](int) {
+        return Stretch{0, call.shards.count(rank())};
+      });
+}
+
+void MpiCommunicator::all_to_all(const Call& call) {
+  swap_stretches(
+      call,
+      [&](int from) {
+        return Stretch{call.received.offset(from), call.received.count(from)};
+      },
+      [&](int to) {
+        return Stretch{call.shards.offset(to), call.shards.count(to)};
+      });
 }
 
 /// Down a binomial tree, a segment at a time: each rank passes a segment on while it receives the next.

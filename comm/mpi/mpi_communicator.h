@@ -66,6 +66,9 @@ class MpiCommunicator final : public Communicator {
     std::function<void(std::size_t done)> landed;
   };
   void exchange(const Call& call, const Swap& swap);
+  using StretchOf = std::function<Stretch(int member)>;
+  /// Every rank's stretch of the input goes to it, and what each sends lands in its stretch of the output.
+  void swap_stretches(const Call& call, const StretchOf& arriving, const StretchOf& leaving);
   void start(Transfers& turn, const Swap& swap, std::size_t done) const;
   /// How much of a rank's stretch goes in one turn.
   std::size_t block_of(std::size_t width, std::size_t bytes_of_a_turn) const;
