@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <exception>
 #include <future>
+#include <memory>
 #include <utility>
 
 #include "core/log.h"
@@ -33,14 +34,15 @@ void Relay::submit(const offload::Request& request) {
 }
 
 bool Relay::run(const std::function<bool(offload::Backend&)>& work) {
-  std::promise<bool> result;
+  const auto chore = std::make_shared<std::packaged_task<bool()>>([&] { return work(*backend_); });
+  std::future<bool> result = chore->get_future();
   {
     const std::lock_guard lock(mutex_);
-    chores_.emplace_back([&] { result.set_value(work(*backend_)); });
+    chores_.emplace_back([chore] { (*chore)(); });
   }
   wanted_.notify_one();
   backend_->wake();
-  return result.get_future().get();
+  return result.get();
 }
 
 void Relay::do_chores(std::unique_lock<std::mutex>& lock) {
