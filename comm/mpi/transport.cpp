@@ -111,10 +111,15 @@ std::vector<std::string> transports_in_use() {
 }
 
 std::optional<std::size_t> longest_unasked_over_tcp() {
-  if (!reaches_nodes_by_tcp_alone(transports_in_use())) return {};
-  const std::optional<std::size_t> limit = control_variable("btl_tcp_eager_limit");
-  if (!limit || *limit <= header_room) return {};
-  return *limit - header_room;
+  // What MPI goes over stays what it is, and to open its tool interface loads all its components anew.
+  static const std::optional<std::size_t> found = []() -> std::optional<std::size_t> {
+    const ToolInterface open_throughout;
+    if (!reaches_nodes_by_tcp_alone(transports_in_use())) return {};
+    const std::optional<std::size_t> limit = control_variable("btl_tcp_eager_limit");
+    if (!limit || *limit <= header_room) return {};
+    return *limit - header_room;
+  }();
+  return found;
 }
 
 }  // namespace trireme::comm
