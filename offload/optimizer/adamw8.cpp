@@ -55,7 +55,9 @@ HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
 }
 
 /// Codes are read and written so many at a time.
-constexpr std::int64_t chunk = 128, chunks_of_block = state_block / chunk;
+constexpr std::int64_t chunk = 64;
+/// So many elements ahead memory is asked for what is read: the CPU by itself stops at the ends of pages.
+constexpr std::int64_t ahead = 2048;
 struct Tables {
   CodeTables codes;
   const RankTables &mean_ranks, &square_ranks;
@@ -74,7 +76,7 @@ class Numbers {
   }
 
  private:
-  __m512i numbers_[vectors];
+  __m512i numbers_[chunk / 16];
   V scale_;
 #else
   HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale)
@@ -94,41 +96,37 @@ class Numbers {
 template <bool is_signed>
 struct States {
   HWY_ALIGN float values[state_block];
-  float inverse;
-#if HWY_TARGET == HWY_AVX3_DL
-  Estimate estimates[chunks_of_block];
+  float inverse, factor;
 
-  HWY_INLINE void estimate(const Tables& tables, std::int64_t number) {
-    estimate_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, _mm512_set1_ps(inverse),
-                              of(number), estimates[number]);
+  /// Writes the codes of the chunk at `place`.
+  HWY_INLINE void encode(const Tables& tables, std::int64_t place, std::uint8_t* into) {
+#if HWY_TARGET == HWY_AVX3_DL
+    const RankTables& ranks = is_signed ? tables.mean_ranks : tables.square_ranks;
+    if (encode_bytes<is_signed>(ranks, values + place, factor, into)) return;
+#endif
+    encode_exactly(tables, place, into);
   }
-  HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
-    encode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, of(number),
-                            estimates[number], into);
+  /// Writes the scale of a block that is complete.
+  HWY_INLINE void close(const Tables& tables, V most, float& scale) {
+    scale = hn::GetLane(hn::MaxOfLanes(F(), most));
+    inverse = scalar::inverse_scale(scale);
+    factor = inverse * (is_signed ? tables.mean_ranks : tables.square_ranks).raised;
   }
-#else
-  HWY_INLINE void estimate(const Tables&, std::int64_t) {}
-  HWY_INLINE void encode(const Tables& tables, std::int64_t number, std::uint8_t* into) {
-    const V factor = hn::Set(F(), inverse);
+
+ private:
+  HWY_NOINLINE void encode_exactly(const Tables& tables, std::int64_t place, std::uint8_t* into) const {
+    const V to_parts = hn::Set(F(), inverse);
     const auto* entries = is_signed ? tables.codes.mean_entries : tables.codes.square_entries;
     const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
     for (std::int64_t i = 0; i < chunk; i += step)
-      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), of(number) + i), factor), entries, into + i);
-  }
-#endif
-  HWY_INLINE float* of(std::int64_t number) {
-    return values + number * chunk;
-  }
-  /// Writes the scale of a block that is complete.
-  HWY_INLINE void close(V most, float& scale) {
-    scale = hn::GetLane(hn::MaxOfLanes(F(), most));
-    inverse = scalar::inverse_scale(scale);
+      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), values + place + i), to_parts), entries,
+                                       into + i);
   }
 };
 
-/// Blocks in stages, each of which finds what it needs ready: what an update waits for in sequence (look-ups,
-/// roots, quotients, a block's maximum) would keep the CPU idle half of the time. Longer runs than a block
-/// between stages were faster in the caches and slower from memory.
+/// Each chunk of a block is decoded while one of the block before is finished, which needed its block's
+/// maximum: what an update waits for in sequence (look-ups, roots, quotients, that maximum) would keep the
+/// CPU idle half of the time.
 template <typename Gradient, typename Copy>
 class Stages {
  public:
@@ -136,55 +134,66 @@ class Stages {
       : run_(run), values_(run), update_(factors), tables_(tables) {}
 
   HWY_INLINE void all(std::int64_t blocks) {
-    for (std::int64_t block = 0; block < blocks; ++block) run_block(block);
+    if (blocks == 0) return;
+    run_block<true, false>(0);
+    for (std::int64_t block = 1; block < blocks; ++block) run_block<true, true>(block);
+    run_block<false, true>(blocks);
   }
 
  private:
+  /// Moves the states of a block, finishes the one before, or both.
+  template <bool moves, bool finishes>
   HWY_INLINE void run_block(std::int64_t block) {
-    const std::int64_t first = block * state_block;
-    move_states(block);
-    for (std::int64_t number = 0; number < chunks_of_block; ++number) {
-      // Estimating turns states into parts of their scale.
-      write_parameters(first + number * chunk, number);
-      means_.estimate(tables_, number);
-      squares_.estimate(tables_, number);
+    V mean_most = hn::Zero(F()), square_most = hn::Zero(F());
+    for (std::int64_t place = 0; place < state_block; place += chunk) {
+      if constexpr (moves) move_states(block, place, mean_most, square_most);
+      if constexpr (finishes) finish(block - 1, place);
     }
-    for (std::int64_t number = 0; number < chunks_of_block; ++number)
-      means_.encode(tables_, number, run_.mean + first + number * chunk);
-    for (std::int64_t number = 0; number < chunks_of_block; ++number)
-      squares_.encode(tables_, number, run_.square + first + number * chunk);
+    if constexpr (moves) {
+      means_[block % 2].close(tables_, mean_most, run_.mean_scale[block]);
+      squares_[block % 2].close(tables_, square_most, run_.square_scale[block]);
+    }
   }
 
-  HWY_INLINE void move_states(std::int64_t block) {
+  HWY_INLINE void move_states(std::int64_t block, std::int64_t place, V& mean_most, V& square_most) {
     const F tag;
     const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    V mean_most = hn::Zero(tag), square_most = hn::Zero(tag);
-    for (std::int64_t number = 0; number < chunks_of_block; ++number) {
-      const std::int64_t first = block * state_block + number * chunk;
-      const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
-      const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
-      for (std::int64_t i = 0; i < chunk; i += 2 * step) {
-        V gradients[2];
-        load_two(static_cast<const Gradient*>(run_.gradient) + first + i, gradients[0], gradients[1]);
-        for (std::int64_t v = 0; v < 2; ++v) {
-          const std::int64_t at = i + v * step;
-          V mean = means.at(at), square = squares.at(at);
-          update_.states(gradients[v], mean, square);
-          hn::Store(mean, tag, means_.of(number) + at);
-          hn::Store(square, tag, squares_.of(number) + at);
-          mean_most = hn::Max(mean_most, hn::Abs(mean));
-          square_most = hn::Max(square_most, square);
-        }
+    const std::int64_t first = block * state_block + place;
+    const auto* gradient = static_cast<const Gradient*>(run_.gradient) + first;
+    prefetch_lines(gradient + ahead, chunk);
+    prefetch_lines(run_.mean + first + ahead, chunk), prefetch_lines(run_.square + first + ahead, chunk);
+    values_.prefetch(first + ahead, chunk);
+    const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
+    const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
+    float *const new_means = means_[block % 2].values + place, *const new_squares =
+                                                                   squares_[block % 2].values + place;
+    for (std::int64_t i = 0; i < chunk; i += 2 * step) {
+      V gradients[2];
+      load_two(gradient + i, gradients[0], gradients[1]);
+      for (std::int64_t v = 0; v < 2; ++v) {
+        const std::int64_t at = i + v * step;
+        V mean = means.at(at), square = squares.at(at);
+        update_.states(gradients[v], mean, square);
+        hn::Store(mean, tag, new_means + at);
+        hn::Store(square, tag, new_squares + at);
+        mean_most = hn::Max(mean_most, hn::Abs(mean));
+        square_most = hn::Max(square_most, square);
       }
     }
-    means_.close(mean_most, run_.mean_scale[block]);
-    squares_.close(square_most, run_.square_scale[block]);
   }
 
-  HWY_INLINE void write_parameters(std::int64_t first, std::int64_t number) {
+  HWY_INLINE void finish(std::int64_t block, std::int64_t place) {
+    const std::int64_t first = block * state_block + place;
+    auto& means = means_[block % 2];
+    auto& squares = squares_[block % 2];
+    write_parameters(first, means.values + place, squares.values + place);
+    means.encode(tables_, place, run_.mean + first);
+    squares.encode(tables_, place, run_.square + first);
+  }
+
+  HWY_INLINE void write_parameters(std::int64_t first, const float* means, const float* squares) {
     const F tag;
     const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    const float *means = means_.of(number), *squares = squares_.of(number);
     for (std::int64_t i = 0; i < chunk; i += 2 * step) {
       V first_value, second_value;
       values_.load_two(first + i, first_value, second_value);
@@ -199,8 +208,8 @@ class Stages {
   const Values<Copy, false> values_;
   const Update update_;
   const Tables tables_;
-  States<true> means_;
-  States<false> squares_;
+  States<true> means_[2];
+  States<false> squares_[2];
 };
 
 template <typename Gradient, typename Copy>

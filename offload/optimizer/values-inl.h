@@ -28,6 +28,13 @@ HWY_INLINE void load_two(const Gradient* from, HalvesLanes::V& first, HalvesLane
   first = lanes.load(from), second = lanes.load(from + lanes.size());
 }
 
+/// What is read now and written soon; beyond the end of a run it does no harm.
+template <typename T>
+HWY_INLINE void prefetch_lines(T* from, std::int64_t count) {
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
+  for (std::int64_t i = 0; i < count; i += line) __builtin_prefetch(from + i, !std::is_const_v<T>);
+}
+
 /// scalar::value and scalar::put, a vector at a time. `Copy` void: none is written; Halves: the master is
 /// kept as them.
 template <typename Copy, bool streaming>
@@ -55,6 +62,15 @@ class Values {
       if constexpr (!std::is_void_v<Copy>)
         comm::simd::HWY_NAMESPACE::Lanes<Copy>().template store<streaming>(value, copy_ + i);
     }
+  }
+  /// Of `count` values that are to be written soon.
+  HWY_INLINE void prefetch(std::int64_t i, std::int64_t count) const {
+    if constexpr (in_halves) {
+      prefetch_lines(lower_ + i, count);
+    } else {
+      prefetch_lines(master_ + i, count);
+    }
+    if constexpr (!std::is_void_v<Copy>) prefetch_lines(copy_ + i, count);
   }
   HWY_INLINE void load_two(std::int64_t i, V& first, V& second) const {
 #if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL

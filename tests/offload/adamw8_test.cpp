@@ -224,10 +224,41 @@ TEST(HostAdamW8, EveryInstructionSetFindsTheNearestCodes) {
   tests::on_every_target([&](const std::string& target) { expect_nearest_codes(known, target); });
 }
 
+TEST(HostAdamW8, EveryInstructionSetFindsTheReferencesCodesAroundBordersOfAnyScale) {
+  std::mt19937 random(6);
+  std::uniform_real_distribution<float> exponent(-62, 62);
+  std::uniform_int_distribution<std::size_t> code(0, 254);
+  std::uniform_int_distribution<int> near(-4, 4);
+  State8 ours(256 * 400, DType::f32, DType::f32);
+  float scale = 1;
+  for (std::size_t i = 0; i < ours.master.size(); ++i) {
+    if (i % 256 == 0) scale = std::exp2(exponent(random));
+    const bool is_signed = i % 2 == 0;
+    const auto& codes = dynamic_codes(is_signed);
+    const std::size_t at = code(random);
+    const float middle = (codes[at] + codes[at + 1]) / 2;
+    float number = i % 256 == 0 ? (i % 512 == 0 ? 1.0f : -1.0f) : is_signed ? middle : std::sqrt(middle);
+    for (int step = near(random); step != 0; step += step < 0 ? 1 : -1)
+      number = std::nextafter(number, step < 0 ? 0.0f : std::copysign(1.0f, number));
+    scalar::store(ours.gradient.data(), DType::f32, static_cast<std::int64_t>(i), number * scale);
+  }
+  const State8 fresh = ours;
+  State8 plain = fresh;
+  const AdamWFactors factors({.step = 1});
+  reference::adamw8(factors, plain.run());
+  tests::on_every_target([&](const std::string& target) {
+    ours = fresh;
+    adamw8(factors, ours.run());
+    ASSERT_EQ(ours.mean, plain.mean) << target;
+    ASSERT_EQ(ours.square, plain.square) << target;
+  });
+}
+
 TEST(HostAdamW8, NoNumberHasTheReferencesCodes) {
   tests::on_every_target([](const std::string& target) {
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    for (const float poison : {nan, -nan, std::numeric_limits<float>::infinity()}) {
+    for (const float poison :
+         {nan, -nan, std::bit_cast<float>(0x7fc12345u), std::numeric_limits<float>::infinity()}) {
       State8 ours(512, DType::f32, DType::bf16), plain(512, DType::f32, DType::bf16);
       for (State8* state : {&ours, &plain}) {
         state->new_gradient(1, false);
