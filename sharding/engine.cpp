@@ -138,12 +138,15 @@ Allocate Engine::allocator() {
   };
 }
 
-/// Of the memory that computes: whole pages, which drives reach.
+/// Of the memory that computes: whole pages, which drives reach. A host's are huge: of small ones a drive
+/// moves a MiB in many pieces.
 Allocate Engine::beside_drives() {
   return [this](std::size_t bytes) {
-    const auto taken = std::make_shared<comm::Buffer>(allocator()(bytes + sector));
+    constexpr std::size_t huge_page = std::size_t{2} << 20;
+    const std::size_t page = mover_ || bytes < huge_page ? sector : huge_page;
+    const auto taken = std::make_shared<comm::Buffer>(allocator()(bytes + page));
     auto* begin = taken->as<std::byte>();
-    begin += (sector - reinterpret_cast<std::uintptr_t>(begin) % sector) % sector;
+    begin += (page - reinterpret_cast<std::uintptr_t>(begin) % page) % page;
     StatePipe* const pipe = tiers_.pipe();
     pipe->register_memory({begin, bytes});
     return comm::Buffer(begin, bytes, [taken, pipe, begin, bytes] { pipe->forget_memory({begin, bytes}); });

@@ -1,25 +1,18 @@
 #include "sharding/state_pipe.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <new>
 
 #include "core/error.h"
+#include "sharding/arrays.h"
 
 namespace trireme::sharding {
 namespace {
 
-constexpr std::size_t read_at_once = std::size_t{1} << 20;
-
-Buffer sectors(std::size_t bytes) {
-  void* const memory = std::aligned_alloc(sector, bytes);
-  if (!memory) throw std::bad_alloc();
-  return Buffer(memory, bytes, [memory] { std::free(memory); });
-}
+constexpr std::size_t read_at_once = std::size_t{1} << 20, pieces_ahead = 4;
 
 /// Parameters are moved to and from a device's own memory. All else of the pipe lies in the host's.
 std::unique_ptr<offload::Backend> backend_for(const std::vector<PipedGroup>& groups,
@@ -116,15 +109,14 @@ void StatePipe::read(void* into, const void* mapped, std::size_t bytes) {
   auto* next = static_cast<std::byte*>(into);
   const std::uint64_t end = offset + bytes;
   std::exception_ptr failure;
+  if (!ahead_.data()) ahead_ = host_buffer(pieces_ahead * read_at_once);
   for (std::size_t number = 0; offset < end || !moving.empty();) {
-    if (offset < end && moving.size() < ahead_.size() && !failure) {
-      Buffer& memory = ahead_[number++ % ahead_.size()];
+    if (offset < end && moving.size() < pieces_ahead && !failure) {
+      std::byte* const memory = ahead_.as<std::byte>() + number++ % pieces_ahead * read_at_once;
       const std::uint64_t before = offset % sector;
       const std::uint64_t count = std::min(end - offset, read_at_once - before);
       const std::size_t whole = in_sectors(before + count);
-      if (memory.bytes() < whole) memory = {}, memory = sectors(whole);
-      moving.push_back({engine_->read(*volume_, offset - before, {memory.as<std::byte>(), whole}),
-                        memory.as<std::byte>() + before, count});
+      moving.push_back({engine_->read(*volume_, offset - before, {memory, whole}), memory + before, count});
       offset += count;
       continue;
     }

@@ -1,5 +1,4 @@
 #pragma once
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -117,8 +116,8 @@ class StatePipe {
   std::unique_ptr<offload::Volume> volume_;
   std::shared_ptr<Buffer> map_;
   std::mutex reading_;
-  /// What `read` has on its way, one piece each.
-  std::array<Buffer, 4> ahead_;
+  /// What `read` has on its way, piece by piece.
+  Buffer ahead_;
   std::unique_ptr<offload::Engine> engine_;
   std::vector<Slot> slots_;
   /// By group.

@@ -15,10 +15,11 @@ std::uint64_t size_class(std::uint64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-/// Drives move these around the page cache.
-std::uint64_t whole_sectors(std::uint64_t bytes) {
-  constexpr std::uint64_t sector = 4096;
-  return (bytes + sector - 1) / sector * sector;
+/// Drives move whole sectors around the page cache, and what lies on huge pages in a few long pieces.
+std::uint64_t room_beside_drives(std::uint64_t bytes) {
+  constexpr std::uint64_t sector = 4096, huge_page = std::uint64_t{2} << 20;
+  const std::uint64_t unit = bytes < huge_page ? sector : huge_page;
+  return (bytes + unit - 1) / unit * unit;
 }
 
 std::vector<int> users(const ScheduleFacts& facts) {
@@ -166,7 +167,7 @@ void assign_slice_slots(Schedule& schedule) {
 
 void assign_home_slots(Schedule& schedule) {
   const auto wants = [](const GroupFacts& group, SlotWish& wish) {
-    wish.bytes = whole_sectors(group.home_bytes());
+    wish.bytes = room_beside_drives(group.home_bytes());
     // What is gathered from the slot is done with it at once.
     wish.stays &= group.parameters == 1;
     return group.on_drive();
@@ -177,7 +178,7 @@ void assign_home_slots(Schedule& schedule) {
 
 void assign_refresh_slots(Schedule& schedule) {
   const auto wants = [](const GroupFacts& group, SlotWish& wish) {
-    wish.bytes = whole_sectors(group.home_bytes());
+    wish.bytes = room_beside_drives(group.home_bytes());
     wish.stays = false;
     return group.trainable && group.on_drive() && !group.update_writes_home();
   };
