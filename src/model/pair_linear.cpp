@@ -11,6 +11,7 @@
 namespace trireme::model {
 namespace {
 
+using kernels::Block;
 using kernels::PairProduct;
 using kernels::panel_columns;
 
@@ -44,18 +45,33 @@ at::Tensor result_for(const at::Tensor& x, std::int64_t columns) {
   return at::empty(shape, x.options());
 }
 
-/// How many panels a thread takes at least: with few, each packs its panels for a part of the rows only.
-struct Share {
-  std::int64_t row_parts = 1, rows = 0;
+/// A panel of the weight for a part of the rows. With few panels for its threads each is packed for several.
+struct Task {
+  std::int64_t column = 0, width = 0, row = 0, rows = 0;
 };
 
-Share share_rows(std::int64_t rows, std::int64_t panels) {
-  const std::int64_t wanted = (2 * at::get_num_threads() + panels - 1) / panels;
-  const std::int64_t parts = at::get_num_threads() == 1
-                                 ? 1
-                                 : std::clamp<std::int64_t>(wanted, 1, (rows + block_rows - 1) / block_rows);
-  return {parts, (rows + parts - 1) / parts};
-}
+class Tasks {
+ public:
+  Tasks(std::int64_t rows, std::int64_t columns)
+      : threads_(threads_in_turns()), rows_(rows), columns_(columns) {
+    const std::int64_t panels = panels_of(columns), wanted = (2 * threads_ + panels - 1) / panels;
+    if (threads_ > 1) row_parts_ = std::clamp<std::int64_t>(wanted, 1, (rows + block_rows - 1) / block_rows);
+    each_ = (rows + row_parts_ - 1) / row_parts_;
+  }
+
+  std::int64_t count() const { return panels_of(columns_) * row_parts_; }
+  std::int64_t most_rows() const { return each_; }
+  Task operator[](std::int64_t task) const {
+    const std::int64_t column = task / row_parts_ * panel_columns, row = task % row_parts_ * each_;
+    return {column, std::clamp<std::int64_t>(columns_ - column, 0, panel_columns), row,
+            std::min(each_, rows_ - row)};
+  }
+  /// Without columns where no panel is left.
+  Task next_of_thread(std::int64_t task) const { return (*this)[task + threads_]; }
+
+ private:
+  std::int64_t threads_, rows_, columns_, row_parts_ = 1, each_ = 0;
+};
 
 /// The rows [first, first + depth) of `weight`, panels [begin, end), one after the other.
 void pack_panels(const BFloat16* weight, std::int64_t columns, std::int64_t first, std::int64_t depth,
@@ -69,6 +85,12 @@ void pack_panels(const BFloat16* weight, std::int64_t columns, std::int64_t firs
                          packed + (panel - begin) * panel_size + row * panel_columns);
 }
 
+/// No more than `depth_at_once`, the same for all parts of a depth.
+std::int64_t part_of(std::int64_t depth) {
+  const std::int64_t parts = (depth + depth_at_once - 1) / depth_at_once;
+  return ((depth + parts - 1) / parts + 1) / 2 * 2;
+}
+
 }  // namespace
 
 std::size_t packed_rows_bytes(std::int64_t depth) {
@@ -76,10 +98,11 @@ std::size_t packed_rows_bytes(std::int64_t depth) {
          sizeof(BFloat16);
 }
 
-std::size_t pair_product_bytes(std::int64_t rows, std::int64_t depth, std::int64_t columns) {
-  const std::int64_t packed = std::min(depth, depth_at_once) * panels_of(columns) * panel_columns;
-  return static_cast<std::size_t>(packed) * sizeof(BFloat16) +
-         (depth > depth_at_once ? static_cast<std::size_t>(rows * columns) * sizeof(float) : 0);
+std::size_t pair_product_bytes(std::int64_t rows, std::int64_t depth) {
+  const std::int64_t part = part_of(depth);
+  return static_cast<std::size_t>(panel_columns) *
+         (static_cast<std::size_t>(part) * sizeof(BFloat16) +
+          (part < depth ? static_cast<std::size_t>(rows) * sizeof(float) : 0));
 }
 
 bool takes_pairs(const at::Tensor& x, const at::Tensor& weight, bool depth_is_last) {
@@ -92,20 +115,22 @@ bool takes_pairs(const at::Tensor& x, const at::Tensor& weight, bool depth_is_la
 
 at::Tensor pair_product_transposed(const at::Tensor& given, const at::Tensor& weight) {
   const at::Tensor x = rows_of(given), out = result_for(given, weight.size(0));
-  const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(0);
-  const Share share = share_rows(rows, panels_of(columns));
-  take_turns(panels_of(columns) * share.row_parts, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t depth = x.size(1), columns = weight.size(0);
+  const Tasks tasks(x.size(0), columns);
+  take_turns(tasks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
     const at::Tensor packed = at::empty({depth * panel_columns}, x.options());
-    for (std::int64_t task = begin; task < end; ++task) {
-      const std::int64_t column = task / share.row_parts * panel_columns,
-                         row = task % share.row_parts * share.rows,
-                         width = std::min(panel_columns, columns - column);
-      if (task == begin || row == 0)
-        kernels::pack_columns(ours(weight) + column * depth, depth, width, depth, ours_to_write(packed));
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Task task = tasks[i], next = tasks.next_of_thread(i);
+      if (i == begin || task.row == 0)
+        kernels::pack_columns(ours(weight) + task.column * depth, depth, task.width, depth,
+                              ours_to_write(packed));
       PairProduct product;
-      product.left = ours(x) + row * depth, product.left_stride = depth, product.panel = ours(packed);
-      product.rows = std::min(share.rows, rows - row), product.columns = width, product.depth = depth;
-      product.rounded = ours_to_write(out) + row * columns + column, product.rounded_stride = columns;
+      product.left = ours(x) + task.row * depth, product.left_stride = depth;
+      product.panel = ours(packed);
+      product.rows = task.rows, product.columns = task.width, product.depth = depth;
+      product.rounded = ours_to_write(out) + task.row * columns + task.column;
+      product.rounded_stride = columns;
+      product.upcoming = {ours(weight) + next.column * depth, depth, next.width, depth};
       kernels::multiply_panel(product);
     }
   });
@@ -115,28 +140,34 @@ at::Tensor pair_product_transposed(const at::Tensor& given, const at::Tensor& we
 at::Tensor pair_product(const at::Tensor& given, const at::Tensor& weight, at::Tensor out) {
   const at::Tensor x = rows_of(given);
   if (!out.defined()) out = result_for(given, weight.size(1));
-  const std::int64_t rows = x.size(0), depth = x.size(1), columns = weight.size(1);
-  const std::int64_t longest = std::min(depth, depth_at_once);
-  const std::int64_t panels = panels_of(columns);
-  take_turns(panels, piece_of(panels), [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t column = begin * panel_columns,
-                       width = std::min(end * panel_columns, columns) - column;
-    const at::Tensor packed = at::empty({(end - begin) * longest * panel_columns}, x.options());
-    const at::Tensor sums =
-        depth > longest ? at::empty({rows, width}, x.options().dtype(at::kFloat)) : at::Tensor();
-    for (std::int64_t first = 0; first < depth; first += longest) {
-      const std::int64_t part = std::min(longest, depth - first);
-      pack_panels(ours(weight), columns, first, part, begin, end, ours_to_write(packed));
-      for (std::int64_t panel = begin; panel < end; ++panel) {
-        const std::int64_t at = panel * panel_columns;
+  const std::int64_t depth = x.size(1), columns = weight.size(1), part = part_of(depth);
+  const Tasks tasks(x.size(0), columns);
+  take_turns(tasks.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+    const at::Tensor packed = at::empty({part * panel_columns}, x.options());
+    const at::Tensor sums = part < depth
+                                ? at::empty({tasks.most_rows(), panel_columns}, x.options().dtype(at::kFloat))
+                                : at::Tensor();
+    for (std::int64_t i = begin; i < end; ++i) {
+      const Task task = tasks[i], next = tasks.next_of_thread(i);
+      const auto part_at = [&](const Task& of, std::int64_t first) {
+        return Block{ours(weight) + first * columns + of.column, columns, std::min(part, depth - first),
+                     of.width};
+      };
+      for (std::int64_t first = 0; first < depth; first += part) {
+        const Block here = part_at(task, first);
+        kernels::pack_rows(here.first, here.stride, here.rows, here.columns, ours_to_write(packed));
         PairProduct product;
-        product.left = ours(x) + first, product.left_stride = depth;
-        product.panel = ours(packed) + (panel - begin) * part * panel_columns;
-        product.rows = rows, product.columns = std::min(panel_columns, columns - at), product.depth = part;
+        product.left = ours(x) + task.row * depth + first, product.left_stride = depth;
+        product.panel = ours(packed);
+        product.rows = task.rows, product.columns = task.width, product.depth = here.rows;
         product.add = first > 0;
-        if (sums.defined()) product.sums = sums.data_ptr<float>() + at - column, product.sums_stride = width;
-        if (first + part == depth)
-          product.rounded = ours_to_write(out) + at, product.rounded_stride = columns;
+        if (sums.defined()) product.sums = sums.data_ptr<float>(), product.sums_stride = panel_columns;
+        const bool last = first + part >= depth;
+        if (last) {
+          product.rounded = ours_to_write(out) + task.row * columns + task.column;
+          product.rounded_stride = columns;
+        }
+        product.upcoming = last ? part_at(next, 0) : part_at(task, first + part);
         kernels::multiply_panel(product);
       }
     }
@@ -146,7 +177,8 @@ at::Tensor pair_product(const at::Tensor& given, const at::Tensor& weight, at::T
 
 void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, const at::Tensor& into,
                              bool add) {
-  const std::int64_t depth = left.size(0), m = left.size(1), n = right.size(1), panels = panels_of(n);
+  const std::int64_t depth = left.size(0), m = left.size(1), n = right.size(1), panels = panels_of(n),
+                     threads = threads_in_turns();
   const std::int64_t longest = std::min((depth + 1) / 2 * 2, depth_at_once);
   const at::Tensor packed = at::empty({longest * panels * panel_columns}, right.options());
   for (std::int64_t first = 0; first < depth; first += longest) {
@@ -170,6 +202,9 @@ void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, co
           product.depth = paired;
           product.sums = into.data_ptr<float>() + at * n + column, product.sums_stride = n;
           product.add = add || first > 0;
+          const std::int64_t next = at + threads * block_rows, row = panel * count / panels;
+          product.upcoming = {ours(left) + (first + row) * m + next, m, (panel + 1) * count / panels - row,
+                              std::clamp<std::int64_t>(m - next, 0, block_rows)};
           kernels::multiply_panel(product);
         }
       }

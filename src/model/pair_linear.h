@@ -21,9 +21,9 @@ at::Tensor pair_product(const at::Tensor& x, const at::Tensor& weight, at::Tenso
 void pair_product_of_columns(const at::Tensor& left, const at::Tensor& right, const at::Tensor& into,
                              bool add);
 
-/// What `pair_product` needs beside its result, and a thread of `pair_product_of_columns` beside the packed
-/// rows of `right`.
-std::size_t pair_product_bytes(std::int64_t rows, std::int64_t depth, std::int64_t columns);
+/// What a thread of `pair_product` needs beside its result, and one of `pair_product_of_columns` beside the
+/// packed rows of `right`.
+std::size_t pair_product_bytes(std::int64_t rows, std::int64_t depth);
 std::size_t packed_rows_bytes(std::int64_t depth);
 
 }  // namespace trireme::model

@@ -8,11 +8,16 @@
 
 namespace trireme::model {
 
+/// How many threads a loop is shared by here.
+inline int threads_in_turns() {
+  return at::in_parallel_region() ? 1 : at::get_num_threads();
+}
+
 /// Calls `work(begin, end)` for pieces of [0, count). A thread takes the next piece when it is done with one,
 /// so that a core which is slow, or busy with something else, does not hold up the others.
 template <typename Work>
 void take_turns(std::int64_t count, std::int64_t piece, const Work& work) {
-  const int threads = at::in_parallel_region() ? 1 : at::get_num_threads();
+  const int threads = threads_in_turns();
   if (threads == 1 || count <= piece) {
     if (count > 0) work(std::int64_t{0}, count);
     return;

@@ -103,8 +103,8 @@ class Worker {
         rows * vocabulary * (shape_.in_place ? (spec_.logit_cap > 0 ? 3 : 1) * element_ : 4 + 2 * element_);
     work.forward_bytes = static_cast<std::uint64_t>(logits + (made_apart ? 4 * matrix : 0));
     if (multiplies_in_pairs())
-      work.forward_bytes +=
-          pair_product_bytes(static_cast<std::int64_t>(rows), spec_.vocabulary, spec_.hidden);
+      work.forward_bytes += pair_product_bytes(static_cast<std::int64_t>(rows), spec_.vocabulary) *
+                            static_cast<std::size_t>(shape_.host_threads);
     work.backward_bytes = bytes(tokens_ * hidden_) + (made_apart ? bytes(matrix) : 0);
     return work;
   }

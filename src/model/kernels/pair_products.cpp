@@ -1,5 +1,7 @@
 #include "model/kernels/pair_products.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 #if defined(__x86_64__)
@@ -31,15 +33,21 @@ __m512bh same_pair(const BFloat16* from) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 }
 
-__mmask16 lanes_of(std::int64_t columns, int vector) {
-  const std::int64_t left = columns - vector * lanes;
-  return left >= lanes ? __mmask16{0xffff}
-         : left <= 0   ? __mmask16{0}
-                       : static_cast<__mmask16>((1 << left) - 1);
-}
+/// Which lanes of a tile's vectors are columns of the product.
+struct TileMasks {
+  explicit TileMasks(std::int64_t columns) {
+    for (int v = 0; v < tile_vectors; ++v) {
+      const std::int64_t left = columns - v * lanes;
+      of[v] = left >= lanes ? __mmask16{0xffff}
+              : left <= 0   ? __mmask16{0}
+                            : static_cast<__mmask16>((1 << left) - 1);
+    }
+  }
+  __mmask16 of[tile_vectors];
+};
 
 template <int rows, bool left_is_panel>
-void multiply_tile(const PairProduct& work, std::int64_t first) {
+void multiply_tile(const PairProduct& work, const TileMasks& masks, std::int64_t first) {
   __m512 sums[rows][tile_vectors];
   const std::int64_t row_step = left_is_panel ? 2 : work.left_stride,
                      pair_step = left_is_panel ? 2 * work.left_width : 2;
@@ -47,10 +55,14 @@ void multiply_tile(const PairProduct& work, std::int64_t first) {
 #pragma GCC unroll 6
   for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < tile_vectors; ++v)
-      sums[r][v] = work.add ? _mm512_maskz_loadu_ps(lanes_of(work.columns, v),
-                                                    work.sums + (first + r) * work.sums_stride + v * lanes)
-                            : _mm512_setzero_ps();
+    for (int v = 0; v < tile_vectors; ++v) sums[r][v] = _mm512_setzero_ps();
+  if (work.add)
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_vectors; ++v)
+        sums[r][v] =
+            _mm512_maskz_loadu_ps(masks.of[v], work.sums + (first + r) * work.sums_stride + v * lanes);
   const BFloat16* panel = work.panel;
   for (std::int64_t k = 0; k < work.depth; k += 2, panel += 2 * panel_columns, left += pair_step) {
     __m512bh right[tile_vectors];
@@ -63,35 +75,63 @@ void multiply_tile(const PairProduct& work, std::int64_t first) {
       for (int v = 0; v < tile_vectors; ++v) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], pair, right[v]);
     }
   }
+  if (work.rounded)
 #pragma GCC unroll 6
-  for (int r = 0; r < rows; ++r)
+    for (int r = 0; r < rows; ++r)
 #pragma GCC unroll 4
-    for (int v = 0; v < tile_vectors; ++v) {
-      const __mmask16 mask = lanes_of(work.columns, v);
-      if (work.rounded) {
-        _mm256_mask_storeu_epi16(work.rounded + (first + r) * work.rounded_stride + v * lanes, mask,
+      for (int v = 0; v < tile_vectors; ++v)
+        _mm256_mask_storeu_epi16(work.rounded + (first + r) * work.rounded_stride + v * lanes, masks.of[v],
                                  reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(sums[r][v])));
-      } else {
-        _mm512_mask_storeu_ps(work.sums + (first + r) * work.sums_stride + v * lanes, mask, sums[r][v]);
-      }
-    }
+  else
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_vectors; ++v)
+        _mm512_mask_storeu_ps(work.sums + (first + r) * work.sums_stride + v * lanes, masks.of[v],
+                              sums[r][v]);
 }
+
+/// Calls a block into the second cache in so many parts, so that nothing waits for it.
+class Prefetch {
+ public:
+  Prefetch(const Block& block, std::int64_t parts)
+      : block_(block),
+        row_lines_((block.columns + line - 1) / line),
+        each_(parts > 0 ? (block.rows * row_lines_ + parts - 1) / parts : 0) {}
+
+  void part() {
+    for (std::int64_t i = 0; i < each_ && row_ < block_.rows; ++i) {
+      __builtin_prefetch(block_.first + row_ * block_.stride + at_ * line, 0, 2);
+      if (++at_ == row_lines_) at_ = 0, ++row_;
+    }
+  }
+
+ private:
+  static constexpr std::int64_t line = 64 / sizeof(BFloat16);
+  const Block& block_;
+  std::int64_t row_lines_, each_, row_ = 0, at_ = 0;
+};
 
 template <bool left_is_panel>
 void multiply_rows(const PairProduct& work) {
+  const TileMasks masks(work.columns);
+  Prefetch upcoming(work.upcoming, work.rows / tile_rows);
   std::int64_t row = 0;
-  for (; row + tile_rows <= work.rows; row += tile_rows) multiply_tile<tile_rows, left_is_panel>(work, row);
+  for (; row + tile_rows <= work.rows; row += tile_rows) {
+    upcoming.part();
+    multiply_tile<tile_rows, left_is_panel>(work, masks, row);
+  }
   switch (work.rows - row) {
     case 5:
-      return multiply_tile<5, left_is_panel>(work, row);
+      return multiply_tile<5, left_is_panel>(work, masks, row);
     case 4:
-      return multiply_tile<4, left_is_panel>(work, row);
+      return multiply_tile<4, left_is_panel>(work, masks, row);
     case 3:
-      return multiply_tile<3, left_is_panel>(work, row);
+      return multiply_tile<3, left_is_panel>(work, masks, row);
     case 2:
-      return multiply_tile<2, left_is_panel>(work, row);
+      return multiply_tile<2, left_is_panel>(work, masks, row);
     case 1:
-      return multiply_tile<1, left_is_panel>(work, row);
+      return multiply_tile<1, left_is_panel>(work, masks, row);
     default:
       return;
   }
@@ -151,6 +191,8 @@ void multiply_panel(const PairProduct& work) {
 
 void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::int64_t columns,
                BFloat16* panel, std::int64_t width) {
+  // CPUs do not foresee runs as short as these. A prefetch behind the last row does no harm.
+  constexpr std::int64_t ahead = 16;
   // Of two vectors of 32, the first and the last halves, element by element in turns.
   alignas(64) std::uint16_t order[2][2 * lanes];
   for (int i = 0; i < 2 * lanes; ++i)
@@ -162,6 +204,8 @@ void pack_rows(const BFloat16* in, std::int64_t stride, std::int64_t rows, std::
       const std::int64_t left = columns - part * 2 * lanes;
       const __mmask32 mask = left >= 2 * lanes ? 0xffffffffU : left <= 0 ? 0U : (1U << left) - 1;
       const BFloat16* from = in + r * stride + part * 2 * lanes;
+      __builtin_prefetch(from + ahead * stride);
+      __builtin_prefetch(from + (ahead + 1) * stride);
       const __m512i first = _mm512_maskz_loadu_epi16(mask, from);
       const __m512i second =
           r + 1 < rows ? _mm512_maskz_loadu_epi16(mask, from + stride) : _mm512_setzero_si512();

@@ -9,6 +9,12 @@ namespace trireme::model::kernels {
 /// each its rows two by two: [depth / 2][panel_columns][2].
 constexpr std::int64_t panel_columns = 64;
 
+/// A part of a matrix.
+struct Block {
+  const BFloat16* first = nullptr;
+  std::int64_t stride = 0, rows = 0, columns = 0;
+};
+
 /// left [rows, depth] times one panel of the right factor, with sums in fp32. `depth` is even.
 struct PairProduct {
   const BFloat16* left = nullptr;
@@ -25,6 +31,8 @@ struct PairProduct {
   /// Not null: the result goes here in bf16, not to `sums`.
   BFloat16* rounded = nullptr;
   std::int64_t rounded_stride = 0;
+  /// What is read next: it is called into the second cache meanwhile.
+  Block upcoming;
 };
 
 /// Whether products of pairs are what this CPU does best in bf16: it has vectors of 512 bits, but no tiles,
