@@ -36,6 +36,8 @@ struct CommunicatorOptions {
   /// number.
   std::chrono::milliseconds time_limit{std::chrono::minutes(10)};
   std::shared_ptr<CallObserver> observer;
+  /// Who waits sleeps instead of polling: threads that compute need its core.
+  bool gives_way = false;
 };
 
 /// Payload bytes that this rank has put on its way, by where they went.

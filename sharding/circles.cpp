@@ -42,6 +42,7 @@ Channel& Circles::find_or_make(const Circle& circle) {
       standing_.ranks_at(partition.between(standing_.position(), circle.inner(), circle.outer()));
   comm::CommunicatorOptions options;
   options.name = fmt::format("{} {}", name_of(circle.lane), fmt::join(circle.spans, "-"));
+  options.gives_way = give_way_;
   made_.push_back({circle, std::make_unique<Channel>(circle.lane == OpLane::cpu_update ? hosts_ : world_,
                                                      group, circle.wire, options)});
   return *made_.back().channel;

@@ -25,9 +25,9 @@ class Standing {
 /// The channels that schedules name by circle. Every rank makes the same ones in the same order.
 class Circles {
  public:
-  /// `hosts`: for what the host itself computes, the norm.
-  Circles(comm::World& world, comm::World& hosts, const Standing& standing)
-      : world_(world), hosts_(hosts), standing_(standing) {}
+  /// `hosts`: for what the host itself computes, the norm. `give_way`: lanes have no core of their own.
+  Circles(comm::World& world, comm::World& hosts, const Standing& standing, bool give_way)
+      : world_(world), hosts_(hosts), standing_(standing), give_way_(give_way) {}
   /// One pointer for each of the schedule's circles; makes those that are new.
   std::vector<Channel*> of(const Schedule& schedule);
   comm::Traffic traffic() const;
@@ -42,6 +42,7 @@ class Circles {
   comm::World& world_;
   comm::World& hosts_;
   const Standing& standing_;
+  bool give_way_;
   std::vector<Made> made_;
 };
 

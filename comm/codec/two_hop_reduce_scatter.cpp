@@ -44,7 +44,9 @@ TwoHopReduceScatter::TwoHopReduceScatter(World& world, const Group& group, const
   codec::check(options_.inside, DType::f32);
   codec::check(options_.across, DType::f32);
   const auto part = [&](const char* name) {
-    return CommunicatorOptions{options.name + name, options.time_limit, options.observer};
+    CommunicatorOptions named = options;
+    named.name += name;
+    return named;
   };
   inside_ = world.communicator(node_group(group, layout_, index_), "auto", part(".inside"));
   // One thread makes NCCL's calls, in one order: then they cannot wait for each other in circles.

@@ -79,8 +79,10 @@ class MpiCommunicator final : public Communicator {
   void broadcast(const Call& call);
   void all_to_all(const Call& call);
   void finish(Transfers& transfers, const Call& call);
-  Transfers transfers() { return Transfers(communicator_, piece_bytes_, sent_bytes_); }
-  Transfers turn() { return Transfers(communicator_, piece_bytes_of_turns_, sent_bytes_); }
+  Transfers transfers() { return Transfers(communicator_, piece_bytes_, sent_bytes_, options().gives_way); }
+  Transfers turn() {
+    return Transfers(communicator_, piece_bytes_of_turns_, sent_bytes_, options().gives_way);
+  }
 
   MPI_Comm communicator_;
   std::vector<int> node_of_member_;

@@ -16,10 +16,13 @@ class Transfers {
   static constexpr std::size_t longest_piece = std::size_t{1} << 30;
 
   /// `piece_bytes` says, for each rank, how long a message to or from it may be; `sent_bytes` counts, by
-  /// receiver, what is sent.
+  /// receiver, what is sent. `gives_way`: sleeps while nothing moves.
   Transfers(MPI_Comm communicator, std::span<const std::size_t> piece_bytes,
-            std::span<std::uint64_t> sent_bytes)
-      : communicator_(communicator), piece_bytes_(piece_bytes), sent_bytes_(sent_bytes) {}
+            std::span<std::uint64_t> sent_bytes, bool gives_way)
+      : communicator_(communicator),
+        piece_bytes_(piece_bytes),
+        sent_bytes_(sent_bytes),
+        gives_way_(gives_way) {}
   /// Receives that are still open are cancelled, so that nobody writes the memory later.
   ~Transfers();
   Transfers(const Transfers&) = delete;
@@ -46,6 +49,7 @@ class Transfers {
   MPI_Comm communicator_;
   std::span<const std::size_t> piece_bytes_;
   std::span<std::uint64_t> sent_bytes_;
+  bool gives_way_;
   std::vector<MPI_Request> requests_;
   std::vector<Piece> pieces_;
 };

@@ -17,8 +17,10 @@ std::size_t whole_lines(std::size_t bytes) {
 }
 
 /// The outer communicator is the one that is watched and named in errors.
-CommunicatorOptions part_options(const CommunicatorOptions& options, const char* part) {
-  return {options.name + part, options.time_limit, nullptr};
+CommunicatorOptions part_options(CommunicatorOptions options, const char* part) {
+  options.name += part;
+  options.observer = nullptr;
+  return options;
 }
 
 }  // namespace

@@ -58,9 +58,7 @@ std::shared_ptr<CallObserver> Watchdog::observer() const {
   return observer_;
 }
 
-CommunicatorOptions Watchdog::watched(std::string name) const {
-  CommunicatorOptions options;
-  options.name = std::move(name);
+CommunicatorOptions Watchdog::watched(CommunicatorOptions options) const {
   options.time_limit = options_.time_limit + head_start;
   options.observer = observer_;
   return options;

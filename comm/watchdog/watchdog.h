@@ -27,9 +27,9 @@ class Watchdog {
   const WatchdogOptions& options() const { return options_; }
   /// For CommunicatorOptions; one for all communicators.
   std::shared_ptr<CallObserver> observer() const;
-  /// Options of a communicator that is watched, with a time limit of its own that leaves the watchdog the
+  /// Of a communicator that is watched, with a time limit of its own that leaves the watchdog the
   /// first word.
-  CommunicatorOptions watched(std::string name) const;
+  CommunicatorOptions watched(CommunicatorOptions options) const;
 
   /// What a compute thread does from now on ("forward layer 3"); tens of nanoseconds. A phase with a limit of
   /// its own may take so long while others wait for the rank, and not longer.

@@ -15,7 +15,7 @@ class WatchedWorld final : public World {
   int cores() const override { return world_.cores(); }
   std::unique_ptr<Communicator> communicator(const Group& group, std::string_view backend,
                                              CommunicatorOptions options) override {
-    return world_.communicator(group, backend, watchdog_.watched(std::move(options.name)));
+    return world_.communicator(group, backend, watchdog_.watched(std::move(options)));
   }
 
  private:

@@ -115,8 +115,8 @@ void run(const Plan& plan, World& world, Watchdog& watchdog, const std::vector<i
   const int first_of_pair = world.rank() / 2 * 2;
   for (int rank = first_of_pair; rank < std::min(first_of_pair + 2, world.size()); ++rank)
     pair.ranks.push_back(rank);
-  const auto whole = world.communicator(everyone, plan.backend, watchdog.watched("world"));
-  const auto two = world.communicator(pair, plan.backend, watchdog.watched("pair"));
+  const auto whole = world.communicator(everyone, plan.backend, watchdog.watched({.name = "world"}));
+  const auto two = world.communicator(pair, plan.backend, watchdog.watched({.name = "pair"}));
 
   const NodeMates mates(*world.communicator(everyone, plan.backend, {}), node_of_rank);
 
