@@ -34,6 +34,16 @@ comm::Group Standing::ranks_at(const comm::Group& positions) const {
   return group;
 }
 
+int ranks_beside(const comm::World& world) {
+  const auto& nodes = world.node_of_rank();
+  return static_cast<int>(
+      std::count(nodes.begin(), nodes.end(), nodes[static_cast<std::size_t>(world.rank())]));
+}
+
+bool lanes_share_cores(const comm::World& world, int computing_threads) {
+  return world.cores() < ranks_beside(world) * (computing_threads + 1);
+}
+
 Channel& Circles::find_or_make(const Circle& circle) {
   for (const Made& made : made_)
     if (made.circle == circle) return *made.channel;

@@ -22,10 +22,17 @@ class Standing {
   Extent extent_;
 };
 
+/// How many ranks share this one's node.
+int ranks_beside(const comm::World& world);
+
+/// Whether the threads that compute and a lane of each rank are more than its node has cores.
+bool lanes_share_cores(const comm::World& world, int computing_threads);
+
 /// The channels that schedules name by circle. Every rank makes the same ones in the same order.
 class Circles {
  public:
-  /// `hosts`: for what the host itself computes, the norm. `give_way`: lanes have no core of their own.
+  /// `hosts`: for what the host itself computes, the norm. `give_way`: lanes that wait leave their
+  /// core to computation.
   Circles(comm::World& world, comm::World& hosts, const Standing& standing, bool give_way)
       : world_(world), hosts_(hosts), standing_(standing), give_way_(give_way) {}
   /// One pointer for each of the schedule's circles; makes those that are new.

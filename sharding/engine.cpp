@@ -68,18 +68,6 @@ Blueprint draw_with_tiers(const Model& model, const Placement& placement, const 
   return blueprint;
 }
 
-/// How many ranks share this one's node.
-int ranks_beside(const comm::World& world) {
-  const auto& nodes = world.node_of_rank();
-  return static_cast<int>(
-      std::count(nodes.begin(), nodes.end(), nodes[static_cast<std::size_t>(world.rank())]));
-}
-
-/// Whether the ranks' computing threads and one thread more each are more than the node's cores.
-bool lanes_share_cores(const comm::World& world, const EngineOptions& options) {
-  return !options.tiers.device && world.cores() < ranks_beside(world) * (options.host_threads + 1);
-}
-
 }  // namespace
 
 Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Optimizer> optimizer,
@@ -89,7 +77,8 @@ Engine::Engine(Model model, const Placement& placement, std::unique_ptr<const Op
       options_(std::move(options)),
       optimizer_(std::move(optimizer)),
       standing_(world),
-      circles_(world, hosts_of(world, options_), standing_, lanes_share_cores(world, options_)),
+      circles_(world, hosts_of(world, options_), standing_,
+               !options_.tiers.device && lanes_share_cores(world, options_.host_threads)),
       arrays_(options_.tiers.device),
       control_(of_all_ranks(hosts_of(world, options_), standing_, "control")),
       mover_(options_.tiers.device ? of_all_ranks(world, standing_, "memory") : nullptr),

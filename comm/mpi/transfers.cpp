@@ -16,7 +16,7 @@ class Patience {
  public:
   explicit Patience(bool gives_way) : gives_way_(gives_way) {}
 
-  void restart() { polls_ = 0, nap_ = shortest_nap; }
+  void found_something() { polls_ = 0; }
   /// False while the next poll may follow at once.
   bool rest() {
     if (++polls_ % (gives_way_ ? polls_between_naps : polls_between_yields) != 0) return false;
@@ -89,7 +89,7 @@ bool Transfers::finish(std::chrono::steady_clock::time_point deadline) {
               "a message between ranks (do their calls differ?)");
     if (done) {
       check_length(pieces_[first++], status);
-      patience.restart();
+      patience.found_something();
     } else if (patience.rest() && std::chrono::steady_clock::now() > deadline) {
       return false;
     }

@@ -57,7 +57,7 @@ void measure_two_hops(sharding::Machine& machine, MeasuringSite& site) {
   const int ranks = site.all().size();
   if (ranks == 1) return;
   constexpr std::size_t each = 256;
-  comm::TwoHopReduceScatter reduction(site.worlds().computing, site.all(), {});
+  comm::TwoHopReduceScatter reduction(site.worlds().computing, site.all(), site.as_lanes_have());
   const comm::Buffer whole = filled_array(site.lane(), static_cast<std::size_t>(ranks) * each, 1.0f),
                      slice = filled_array(site.lane(), each, 0.0f);
   machine.two_hop_s = site.watch().seconds([&] {
@@ -69,7 +69,7 @@ void measure_two_hops(sharding::Machine& machine, MeasuringSite& site) {
 /// Of `group`, whose parts share memory or a border: across nodes, what crosses a node's border counts, which
 /// all of its ranks share.
 void measure_link(sharding::Link& link, MeasuringSite& site, const comm::Group& group, int parts) {
-  const auto communicator = site.worlds().computing.communicator(group, "auto", {});
+  const auto communicator = site.worlds().computing.communicator(group, "auto", site.as_lanes_have());
   const int ranks = group.size();
   if (ranks == 1) return;
   sharding::ArrayLane& lane = site.lane();
@@ -143,7 +143,7 @@ void measure_sharing(sharding::Machine& machine, MeasuringSite& site, at::Scalar
   comm::World& computing = site.worlds().computing;
   const bool one_node = extent_of(hosts).node == hosts.size();
   if (hosts.size() == 1 || (one_node && !site.device())) return;
-  const auto everyone = computing.communicator(site.all(), "auto", {});
+  const auto everyone = computing.communicator(site.all(), "auto", site.as_lanes_have());
   const Slowdown of_all = measure_sharing(*everyone, site, compute);
   machine.compute_beside_collective = of_all.computation;
   machine.collective_beside_compute = of_all.collectives;
@@ -155,7 +155,7 @@ void measure_sharing(sharding::Machine& machine, MeasuringSite& site, at::Scalar
   comm::Group lane;
   for (const int rank : site.all().ranks)
     if (place_on_node(rank) == place_on_node(hosts.rank())) lane.ranks.push_back(rank);
-  const auto replicas = computing.communicator(lane, "auto", {});
+  const auto replicas = computing.communicator(lane, "auto", site.as_lanes_have());
   constexpr double known = 1e-3;
   machine.lane_beside_compute = std::max(known, measure_sharing(*replicas, site, compute).collectives);
 }

@@ -1,5 +1,8 @@
 #include "cli/measuring_site.h"
 
+#include <ATen/Parallel.h>
+
+#include "sharding/circles.h"
 #include "sharding/tensor_device.h"
 
 namespace trireme::cli {
@@ -19,6 +22,12 @@ MeasuringSite::MeasuringSite(const Worlds& worlds)
       everyone_(worlds.hosts.communicator(all_, "auto", {})),
       lane_(compute_device()),
       watch_(*everyone_, [this] { lane_.finish(); }) {}
+
+comm::CommunicatorOptions MeasuringSite::as_lanes_have() const {
+  comm::CommunicatorOptions options;
+  options.gives_way = !device() && sharding::lanes_share_cores(worlds_.hosts, at::get_num_threads());
+  return options;
+}
 
 at::Tensor MeasuringSite::random(at::IntArrayRef shape, at::ScalarType type) const {
   return at::randn(shape, sharding::tensor_device(device())).to(type);

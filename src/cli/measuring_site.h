@@ -22,6 +22,8 @@ class MeasuringSite {
   const comm::Group& all() const { return all_; }
   /// Over the host's memory.
   comm::Communicator& everyone() const { return *everyone_; }
+  /// Of communicators that move what an engine's lanes do.
+  comm::CommunicatorOptions as_lanes_have() const;
   /// Null: the host.
   Device* device() const { return lane_.device(); }
   sharding::ArrayLane& lane() { return lane_; }
