@@ -210,17 +210,20 @@ class Costs {
     return sizeof(float) * static_cast<double>(facts.elements) / facts.optimizer / rate;
   }
 
+  static Carrier way_of(const Op& op) {
+    return op.lane == OpLane::host_to_device ? Carrier::host_to_device : Carrier::device_to_host;
+  }
   OpCost moved_input(const Op& op) const {
     const auto bytes = static_cast<double>(work_.units[target(op)].input_bytes);
     if (machine_.device_is_host) return {0, elementwise_seconds(2 * bytes, machine_)};
-    return {0, bytes / machine_.host_link_bytes_per_s, Carrier::host_link};
+    return {0, bytes / machine_.host_link_bytes_per_s, way_of(op)};
   }
 
   OpCost moved_gradient(const Op& op) const {
     const auto bytes = static_cast<double>(op.bytes);
     const bool sums = op.kind == OpKind::lower && op.part == 1;
     return {sums ? elementwise_seconds(bytes, machine_) : 0, bytes / machine_.host_link_bytes_per_s,
-            Carrier::host_link};
+            way_of(op)};
   }
 
   double update_rate(Tier tier) const {

@@ -7,9 +7,10 @@
 
 namespace trireme::sharding {
 
-/// What an op occupies beside its lane. Ops that occupy the same at the same time share its rate.
-enum class Carrier : std::uint8_t { none, inside_node, across_nodes, host_link, nvme };
-constexpr int carrier_count = 5;
+/// What an op occupies beside its lane. Ops that occupy the same at the same time share its rate. The link
+/// between a host and its device moves both ways at once.
+enum class Carrier : std::uint8_t { none, inside_node, across_nodes, host_to_device, device_to_host, nvme };
+constexpr int carrier_count = 6;
 
 /// How long an op takes when it has all to itself: a delay that nothing shortens or shares, then work.
 struct OpCost {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "sharding/input_store.h"
+#include "sharding/predict/costs.h"
 #include "sharding/predict/memory.h"
 #include "sharding/presets.h"
 #include "tests/comm/pretend_device.h"
@@ -125,6 +126,26 @@ TEST(Inputs, LeaveTheDeviceWithAFewOfThem) {
   // Two places, what the unit makes and what it was given, and gradients of both.
   EXPECT_LE(moves.bytes(), 7u * 100);
   EXPECT_EQ(host_input_bytes(moving, work), 100u * static_cast<unsigned>(moving.host_inputs));
+}
+
+TEST(Inputs, GoToTheHostWhileOthersComeBack) {
+  ScheduleFacts facts;
+  ModelWork work;
+  for (int unit = 0; unit < 6; ++unit) {
+    facts.groups.push_back({"group", 64, 4, true});
+    facts.units.push_back({"unit", {unit}});
+    work.units.emplace_back().input_bytes = unit > 0 ? 100 : 0;
+  }
+  Placement placement = preset("zero2", Codec::bf16);
+  placement.activation_tier = Tier::host;
+  const Schedule step =
+      build_schedule(facts, {.activations = Activations::recomputed, .input_tier = Tier::host});
+  const auto costs = costs_of(step, placement, work, known_machine("h100-80g"), {1, 1});
+  for (std::size_t i = 0; i < step.ops.size(); ++i) {
+    if (step.ops[i].kind == OpKind::park) EXPECT_EQ(costs[i].carrier, Carrier::device_to_host);
+    if (step.ops[i].kind == OpKind::recall) EXPECT_EQ(costs[i].carrier, Carrier::host_to_device);
+  }
+  EXPECT_GT(count(step, OpKind::park), 0);
 }
 
 TEST(Inputs, ThatNothingWillComputeAgainAreRefused) {
