@@ -192,6 +192,7 @@ std::unique_ptr<Communicator> Conformance::everyone(World& world, CommunicatorOp
 
 std::unique_ptr<Communicator> Conformance::over(World& world, const Group& group,
                                                 CommunicatorOptions options) const {
+  options.gives_way = GetParam().gives_way;
   return world.communicator(group, GetParam().backend, std::move(options));
 }
 
