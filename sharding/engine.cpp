@@ -132,12 +132,10 @@ Allocate Engine::allocator() {
   };
 }
 
-/// Of the memory that computes: whole pages, which drives reach. A host's are huge: of small ones a drive
-/// moves a MiB in many pieces.
+/// Of the memory that computes: whole pages, which drives reach.
 Allocate Engine::beside_drives() {
   return [this](std::size_t bytes) {
-    constexpr std::size_t huge_page = std::size_t{2} << 20;
-    const std::size_t page = mover_ || bytes < huge_page ? sector : huge_page;
+    const std::size_t page = mover_ ? sector : page_beside_drives(bytes);
     const auto taken = std::make_shared<comm::Buffer>(allocator()(bytes + page));
     auto* begin = taken->as<std::byte>();
     begin += (page - reinterpret_cast<std::uintptr_t>(begin) % page) % page;

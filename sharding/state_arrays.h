@@ -10,6 +10,12 @@ namespace trireme::sharding {
 
 /// What goes around the page cache begins and ends at these.
 constexpr std::uint64_t sector = 4096;
+
+/// Of so many bytes that a drive fills, what their pages are: of huge ones it moves a MiB in a few pieces.
+constexpr std::uint64_t page_beside_drives(std::uint64_t bytes) {
+  constexpr std::uint64_t huge_page = std::uint64_t{2} << 20;
+  return bytes < huge_page ? sector : huge_page;
+}
 /// What an array takes on a drive, where it has its sectors for itself.
 constexpr std::uint64_t in_sectors(std::uint64_t bytes) {
   return (bytes + sector - 1) / sector * sector;

@@ -49,7 +49,7 @@ class Lines {
       const Line line{slope, target(code) - slope * border(code)};
       if (fits(line, low, high)) return line;
     }
-    throw Error(ExitCode::internal, "no line for codes");
+    fail(ExitCode::internal, "no line for codes between {} and {}", low, high);
   }
 
  private:
@@ -76,6 +76,7 @@ RankTables::RankTables(bool is_signed) : numbers{}, line_of{}, slopes{}, starts{
   for (std::size_t rank = 0; rank < ranks; ++rank)
     cut(std::bit_cast<std::uint32_t>(codes[zero + rank]), numbers, rank);
 
+  // Buckets of which each has a line that `fits`.
   const std::uint32_t least = is_signed ? 14027 : 14035, rate = is_signed ? 1226 : 2478;
   for (std::uint16_t i = 0; i < 32; ++i) {
     least_word[i] = static_cast<std::uint16_t>(least),

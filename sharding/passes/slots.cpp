@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sharding/passes/passes.h"
+#include "sharding/state_arrays.h"
 
 namespace trireme::sharding::passes {
 namespace {
@@ -15,11 +16,9 @@ std::uint64_t size_class(std::uint64_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-/// Drives move whole sectors around the page cache, and what lies on huge pages in a few long pieces.
 std::uint64_t room_beside_drives(std::uint64_t bytes) {
-  constexpr std::uint64_t sector = 4096, huge_page = std::uint64_t{2} << 20;
-  const std::uint64_t unit = bytes < huge_page ? sector : huge_page;
-  return (bytes + unit - 1) / unit * unit;
+  const std::uint64_t page = page_beside_drives(bytes);
+  return (bytes + page - 1) / page * page;
 }
 
 std::vector<int> users(const ScheduleFacts& facts) {

@@ -20,6 +20,7 @@
 #include "core/log.h"
 #include "model/build.h"
 #include "model/nf4.h"
+#include "sharding/circles.h"
 #include "train/nf4_source.h"
 
 namespace trireme::cli {
@@ -70,10 +71,8 @@ void share_cores(const comm::World& world) {
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
   const int cores = CPU_COUNT(&allowed);
-  const auto& nodes = world.node_of_rank();
-  const int mine = nodes[static_cast<std::size_t>(world.rank())];
-  const auto beside = static_cast<int>(std::count(nodes.begin(), nodes.end(), mine));
-  if (!std::getenv("OMP_NUM_THREADS")) return at::set_num_threads(std::max(1, cores / beside));
+  if (!std::getenv("OMP_NUM_THREADS"))
+    return at::set_num_threads(std::max(1, cores / sharding::ranks_beside(world)));
   if (world.rank() == 0 && at::get_num_threads() > cores)
     log::warning(
         "OMP_NUM_THREADS gives a rank {} threads but it may use {} cores; unset it, or bind ranks less",

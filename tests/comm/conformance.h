@@ -26,6 +26,7 @@ struct ConformanceTarget {
   bool reduces_i16 = true;
   /// Whether half types are summed over all ranks before they are rounded.
   bool rounds_once = true;
+  /// Whether who waits sleeps.
   bool gives_way = false;
 };
 

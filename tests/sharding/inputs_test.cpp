@@ -142,8 +142,11 @@ TEST(Inputs, GoToTheHostWhileOthersComeBack) {
       build_schedule(facts, {.activations = Activations::recomputed, .input_tier = Tier::host});
   const auto costs = costs_of(step, placement, work, known_machine("h100-80g"), {1, 1});
   for (std::size_t i = 0; i < step.ops.size(); ++i) {
-    if (step.ops[i].kind == OpKind::park) EXPECT_EQ(costs[i].carrier, Carrier::device_to_host);
-    if (step.ops[i].kind == OpKind::recall) EXPECT_EQ(costs[i].carrier, Carrier::host_to_device);
+    if (step.ops[i].kind == OpKind::park) {
+      EXPECT_EQ(costs[i].carrier, Carrier::device_to_host);
+    } else if (step.ops[i].kind == OpKind::recall) {
+      EXPECT_EQ(costs[i].carrier, Carrier::host_to_device);
+    }
   }
   EXPECT_GT(count(step, OpKind::park), 0);
 }
