@@ -10,20 +10,14 @@
 namespace trireme::comm::codec {
 namespace {
 
-/// Sums pass from decoding to finishing or encoding through this much memory, which stays in the first cache.
-constexpr std::size_t strip = 2048;
 constexpr std::size_t most_parts_on_stack = 16;
+/// Blocks up to this length are summed in memory on the stack.
+constexpr std::size_t longest_block_on_stack = 2048;
 
 template <typename In>
-void encode_as(const BlockFormat& format, const In* in, std::size_t count, std::uint8_t* out) {
-  auto* scales = reinterpret_cast<float*>(out);
-  std::uint8_t* numbers = out + format.scale_bytes(count);
-  for (std::size_t block = 0; block < format.blocks(count); ++block) {
-    const std::size_t at = block * format.block, length = std::min<std::size_t>(format.block, count - at);
-    const Scale scale = scale_of(kernels::largest(in + at, length), format.levels());
-    scales[block] = scale.scale;
-    kernels::quantise(format, in + at, length, scale.inverse, numbers + format.number_bytes(at));
-  }
+void encode_as(const BlockFormat& format, const void* in, std::size_t count, std::uint8_t* out) {
+  kernels::encode(format, static_cast<const In*>(in), count, reinterpret_cast<float*>(out),
+                  out + format.scale_bytes(count));
   write_padding(format, count, out);
 }
 
@@ -52,34 +46,13 @@ class Operands {
   int count_;
 };
 
-/// Sums [begin, end) into `out`, block by block of the operands.
-void sum_range(const BlockFormat& format, const Operands& operands, std::size_t begin, std::size_t end,
-               float* out) {
-  while (begin < end) {
-    const std::size_t stop = std::min(end, (begin / format.block + 1) * format.block);
-    kernels::sum(format, operands.data(), operands.count(), begin, stop - begin, out);
-    out += stop - begin;
-    begin = stop;
-  }
-}
-
-template <typename Out>
-void decode_as(const BlockFormat& format, const Operands& operands, std::size_t count, float divisor,
-               Out* out) {
-  std::array<float, strip> sums;
-  for (std::size_t at = 0; at < count; at += strip) {
-    const std::size_t length = std::min(strip, count - at);
-    sum_range(format, operands, at, at + length, sums.data());
-    kernels::finish(sums.data(), length, divisor, out + at);
-  }
-}
-
 void decode_operands(const BlockFormat& format, const Operands& operands, std::size_t count, float divisor,
                      void* out, DType dtype) {
   if (dtype == DType::f32)
-    decode_as(format, operands, count, divisor, static_cast<float*>(out));
+    kernels::decode_sum(format, operands.data(), operands.count(), count, divisor, static_cast<float*>(out));
   else
-    decode_as(format, operands, count, divisor, static_cast<std::uint16_t*>(out));
+    kernels::decode_sum(format, operands.data(), operands.count(), count, divisor,
+                        static_cast<std::uint16_t*>(out));
 }
 
 void recode_operands(const BlockFormat& format, const Operands& operands, std::size_t count,
@@ -87,19 +60,11 @@ void recode_operands(const BlockFormat& format, const Operands& operands, std::s
   check(format, DType::f32);
   check(out_format, DType::f32);
   auto* bytes = static_cast<std::uint8_t*>(out);
-  auto* scales = reinterpret_cast<float*>(bytes);
-  std::uint8_t* numbers = bytes + out_format.scale_bytes(count);
-  std::array<float, strip> short_block;
-  std::vector<float> long_block(out_format.block > strip ? out_format.block : 0);
-  float* sums = long_block.empty() ? short_block.data() : long_block.data();
-  for (std::size_t block = 0; block < out_format.blocks(count); ++block) {
-    const std::size_t at = block * out_format.block,
-                      length = std::min<std::size_t>(out_format.block, count - at);
-    sum_range(format, operands, at, at + length, sums);
-    const Scale scale = scale_of(kernels::largest(sums, length), out_format.levels());
-    scales[block] = scale.scale;
-    kernels::quantise(out_format, sums, length, scale.inverse, numbers + out_format.number_bytes(at));
-  }
+  std::array<float, longest_block_on_stack> short_block;
+  std::vector<float> long_block(out_format.block > short_block.size() ? out_format.block : 0);
+  kernels::recode_sum(format, operands.data(), operands.count(), count, out_format,
+                      long_block.empty() ? short_block.data() : long_block.data(),
+                      reinterpret_cast<float*>(bytes), bytes + out_format.scale_bytes(count));
   write_padding(out_format, count, bytes);
 }
 
@@ -119,9 +84,9 @@ void encode(const BlockFormat& format, const void* in, DType dtype, std::size_t 
   auto* bytes = static_cast<std::uint8_t*>(out);
   switch (dtype) {
     case DType::f32:
-      return encode_as(format, static_cast<const float*>(in), count, bytes);
+      return encode_as<float>(format, in, count, bytes);
     case DType::bf16:
-      return encode_as(format, static_cast<const std::uint16_t*>(in), count, bytes);
+      return encode_as<std::uint16_t>(format, in, count, bytes);
     default:
       return reference::encode(format, in, dtype, count, out);
   }

@@ -6,23 +6,20 @@
 
 namespace trireme::comm::codec::kernels {
 
-/// The largest magnitude of a block, as bits.
-std::uint32_t largest(const float* block, std::size_t count);
-std::uint32_t largest(const std::uint16_t* block, std::size_t count);
+/// The scales and numbers of `count` elements; padding is not written.
+void encode(const BlockFormat& format, const float* in, std::size_t count, float* scales,
+            std::uint8_t* numbers);
+void encode(const BlockFormat& format, const std::uint16_t* in, std::size_t count, float* scales,
+            std::uint8_t* numbers);
 
-/// A block's numbers.
-void quantise(const BlockFormat& format, const float* block, std::size_t count, float inverse,
-              std::uint8_t* numbers);
-void quantise(const BlockFormat& format, const std::uint16_t* block, std::size_t count, float inverse,
-              std::uint8_t* numbers);
+/// finish_sum of each element's sum.
+void decode_sum(const BlockFormat& format, const Encoded* operands, int parts, std::size_t count,
+                float divisor, float* out);
+void decode_sum(const BlockFormat& format, const Encoded* operands, int parts, std::size_t count,
+                float divisor, std::uint16_t* out);
 
-/// The sum of elements [begin, begin + count), which lie in one block; `begin` is even. Unfinished: neither
-/// divided nor with its NaNs made equal.
-void sum(const BlockFormat& format, const Encoded* operands, int parts, std::size_t begin, std::size_t count,
-         float* out);
-
-/// finish_sum of each, in place or to bf16.
-void finish(const float* sums, std::size_t count, float divisor, float* out);
-void finish(const float* sums, std::size_t count, float divisor, std::uint16_t* out);
+/// `sums` has room for a block of `out_format`.
+void recode_sum(const BlockFormat& format, const Encoded* operands, int parts, std::size_t count,
+                const BlockFormat& out_format, float* sums, float* scales, std::uint8_t* numbers);
 
 }  // namespace trireme::comm::codec::kernels
