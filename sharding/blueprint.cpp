@@ -68,7 +68,8 @@ Blueprint draw(const Model& model, const Placement& placement, const Extent& ext
   }
   std::vector<char> used(model.groups.size(), 0);
   for (const auto& unit : model.units) {
-    blueprint.facts.units.push_back({unit->name(), unit->groups(), unit->keeps_little()});
+    blueprint.facts.units.push_back(
+        {unit->name(), unit->groups(), unit->keeps_little(), unit->backward_reads_weights()});
     for (const int group : unit->groups()) {
       require(group >= 0 && group < static_cast<int>(model.groups.size()), "unit {} names group {} of {}",
               unit->name(), group, model.groups.size());

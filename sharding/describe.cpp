@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -34,6 +35,13 @@ class Hash {
 bool is_of_unit(const Op& op) {
   return op.kind == OpKind::forward || op.kind == OpKind::backward || op.kind == OpKind::park ||
          op.kind == OpKind::recall;
+}
+
+bool ScheduleFacts::read_in_backward(int group) const {
+  return std::any_of(units.begin(), units.end(), [&](const UnitFacts& unit) {
+    return unit.backward_reads_weights &&
+           std::find(unit.groups.begin(), unit.groups.end(), group) != unit.groups.end();
+  });
 }
 
 std::string_view name_of(OpKind kind) {

@@ -230,6 +230,7 @@ void Executor::carry_out(Run& run, int index) {
 }
 
 void Executor::check_slots(const Run& run, const Op& op) const {
+  if (!run.schedule.facts.reads_weights(op)) return;
   const UnitFacts& unit = run.schedule.facts.units[static_cast<std::size_t>(op.target)];
   for (const int group : unit.groups)
     if (place_.parameter_slots.has(group))

@@ -123,12 +123,18 @@ struct UnitFacts {
   std::string name;
   std::vector<int> groups;
   bool keeps_little = false;
+  bool backward_reads_weights = true;
 };
 
 struct ScheduleFacts {
   int world = 1;
   std::vector<GroupFacts> groups;
   std::vector<UnitFacts> units;
+  /// Of a forward or backward.
+  bool reads_weights(const Op& op) const {
+    return op.kind == OpKind::forward || units[static_cast<std::size_t>(op.target)].backward_reads_weights;
+  }
+  bool read_in_backward(int group) const;
 };
 
 struct ScheduleOptions {

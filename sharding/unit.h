@@ -104,6 +104,9 @@ class Unit {
   virtual const std::vector<int>& groups() const = 0;
   /// What autograd keeps of its forward pass is next to nothing, so that it is kept whatever the policy says.
   virtual bool keeps_little() const { return false; }
+  /// Whether gradients depend on the weights' values. Where they do not, weights are not gathered for
+  /// backward; the unit then keeps little.
+  virtual bool backward_reads_weights() const { return true; }
   virtual Activation forward(const Activation& input, const Context& context,
                              const Weights& weights) const = 0;
 };

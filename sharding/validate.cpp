@@ -166,7 +166,9 @@ class Validator {
     }
     for (std::size_t i = 0; i < unit.groups.size(); ++i) {
       const int group = unit.groups[i];
-      if (facts(group).parameters > 1)
+      if (!schedule_.facts.reads_weights(op))
+        expect(unit.keeps_little, "what backward needs of weights was kept");
+      else if (facts(group).parameters > 1)
         expect(slot_of(group) == group, "parameters are gathered when they are computed with");
       else
         expect_home(group);

@@ -22,8 +22,10 @@ class Gathers {
         stash_used_(draft.facts().groups.size(), 0) {}
 
   void run() {
-    for (int at = 0; at < static_cast<int>(draft_.compute.size()); ++at)
-      for (const int group : draft_.unit(draft_.compute[static_cast<std::size_t>(at)]).groups) {
+    for (int at = 0; at < static_cast<int>(draft_.compute.size()); ++at) {
+      const Op& op = draft_.compute[static_cast<std::size_t>(at)];
+      if (!draft_.facts().reads_weights(op)) continue;
+      for (const int group : draft_.unit(op).groups) {
         if (Resident* slot = of(draft_.schedule.parameter_slots, slots_, group)) {
           if (slot->group != group) gather(group, *slot, at);
           slot->free_from = at + 1;
@@ -32,6 +34,7 @@ class Gathers {
           home->free_from = at + 1;
         }
       }
+    }
     for (auto& cell : draft_.before)
       std::erase_if(cell, [&](const Op& op) {
         return op.kind == OpKind::stash && !stash_used_[static_cast<std::size_t>(op.target)];

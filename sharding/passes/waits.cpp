@@ -47,7 +47,8 @@ Accesses accesses_of(const Schedule& schedule, const Op& op) {
     case OpKind::forward:
     case OpKind::backward:
       for (const int group : schedule.facts.units[static_cast<std::size_t>(op.target)].groups) {
-        reads.push_back(slot(group) >= 0 ? Resource{Kind::parameter_slot, slot(group)} : home(group));
+        if (schedule.facts.reads_weights(op))
+          reads.push_back(slot(group) >= 0 ? Resource{Kind::parameter_slot, slot(group)} : home(group));
         if (op.kind == OpKind::backward && schedule.facts.groups[static_cast<std::size_t>(group)].trainable)
           writes.push_back(gradient(group));
       }

@@ -50,11 +50,12 @@ VolumeFormula volume_formula(const ScheduleFacts& facts) {
   // Of a vector that n ranks gather or reduce, each sends (n - 1) / n.
   const auto moved = [](double bytes, int ranks) { return bytes * (ranks - 1) / ranks; };
   VolumeFormula formula;
-  for (const GroupFacts& group : facts.groups) {
+  for (std::size_t g = 0; g < facts.groups.size(); ++g) {
+    const GroupFacts& group = facts.groups[g];
     const auto bytes = static_cast<double>(group.bytes());
     formula.gathers += moved(bytes, group.parameters);
     const int again = group.secondary > 0 ? group.secondary : group.parameters;
-    formula.gathers += moved(bytes, again);
+    if (facts.read_in_backward(static_cast<int>(g))) formula.gathers += moved(bytes, again);
     if (!group.trainable) continue;
     if (group.optimizer > group.parameters)
       formula.gathers += moved(bytes / group.parameters, group.optimizer / group.parameters);

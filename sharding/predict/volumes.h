@@ -17,7 +17,8 @@ struct Volume {
 std::vector<Volume> volumes_of(const Schedule& schedule, const TrafficCounter& counter);
 
 /// What a rank sends in a step of one micro-batch if everything travels as it is stored and every unit is
-/// gathered for forward and again for backward, as the papers count it; in bytes.
+/// gathered for forward and, where backward reads weights, again for backward, as the papers count it; in
+/// bytes.
 struct VolumeFormula {
   double gathers = 0, reductions = 0;
   double bytes() const { return gathers + reductions; }

@@ -48,6 +48,8 @@ class NamedUnit : public sharding::Unit {
 class EmbeddingUnit : public NamedUnit {
  public:
   EmbeddingUnit(std::vector<int> groups, std::shared_ptr<const Shared> shared);
+  bool keeps_little() const override { return true; }
+  bool backward_reads_weights() const override { return false; }
   sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
                                const sharding::Weights& weights) const override;
 

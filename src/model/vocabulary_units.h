@@ -14,6 +14,7 @@ class EmbeddingChunkUnit : public NamedUnit {
   EmbeddingChunkUnit(std::string name, VocabularyChunk chunk, std::vector<int> groups,
                      std::shared_ptr<const Shared> shared);
   bool keeps_little() const override { return true; }
+  bool backward_reads_weights() const override { return false; }
   sharding::Activation forward(const sharding::Activation& input, const sharding::Context& context,
                                const sharding::Weights& weights) const override;
 

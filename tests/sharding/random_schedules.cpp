@@ -50,6 +50,8 @@ RandomCase random_case(std::mt19937& random) {
   for (int g = 0; g < groups; ++g) made.facts.units[random() % made.facts.units.size()].groups.push_back(g);
   for (auto& unit : made.facts.units) {
     unit.name = "unit";
+    unit.keeps_little = random() % 3 == 0;
+    unit.backward_reads_weights = !unit.keeps_little || random() % 2;
     const int tied = static_cast<int>(random() % static_cast<unsigned>(groups));
     if (random() % 4 == 0 && std::find(unit.groups.begin(), unit.groups.end(), tied) == unit.groups.end())
       unit.groups.push_back(tied);

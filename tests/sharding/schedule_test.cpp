@@ -72,6 +72,18 @@ TEST(Schedule, GathersForForwardAndBackwardButForTheBlocksStillInTheirSlots) {
   EXPECT_EQ(gathered(schedule, Route::primary), (2u * blocks - (depth + 1)) * 4096);
 }
 
+TEST(Schedule, WhatBackwardDoesNotReadIsNotGatheredForIt) {
+  ScheduleFacts facts = stack(4, 12, 4, 4, 4);
+  facts.units.front().keeps_little = true;
+  facts.units.front().backward_reads_weights = false;
+  const Schedule schedule = build_schedule(facts, {.micro_batches = 3});
+  validate(schedule);
+  const auto of_first = std::count_if(schedule.ops.begin(), schedule.ops.end(), [](const Op& op) {
+    return op.kind == OpKind::gather && op.target == 0;
+  });
+  EXPECT_EQ(of_first, 3);
+}
+
 TEST(Schedule, UnitMajorGathersOnceForAllMicroBatches) {
   const auto facts = stack(4, 16, 4, 4, 4);
   const auto by_micro_batch = build_schedule(facts, {.micro_batches = 4});

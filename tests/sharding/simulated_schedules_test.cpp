@@ -63,6 +63,7 @@ void expect_slots_hold_what_is_read(const Schedule& schedule, const Timeline& ti
       slot = {op.target, when.end_s, when.end_s};
     }
     if (op.kind != OpKind::forward && op.kind != OpKind::backward) continue;
+    if (!schedule.facts.reads_weights(op)) continue;
     for (const int group : schedule.facts.units[index_of(op.target)].groups) {
       const int number = schedule.parameter_slots.of_group[index_of(group)];
       if (number < 0) continue;
