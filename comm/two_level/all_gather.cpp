@@ -7,7 +7,7 @@ namespace trireme::comm {
 
 void TwoLevelCommunicator::all_gather_by_levels(const Call& call) {
   const std::size_t width = size_of(call.dtype);
-  const ShardRounds rounds(call.shards, layout_, round_elements(call.dtype));
+  const ShardRounds rounds(call.shards, layout_, round_elements(call.shards.total(), call.dtype));
   const auto* shard = static_cast<const std::byte*>(call.in);
   auto* whole = static_cast<std::byte*>(call.out);
   Event on_wire[slot_count];

@@ -7,7 +7,8 @@
 namespace trireme::comm {
 
 void TwoLevelCommunicator::all_reduce_by_levels(const Call& call) {
-  const std::size_t width = size_of(call.dtype), granule = 64 / width, most = round_elements(call.dtype);
+  const std::size_t width = size_of(call.dtype), granule = 64 / width,
+                    most = round_elements(call.count, call.dtype);
   const auto rounds = static_cast<int>((call.count + most - 1) / most);
   const int nodes = layout_.nodes();
   const Reduction inside_reduction = call.reduction == Reduction::max ? Reduction::max : Reduction::sum;

@@ -8,7 +8,7 @@ namespace trireme::comm {
 
 void TwoLevelCommunicator::reduce_scatter_by_levels(const Call& call) {
   const std::size_t width = size_of(call.dtype);
-  const ShardRounds rounds(call.shards, layout_, round_elements(call.dtype));
+  const ShardRounds rounds(call.shards, layout_, round_elements(call.shards.total(), call.dtype));
   const Reduction inside_reduction = call.reduction == Reduction::max ? Reduction::max : Reduction::sum;
   const auto* whole = static_cast<const std::byte*>(call.in);
   auto* shard = static_cast<std::byte*>(call.out);

@@ -8,8 +8,6 @@
 namespace trireme::comm {
 namespace {
 
-constexpr std::size_t largest_element = 8;
-
 /// What a rank puts on its way inside its node and in its lane, in elements.
 class Counter {
  public:
@@ -82,16 +80,16 @@ Traffic two_level_traffic(const Call& call, int index, const NodeLayout& layout,
                           const TwoLevelOptions& options) {
   require(layout.nodes() > 1, "a group on one node has one level");
   const std::size_t width = size_of(call.dtype);
-  const std::size_t round_bytes = std::max(static_cast<std::size_t>(layout.lanes()) * options.lane_bytes,
-                                           static_cast<std::size_t>(layout.ranks()) * largest_element);
+  const std::size_t elements = call.kind == Call::Kind::all_reduce ? call.count : call.shards.total();
+  const std::size_t most = round_bytes(options, layout, elements * width) / width;
   Counter counter(layout, index);
   switch (call.kind) {
     case Call::Kind::all_gather:
     case Call::Kind::reduce_scatter:
-      count_sharded(counter, call, layout, round_bytes / width);
+      count_sharded(counter, call, layout, most);
       break;
     case Call::Kind::all_reduce:
-      count_all_reduce(counter, call, layout, round_bytes / width);
+      count_all_reduce(counter, call, layout, most);
       break;
     default:
       fail(ExitCode::internal, "{} has no two levels", name_of(call.kind));

@@ -10,7 +10,9 @@ namespace trireme::comm {
 namespace {
 
 constexpr std::size_t line = 64;
+constexpr std::size_t page = 4096;
 constexpr std::size_t largest_element = 8;
+constexpr std::size_t rounds_to_overlap = 8;
 
 std::size_t whole_lines(std::size_t bytes) {
   return (bytes + line - 1) / line * line;
@@ -25,9 +27,19 @@ CommunicatorOptions part_options(CommunicatorOptions options, const char* part) 
 
 }  // namespace
 
+std::size_t round_bytes(const TwoLevelOptions& options, const NodeLayout& layout, std::size_t bytes) {
+  const auto lanes = static_cast<std::size_t>(layout.lanes());
+  const auto ranks = static_cast<std::size_t>(layout.ranks());
+  const std::size_t wanted = (bytes / (lanes * rounds_to_overlap) + page - 1) / page * page;
+  const std::size_t least = std::min(options.least_lane_bytes, options.lane_bytes);
+  return std::max(lanes * std::clamp(wanted, least, options.lane_bytes), ranks * largest_element);
+}
+
 TwoLevelCommunicator::TwoLevelCommunicator(World& world, const Group& group, CommunicatorOptions options,
                                            const TwoLevelOptions& two_level)
-    : Communicator(group, world.rank(), std::move(options)), layout_(group, world.node_of_rank()) {
+    : Communicator(group, world.rank(), std::move(options)),
+      layout_(group, world.node_of_rank()),
+      two_level_(two_level) {
   const CommunicatorOptions& mine = this->options();
   inside_ =
       world.communicator(node_group(group, layout_, rank()), two_level.inside, part_options(mine, ".inside"));
@@ -39,10 +51,10 @@ TwoLevelCommunicator::TwoLevelCommunicator(World& world, const Group& group, Com
   const auto nodes = static_cast<std::size_t>(layout_.nodes());
   const auto ranks = static_cast<std::size_t>(layout_.ranks());
   const bool needed = layout_.nodes() > 1;
-  round_bytes_ = std::max(lanes * two_level.lane_bytes, ranks * largest_element);
+  const std::size_t longest_round = std::max(lanes * two_level.lane_bytes, ranks * largest_element);
   // Each cut may round up by a line for every node and lane.
-  const std::size_t slice = needed ? whole_lines(round_bytes_ / lanes) + (nodes + 1) * line : line;
-  const std::size_t packed = needed ? round_bytes_ + ranks * line : line;
+  const std::size_t slice = needed ? whole_lines(longest_round / lanes) + (nodes + 1) * line : line;
+  const std::size_t packed = needed ? longest_round + ranks * line : line;
   scratch_ = inside_->allocate(slot_count * 3 * slice + packed);
   std::byte* at = scratch_.as<std::byte>();
   for (Slot& each : slots_) {

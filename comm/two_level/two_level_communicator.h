@@ -13,9 +13,14 @@ struct TwoLevelOptions {
   std::string inside = "shm";
   std::string across = "mpi";
   std::string flat = "mpi";
-  /// What one lane carries in a round: enough to keep the wire busy, little enough for the rounds to overlap.
-  std::size_t lane_bytes = std::size_t{1} << 17;
+  /// The most and the least that one lane carries in a round, the least unless the most is less. Between them
+  /// a vector takes few rounds, for ranks meet in each, but some, which overlap.
+  std::size_t lane_bytes = std::size_t{1} << 19;
+  std::size_t least_lane_bytes = std::size_t{1} << 17;
 };
+
+/// What all lanes carry in a round of a call that moves `bytes` in all.
+std::size_t round_bytes(const TwoLevelOptions& options, const NodeLayout& layout, std::size_t bytes);
 
 /// All-gather, reduce-scatter and all-reduce in two levels: inside each node, and between nodes in lanes (see
 /// NodeLayout), so that each byte crosses to a node once. Long vectors pass through in rounds, in which the
@@ -56,14 +61,16 @@ class TwoLevelCommunicator final : public Communicator {
   int node() const { return layout_.node_of(rank()); }
   int local() const { return layout_.local_of(rank()); }
   bool in_a_lane() const { return layout_.in_a_lane(rank()); }
-  std::size_t round_elements(DType dtype) const { return round_bytes_ / size_of(dtype); }
+  std::size_t round_elements(std::size_t elements, DType dtype) const {
+    return round_bytes(two_level_, layout_, elements * size_of(dtype)) / size_of(dtype);
+  }
   Slot& slot(int round) { return slots_[round % slot_count]; }
   /// Puts a call of this rank's lane on the wire; `alone` when there is nothing to overlap it with.
   Event send_across(Call call, bool alone);
 
   NodeLayout layout_;
   std::unique_ptr<Communicator> inside_, across_, flat_;
-  std::size_t round_bytes_;
+  TwoLevelOptions two_level_;
   Buffer scratch_;
   Slot slots_[slot_count];
   std::byte* packed_ = nullptr;

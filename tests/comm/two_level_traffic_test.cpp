@@ -10,14 +10,14 @@ TEST(TwoLevelTraffic, IsWhatTheCommunicatorCounts) {
   const std::vector<std::vector<int>> worlds{
       {0, 0, 1, 1}, {0, 0, 0, 1, 1, 1}, {0, 0, 1, 1, 2, 2}, {0, 0, 0, 1}, {0, 1, 1, 0, 2}};
   for (const auto& nodes : worlds)
-    for (const std::size_t lane_bytes : {std::size_t{512}, std::size_t{1} << 17}) {
+    for (const TwoLevelOptions& options :
+         {TwoLevelOptions{.lane_bytes = 512}, TwoLevelOptions{}, TwoLevelOptions{.least_lane_bytes = 512}}) {
       const int ranks = static_cast<int>(nodes.size());
       run_ranks(
           ranks,
           [&](World& world) {
             Group group;
             for (int rank = 0; rank < ranks; ++rank) group.ranks.push_back(rank);
-            const TwoLevelOptions options{.lane_bytes = lane_bytes};
             TwoLevelCommunicator communicator(world, group, {}, options);
             for (const DType dtype : {DType::f32, DType::bf16, DType::u8})
               for (const std::size_t each : {std::size_t{1}, std::size_t{77}, std::size_t{4096}}) {
@@ -44,6 +44,15 @@ TEST(TwoLevelTraffic, IsWhatTheCommunicatorCounts) {
           },
           nodes);
     }
+}
+
+TEST(TwoLevelTraffic, LongVectorsTakeLongerRoundsInsteadOfMore) {
+  const NodeLayout layout({{0, 1, 2, 3}}, {0, 0, 1, 1});
+  const auto rounds = [&](std::size_t bytes) { return bytes / round_bytes({}, layout, bytes); };
+  EXPECT_EQ(rounds(std::size_t{1} << 20), 4u);
+  EXPECT_EQ(rounds(std::size_t{2} << 20), 8u);
+  EXPECT_EQ(rounds(std::size_t{8} << 20), 8u);
+  EXPECT_EQ(rounds(std::size_t{16} << 20), 16u);
 }
 
 }  // namespace
