@@ -31,8 +31,9 @@ struct Pool::Store {
     }
     if (bytes > options.piece_bytes) return reserve(bytes);
     if (bytes > rest_bytes) {
-      rest = reserve(options.piece_bytes);
-      rest_bytes = options.piece_bytes;
+      const std::size_t least = std::min(options.least_piece_bytes, options.piece_bytes);
+      rest_bytes = std::max(bytes, std::clamp(use.reserved.now, least, options.piece_bytes));
+      rest = reserve(rest_bytes);
     }
     std::byte* block = rest;
     rest += bytes, rest_bytes -= bytes;

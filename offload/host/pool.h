@@ -22,8 +22,10 @@ struct PoolUse {
 };
 
 struct PoolOptions {
-  /// Blocks up to this size are cut from pieces of it; larger ones are taken from the source one by one.
+  /// Blocks up to this size are cut from pieces, each as large as all before it together, from the least to
+  /// this; larger blocks are taken from the source one by one.
   std::size_t piece_bytes = std::size_t{64} << 20;
+  std::size_t least_piece_bytes = std::size_t{2} << 20;
 };
 
 /// Host memory by size class, eight classes to a doubling. A block that comes back serves the next of its

@@ -75,6 +75,17 @@ TEST(Pool, KeepsHighWaterMarksAndUsesBlocksAgain) {
   EXPECT_EQ(pool.use().allocations, 102u);
 }
 
+TEST(Pool, TakesAtMostTwiceWhatIsAskedBeyondItsLeastPiece) {
+  Pool pool(pages(), {64 * mib, 2 * mib});
+  std::vector<Buffer> blocks;
+  blocks.push_back(pool.allocate(1));
+  EXPECT_EQ(pool.use().reserved.now, 2 * mib);
+  for (int i = 0; i < 50; ++i) {
+    blocks.push_back(pool.allocate(mib));
+    EXPECT_LE(pool.use().reserved.now, 2 * pool.use().given.now + 2 * mib);
+  }
+}
+
 TEST(Pool, LargeBlocksAreNotRoundedUpToAClass) {
   Pool pool(pages({.huge_pages = false}), {mib});
   const Buffer block = pool.allocate(17 * mib + 1);
