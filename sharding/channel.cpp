@@ -2,6 +2,7 @@
 
 #include "comm/device_world.h"
 #include "sharding/arrays.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding {
 namespace {
@@ -41,7 +42,7 @@ void Channel::reserve(std::uint64_t elements) {
   if (wire_ == Wire::int8)
     quantised_ = std::make_unique<comm::QuantisedAllGather>(
         *communicator_, even(static_cast<std::int64_t>(elements) / ranks_));
-  if (wire_ == Wire::bf16) narrow_ = communicator_->allocate(elements * size_of(DType::bf16));
+  if (wire_ == Wire::bf16) narrow_ = communicator_->allocate(room_on(wire_, elements, ranks_));
 }
 
 void Channel::gather(ArrayLane& lane, const void* slice, void* whole, std::int64_t each, DType dtype) {

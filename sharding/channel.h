@@ -19,6 +19,7 @@ class Channel {
 
   /// Makes room for vectors of so many elements. Collective.
   void reserve(std::uint64_t elements);
+  std::size_t room() const { return narrow_.bytes() + (quantised_ ? quantised_->room() : 0); }
 
   /// `each`: the elements of a slice; `lane`: in whose order it is done.
   void gather(ArrayLane& lane, const void* slice, void* whole, std::int64_t each, DType dtype);

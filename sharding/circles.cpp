@@ -61,14 +61,15 @@ Channel& Circles::find_or_make(const Circle& circle) {
 std::vector<Channel*> Circles::of(const Schedule& schedule) {
   std::vector<Channel*> channels;
   for (const Circle& circle : schedule.circles) channels.push_back(&find_or_make(circle));
-  std::vector<std::uint64_t> most(channels.size(), 0);
-  for (const Op& op : schedule.ops) {
-    if (op.communicator < 0 || op.target < 0) continue;
-    auto& here = most[static_cast<std::size_t>(op.communicator)];
-    here = std::max(here, elements_moved(schedule.facts.groups[static_cast<std::size_t>(op.target)], op));
-  }
-  for (std::size_t i = 0; i < channels.size(); ++i) channels[i]->reserve(most[i]);
+  const std::vector<std::uint64_t> longest = longest_moved(schedule);
+  for (std::size_t i = 0; i < channels.size(); ++i) channels[i]->reserve(longest[i]);
   return channels;
+}
+
+std::size_t Circles::room() const {
+  std::size_t bytes = 0;
+  for (const Made& made : made_) bytes += made.channel->room();
+  return bytes;
 }
 
 comm::Traffic Circles::traffic() const {

@@ -38,6 +38,8 @@ class Circles {
   /// One pointer for each of the schedule's circles; makes those that are new.
   std::vector<Channel*> of(const Schedule& schedule);
   comm::Traffic traffic() const;
+  /// Bytes that vectors have for being in their wires.
+  std::size_t room() const;
 
  private:
   Channel& find_or_make(const Circle& circle);

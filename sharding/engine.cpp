@@ -304,6 +304,7 @@ MemoryUse Engine::memory() const {
   use.parameter_slots = parameter_slots_.bytes() + home_slots_.bytes() + refresh_slots_.bytes();
   use.gradient_slots = gradient_slots_.bytes() + slice_slots_.bytes();
   use.landing = landing_.bytes();
+  use.wires = circles_.room();
   use.tiers = tiers_.use();
   return use;
 }

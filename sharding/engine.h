@@ -41,7 +41,7 @@ using ReadFloats = std::function<void(const Parameter& parameter, std::int64_t b
 
 /// Bytes that this rank keeps, by what they are for.
 struct MemoryUse {
-  std::size_t states = 0, parameter_slots = 0, gradient_slots = 0, landing = 0;
+  std::size_t states = 0, parameter_slots = 0, gradient_slots = 0, landing = 0, wires = 0;
   /// Of gradients whose tier is the host, where its memory is the device's.
   std::size_t host_gradients = 0;
   TierUse tiers;

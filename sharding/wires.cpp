@@ -1,5 +1,7 @@
 #include "sharding/wires.h"
 
+#include <algorithm>
+
 #include "comm/codec/format.h"
 
 namespace trireme::sharding {
@@ -29,6 +31,10 @@ std::uint64_t bytes_on(Wire wire, std::uint64_t elements, std::uint64_t element_
   return 0;
 }
 
+std::uint64_t room_on(Wire wire, std::uint64_t elements, int ranks) {
+  return wire == Wire::int8 || wire == Wire::bf16 ? bytes_on(wire, elements, 0, ranks) : 0;
+}
+
 Wire wire_of_reduction(Wire gradients, Route route) {
   const bool two_hop = gradients == Wire::int8_two_hop || gradients == Wire::int4_two_hop;
   return two_hop && route == Route::replicas ? Wire::fp32 : gradients;
@@ -50,6 +56,16 @@ std::uint64_t elements_moved(const GroupFacts& group, const Op& op) {
       break;
   }
   return group.elements;
+}
+
+std::vector<std::uint64_t> longest_moved(const Schedule& schedule) {
+  std::vector<std::uint64_t> longest(schedule.circles.size(), 0);
+  for (const Op& op : schedule.ops) {
+    if (op.communicator < 0 || op.target < 0) continue;
+    auto& here = longest[static_cast<std::size_t>(op.communicator)];
+    here = std::max(here, elements_moved(schedule.facts.groups[static_cast<std::size_t>(op.target)], op));
+  }
+  return longest;
 }
 
 }  // namespace trireme::sharding

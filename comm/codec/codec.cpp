@@ -1,6 +1,5 @@
 #include "comm/codec/codec.h"
 
-#include <algorithm>
 #include <array>
 #include <vector>
 

@@ -18,6 +18,9 @@ class QuantisedAllGather {
   /// In a stream's order it returns before it is done.
   void run(Order& order, const void* shard, void* whole, const Shards& shards, DType dtype);
 
+  /// Bytes of encoded vectors that it has memory for.
+  std::size_t room() const { return encoded_.bytes(); }
+
  private:
   Communicator& communicator_;
   codec::BlockFormat format_;

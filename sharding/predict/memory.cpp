@@ -6,6 +6,7 @@
 
 #include "sharding/predict/ring.h"
 #include "sharding/state_arrays.h"
+#include "sharding/wires.h"
 
 namespace trireme::sharding {
 namespace {
@@ -84,6 +85,20 @@ std::uint64_t MemoryForecast::of(std::string_view what) const {
   return bytes;
 }
 
+namespace {
+
+std::uint64_t wire_bytes(const Schedule& schedule) {
+  const std::vector<std::uint64_t> longest = longest_moved(schedule);
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < longest.size(); ++i) {
+    const Circle& circle = schedule.circles[i];
+    bytes += room_on(circle.wire, longest[i], circle.outer() / circle.inner());
+  }
+  return bytes;
+}
+
+}  // namespace
+
 MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& placement,
                                const Schedule& schedule, const std::vector<StateKind>& states,
                                const ModelWork& work) {
@@ -126,6 +141,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("gradient slots", Tier::device,
          sum(schedule.gradient_slots.bytes) + sum(schedule.slice_slots.bytes));
   stands("landing", Tier::device, landing);
+  stands("wire buffers", Tier::device, wire_bytes(schedule));
 
   if (work.units.empty()) return forecast;
   stands("parked unit inputs", Tier::host, host_input_bytes(schedule, work));

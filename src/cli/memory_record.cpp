@@ -51,7 +51,7 @@ void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const com
     log::warning("memory is not foretold: {}", error.what());
   }
   const sharding::MemoryUse use = model.engine().memory();
-  const std::size_t buffers = use.states + use.parameter_slots + use.gradient_slots;
+  const std::size_t buffers = use.states + use.parameter_slots + use.gradient_slots + use.wires;
   const json::object record{{"foretold", std::move(lines)},
                             {"measured",
                              {{"device", device_bytes_in_use().value_or(buffers)},
@@ -61,6 +61,7 @@ void write_memory_record(const jobs::JobSpec& job, LoadedModel& model, const com
                             {"rings",
                              {{"parameter_slots", use.parameter_slots},
                               {"gradient_slots", use.gradient_slots},
+                              {"wire_buffers", use.wires},
                               {"parked_inputs", use.tiers.inputs}}},
                             {"pool",
                              {{"asked", use.tiers.pool.asked.most},

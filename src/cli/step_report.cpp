@@ -50,9 +50,11 @@ void print_memory(const sharding::MemoryForecast& foretold, const sharding::Memo
                       passing = on(foretold.passing, sharding::Tier::device);
   std::uint64_t states = 0;
   for (const sharding::MemoryLine& line : foretold.standing)
-    if (line.tier == sharding::Tier::device && line.what != "landing") states += line.bytes;
+    if (line.tier == sharding::Tier::device && line.what != "landing" && line.what != "wire buffers")
+      states += line.bytes;
   print_bytes("state", states - slots, memory.states);
   print_bytes("slots", slots, memory.parameter_slots + memory.gradient_slots);
+  if (memory.wires > 0) print_bytes("wire buffers", foretold.of("wire buffers"), memory.wires);
   if (passing > 0 && tensor_peak > 0) print_bytes("activations, at most", passing, tensor_peak);
   for (const auto& [tier, measured_bytes] :
        {std::pair{sharding::Tier::host, memory.host()}, {sharding::Tier::nvme, memory.tiers.nvme}})

@@ -77,9 +77,9 @@ Peaks peaks_of_rank(const Form& form, const Case& one, const std::filesystem::pa
   Peaks peaks;
   for (const sharding::MemoryLine& line : forecast.passing) peaks.activations.foretold += line.bytes;
   peaks.activations.measured = peak_of(rank);
-  peaks.device = {
-      totals[static_cast<std::size_t>(Tier::device)],
-      use.states + use.parameter_slots + use.gradient_slots + use.landing + peaks.activations.measured};
+  peaks.device = {totals[static_cast<std::size_t>(Tier::device)], use.states + use.parameter_slots +
+                                                                      use.gradient_slots + use.landing +
+                                                                      use.wires + peaks.activations.measured};
   peaks.host = {totals[static_cast<std::size_t>(Tier::host)], use.host()};
   peaks.nvme = {totals[static_cast<std::size_t>(Tier::nvme)], use.tiers.nvme};
   return peaks;

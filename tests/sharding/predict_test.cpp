@@ -39,9 +39,11 @@ TEST_P(Predicted, MemoryAndTrafficAreTheEnginesOwnToTheByte) {
       const MemoryUse found = engine.memory();
       EXPECT_EQ(memory.of("parameter slots"), found.parameter_slots);
       EXPECT_EQ(memory.of("gradient slots"), found.gradient_slots);
+      EXPECT_EQ(memory.of("wire buffers"), found.wires) << GetParam() << " on layout " << layout;
       std::uint64_t kept = 0;
       for (const MemoryLine& line : memory.standing) kept += line.bytes;
-      EXPECT_EQ(kept - memory.of("parameter slots") - memory.of("gradient slots") - memory.of("landing"),
+      EXPECT_EQ(kept - memory.of("parameter slots") - memory.of("gradient slots") - memory.of("landing") -
+                    memory.of("wire buffers"),
                 found.states)
           << GetParam() << " on layout " << layout;
 
@@ -60,6 +62,21 @@ INSTANTIATE_TEST_SUITE_P(Presets, Predicted,
                          testing::Values("ddp", "zero1", "zero2", "zero3", "fsdp_full", "fsdp_grad_op",
                                          "hsdp", "mics", "hpz", "qwz", "qgz", "zeropp", "qlora_fsdp"),
                          [](const auto& param) { return std::string(param.param); });
+
+TEST(Prediction, CountsGradientsThatTravelInHalves) {
+  ToyJob job;
+  job.placement = preset("zero3", Codec::fp32);
+  job.ranks = 2;
+  job.placement.gradients.wire = Wire::bf16;
+  job.settings.steps = 1;
+  train_on_ranks(job, [&](Engine& engine, int) {
+    const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, job.micro_batches);
+    const MemoryForecast memory =
+        forecast_memory(engine.blueprint(), job.placement, step, toy_optimizer(job.settings)->states(), {});
+    EXPECT_GT(memory.of("wire buffers"), 0u);
+    EXPECT_EQ(memory.of("wire buffers"), engine.memory().wires);
+  });
+}
 
 }  // namespace
 }  // namespace trireme::sharding::tests
