@@ -22,6 +22,7 @@ struct AdamWFactors {
   float step_size;   ///< rate / (1 - beta1^t)
   float root_scale;  ///< 1 / sqrt(1 - beta2^t)
   float gradient_scale;
+  float mean_gain, root_gain;  ///< gradient_scale · (1 - beta1), · sqrt(1 - beta2)
 };
 
 /// A run of elements.

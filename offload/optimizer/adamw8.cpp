@@ -2,6 +2,8 @@
 #define HWY_WANT_AVX3_DL
 #include "offload/optimizer/adamw8.h"
 
+#include <bit>
+
 #include "core/error.h"
 #include "offload/optimizer/dynamic_codes.h"
 #include "offload/optimizer/scalar.h"
@@ -28,6 +30,50 @@ using U = hn::RebindToUnsigned<F>;
 using Bytes = hn::Rebind<std::uint8_t, F>;
 using V = hn::Vec<F>;
 
+struct Tables {
+  CodeTables codes;
+  const RankTables &mean_ranks, &square_ranks;
+};
+
+/// Codes are read and written so many at a time.
+constexpr std::int64_t chunk = 64;
+/// So many elements ahead memory is asked for what is read: the CPU by itself stops at the ends of pages.
+constexpr std::int64_t ahead = 768;
+
+/// The numbers of codes, as parts of their scale.
+template <bool is_signed>
+class Numbers {
+ public:
+#if HWY_TARGET == HWY_AVX3_DL
+  explicit HWY_INLINE Numbers(const Tables& tables)
+      : bytes_(is_signed ? tables.mean_ranks : tables.square_ranks) {}
+  HWY_INLINE void read(const std::uint8_t* from) {
+    bytes_.decode(from, numbers_);
+  }
+  /// Of the chunk that was read last.
+  HWY_INLINE V at(std::int64_t place) const {
+    return V{_mm512_castsi512_ps(numbers_[place / 16])};
+  }
+
+ private:
+  NumberBytes<is_signed> bytes_;
+  __m512i numbers_[chunk / 16];
+#else
+  explicit HWY_INLINE Numbers(const Tables& tables)
+      : numbers_(is_signed ? tables.codes.mean_codes : tables.codes.square_codes) {}
+  HWY_INLINE void read(const std::uint8_t* from) {
+    from_ = from;
+  }
+  HWY_INLINE V at(std::int64_t place) const {
+    return hn::GatherIndex(F(), numbers_, hn::PromoteTo(I(), hn::LoadU(Bytes(), from_ + place)));
+  }
+
+ private:
+  const float* numbers_;
+  const std::uint8_t* from_ = nullptr;
+#endif
+};
+
 /// Nothing that must not happen to numbers happens to an address: not-a-number ends in the last bucket.
 template <bool is_signed>
 HWY_INLINE void encode(V part, const std::uint32_t* entries, std::uint8_t* into) {
@@ -50,172 +96,142 @@ HWY_INLINE void encode(V part, const std::uint32_t* entries, std::uint8_t* into)
   hn::StoreU(hn::DemoteTo(Bytes(), rank), Bytes(), into);
 }
 
-HWY_INLINE V decode(const float* codes, const std::uint8_t* from, V scale) {
-  return hn::Mul(hn::GatherIndex(F(), codes, hn::PromoteTo(I(), hn::LoadU(Bytes(), from))), scale);
-}
-
-/// Codes are read and written so many at a time.
-constexpr std::int64_t chunk = 64;
-/// So many elements ahead memory is asked for what is read: the CPU by itself stops at the ends of pages.
-constexpr std::int64_t ahead = 2048;
-struct Tables {
-  CodeTables codes;
-  const RankTables &mean_ranks, &square_ranks;
-};
-
-/// The numbers of a chunk of codes, a vector at a time.
+/// The new moments of one kind of a block on their way to codes.
 template <bool is_signed>
-class Numbers {
+class Moments {
  public:
-#if HWY_TARGET == HWY_AVX3_DL
-  HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale) : scale_(scale) {
-    decode_bytes<is_signed>(is_signed ? tables.mean_ranks : tables.square_ranks, from, numbers_);
-  }
-  HWY_INLINE V at(std::int64_t place) const {
-    return hn::Mul(V{_mm512_castsi512_ps(numbers_[place / 16])}, scale_);
-  }
+  HWY_INLINE float* at(std::int64_t place) { return values_ + place; }
+  HWY_INLINE const float* at(std::int64_t place) const { return values_ + place; }
+  /// Of their block.
+  HWY_INLINE void set_scale(float scale) { inverse_ = scalar::inverse_scale(scale); }
 
- private:
-  __m512i numbers_[chunk / 16];
-  V scale_;
+  /// Writes the codes, and calls `beside` with each chunk's place on the way.
+  template <typename Beside>
+  HWY_INLINE void encode(const Tables& tables, std::uint8_t* into, const Beside& beside) const {
+#if HWY_TARGET == HWY_AVX3_DL
+    const CodeLines<is_signed> lines(is_signed ? tables.mean_ranks : tables.square_ranks, inverse_);
+    unsigned doubtful = 0;
+#pragma GCC unroll 1
+    for (std::int64_t place = 0; place < state_block; place += chunk) {
+      beside(place);
+      doubtful |= static_cast<unsigned>(!lines.encode(values_ + place, into + place)) << place / chunk;
+    }
+    for (; HWY_UNLIKELY(doubtful != 0); doubtful &= doubtful - 1) {
+      const std::int64_t place = std::countr_zero(doubtful) * chunk;
+      encode_exactly(tables, place, into + place);
+    }
 #else
-  HWY_INLINE Numbers(const Tables& tables, const std::uint8_t* from, V scale)
-      : codes_(is_signed ? tables.codes.mean_codes : tables.codes.square_codes), from_(from), scale_(scale) {}
-  HWY_INLINE V at(std::int64_t place) const {
-    return decode(codes_, from_ + place, scale_);
-  }
-
- private:
-  const float* codes_;
-  const std::uint8_t* from_;
-  V scale_;
+    for (std::int64_t place = 0; place < state_block; place += chunk)
+      beside(place), encode_exactly(tables, place, into + place);
 #endif
-};
-
-/// New states of one kind of a block on their way to codes.
-template <bool is_signed>
-struct States {
-  HWY_ALIGN float values[state_block];
-  float inverse, factor;
-
-  /// Writes the codes of the chunk at `place`.
-  HWY_INLINE void encode(const Tables& tables, std::int64_t place, std::uint8_t* into) {
-#if HWY_TARGET == HWY_AVX3_DL
-    const RankTables& ranks = is_signed ? tables.mean_ranks : tables.square_ranks;
-    if (encode_bytes<is_signed>(ranks, values + place, factor, into)) return;
-#endif
-    encode_exactly(tables, place, into);
-  }
-  /// Writes the scale of a block that is complete.
-  HWY_INLINE void close(const Tables& tables, V most, float& scale) {
-    scale = hn::GetLane(hn::MaxOfLanes(F(), most));
-    inverse = scalar::inverse_scale(scale);
-    factor = inverse * (is_signed ? tables.mean_ranks : tables.square_ranks).raised;
   }
 
  private:
   HWY_NOINLINE void encode_exactly(const Tables& tables, std::int64_t place, std::uint8_t* into) const {
-    const V to_parts = hn::Set(F(), inverse);
+    const V to_parts = hn::Set(F(), inverse_);
     const auto* entries = is_signed ? tables.codes.mean_entries : tables.codes.square_entries;
     const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
     for (std::int64_t i = 0; i < chunk; i += step)
-      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), values + place + i), to_parts), entries,
+      HWY_NAMESPACE::encode<is_signed>(hn::Mul(hn::Load(F(), values_ + place + i), to_parts), entries,
                                        into + i);
   }
+
+  HWY_ALIGN float values_[state_block];
+  float inverse_;
 };
 
-/// Each chunk of a block is decoded while one of the block before is finished, which needed its block's
-/// maximum: what an update waits for in sequence (look-ups, roots, quotients, that maximum) would keep the
-/// CPU idle half of the time.
-template <typename Gradient, typename Copy>
-class Stages {
+/// The greatest magnitude of a block, whatever in it is no number.
+class Most {
  public:
-  HWY_INLINE Stages(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables)
-      : run_(run), values_(run), update_(factors), tables_(tables) {}
-
-  HWY_INLINE void all(std::int64_t blocks) {
-    if (blocks == 0) return;
-    run_block<true, false>(0);
-    for (std::int64_t block = 1; block < blocks; ++block) run_block<true, true>(block);
-    run_block<false, true>(blocks);
+  HWY_INLINE Most() : most_(hn::Zero(F())) {}
+  HWY_INLINE void take(V state) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+    constexpr int greater_magnitude = 0b1011;
+    most_ = V{_mm512_range_ps(most_.raw, state.raw, greater_magnitude)};
+#else
+    most_ = hn::Max(hn::Abs(state), most_);
+#endif
+  }
+  HWY_INLINE float get() const {
+    return hn::GetLane(hn::MaxOfLanes(F(), most_));
   }
 
  private:
-  /// Moves the states of a block, finishes the one before, or both.
-  template <bool moves, bool finishes>
-  HWY_INLINE void run_block(std::int64_t block) {
-    V mean_most = hn::Zero(F()), square_most = hn::Zero(F());
-    for (std::int64_t place = 0; place < state_block; place += chunk) {
-      if constexpr (moves) move_states(block, place, mean_most, square_most);
-      if constexpr (finishes) finish(block - 1, place);
-    }
-    if constexpr (moves) {
-      means_[block % 2].close(tables_, mean_most, run_.mean_scale[block]);
-      squares_[block % 2].close(tables_, square_most, run_.square_scale[block]);
-    }
+  V most_;
+};
+
+/// A block in passes, each of which keeps its tables in registers: looked up in memory, they would be what
+/// the CPU waits for.
+template <typename Gradient, typename Copy>
+class Blocks {
+ public:
+  HWY_INLINE Blocks(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables)
+      : run_(run), values_(run), factors_(factors), moved_value_(factors), tables_(tables) {}
+
+  HWY_INLINE void update(std::int64_t block) {
+    const std::int64_t first = block * state_block;
+    move(first, run_.mean + first, run_.mean_scale[block], means_);
+    move(first, run_.square + first, run_.square_scale[block], squares_);
+    // Roots and quotients keep one unit of the CPU, codes the others.
+    means_.encode(tables_, run_.mean + first,
+                  [&](std::int64_t place) HWY_ATTR { write_values(first, place); });
+    squares_.encode(tables_, run_.square + first, [](std::int64_t) {});
   }
 
-  HWY_INLINE void move_states(std::int64_t block, std::int64_t place, V& mean_most, V& square_most) {
-    const F tag;
-    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    const std::int64_t first = block * state_block + place;
+ private:
+  template <bool is_mean>
+  HWY_INLINE void move(std::int64_t first, const std::uint8_t* codes, float& scale, Moments<is_mean>& into) {
+    const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
     const auto* gradient = static_cast<const Gradient*>(run_.gradient) + first;
-    prefetch_lines(gradient + ahead, chunk);
-    prefetch_lines(run_.mean + first + ahead, chunk), prefetch_lines(run_.square + first + ahead, chunk);
-    values_.prefetch(first + ahead, chunk);
-    const Numbers<true> means(tables_, run_.mean + first, hn::Set(tag, run_.mean_scale[block]));
-    const Numbers<false> squares(tables_, run_.square + first, hn::Set(tag, run_.square_scale[block]));
-    float *const new_means = means_[block % 2].values + place, *const new_squares =
-                                                                   squares_[block % 2].values + place;
-    for (std::int64_t i = 0; i < chunk; i += 2 * step) {
-      V gradients[2];
-      load_two(gradient + i, gradients[0], gradients[1]);
-      for (std::int64_t v = 0; v < 2; ++v) {
-        const std::int64_t at = i + v * step;
-        V mean = means.at(at), square = squares.at(at);
-        update_.states(gradients[v], mean, square);
-        hn::Store(mean, tag, new_means + at);
-        hn::Store(square, tag, new_squares + at);
-        mean_most = hn::Max(mean_most, hn::Abs(mean));
-        square_most = hn::Max(square_most, square);
+    const MovedMoment<is_mean> moved(factors_, scale);
+    Numbers<is_mean> numbers(tables_);
+    Most most;
+#pragma GCC unroll 1
+    for (std::int64_t place = 0; place < state_block; place += chunk) {
+      prefetch_lines(codes + place + ahead, chunk);
+      if constexpr (is_mean) prefetch_lines(gradient + place + ahead, chunk);
+      numbers.read(codes + place);
+      for (std::int64_t i = 0; i < chunk; i += 2 * step) {
+        V first_gradient, second_gradient;
+        load_two(gradient + place + i, first_gradient, second_gradient);
+        const V first_state = moved(numbers.at(i), first_gradient),
+                second_state = moved(numbers.at(i + step), second_gradient);
+        hn::Store(first_state, F(), into.at(place + i));
+        hn::Store(second_state, F(), into.at(place + i + step));
+        most.take(first_state), most.take(second_state);
       }
     }
+    scale = most.get();
+    into.set_scale(scale);
   }
 
-  HWY_INLINE void finish(std::int64_t block, std::int64_t place) {
-    const std::int64_t first = block * state_block + place;
-    auto& means = means_[block % 2];
-    auto& squares = squares_[block % 2];
-    write_parameters(first, means.values + place, squares.values + place);
-    means.encode(tables_, place, run_.mean + first);
-    squares.encode(tables_, place, run_.square + first);
-  }
-
-  HWY_INLINE void write_parameters(std::int64_t first, const float* means, const float* squares) {
-    const F tag;
-    const auto step = static_cast<std::int64_t>(hn::Lanes(tag));
-    for (std::int64_t i = 0; i < chunk; i += 2 * step) {
+  HWY_INLINE void write_values(std::int64_t first, std::int64_t place) {
+    const auto step = static_cast<std::int64_t>(hn::Lanes(F()));
+    values_.prefetch(first + place + ahead, chunk);
+    for (std::int64_t i = place; i < place + chunk; i += 2 * step) {
       V first_value, second_value;
       values_.load_two(first + i, first_value, second_value);
-      first_value = update_.value(first_value, hn::Load(tag, means + i), hn::Load(tag, squares + i));
-      second_value =
-          update_.value(second_value, hn::Load(tag, means + i + step), hn::Load(tag, squares + i + step));
-      values_.store_two(first_value, second_value, first + i);
+      values_.store_two(moved(first_value, i), moved(second_value, i + step), first + i);
     }
+  }
+  HWY_INLINE V moved(V value, std::int64_t place) const {
+    return moved_value_(value, hn::Load(F(), means_.at(place)), hn::Load(F(), squares_.at(place)));
   }
 
   const AdamW8Run run_;
   const Values<Copy, false> values_;
-  const Update update_;
+  const AdamWFactors factors_;
+  const MovedValue moved_value_;
   const Tables tables_;
-  States<true> means_[2];
-  States<false> squares_[2];
+  Moments<true> means_;
+  Moments<false> squares_;
 };
 
 template <typename Gradient, typename Copy>
 void whole_blocks(const AdamWFactors& factors, const AdamW8Run& run, const Tables& tables,
                   std::int64_t blocks) {
-  Stages<Gradient, Copy>(factors, run, tables).all(blocks);
+  Blocks<Gradient, Copy> all(factors, run, tables);
+  for (std::int64_t block = 0; block < blocks; ++block) all.update(block);
 }
 
 template <typename Gradient>
@@ -231,7 +247,7 @@ void whole_blocks_from(const AdamWFactors& factors, const AdamW8Run& run, const 
 void adamw8_all(const AdamWFactors& factors, const AdamW8Run& run, const CodeTables& codes) {
   const Tables tables{codes, rank_tables(true), rank_tables(false)};
   const bool halves = run.gradient_type == DType::f16 || (run.copy && run.copy_type == DType::f16);
-  if (halves && !lanes::converts_f16) return reference::adamw8(factors, run);
+  if (!HWY_NATIVE_FMA || (halves && !lanes::converts_f16)) return reference::adamw8(factors, run);
   const std::int64_t blocks = run.count / state_block;
   if (run.gradient_type == DType::bf16) {
     whole_blocks_from<BFloat16>(factors, run, tables, blocks);

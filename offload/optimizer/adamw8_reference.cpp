@@ -11,11 +11,6 @@ namespace {
 
 using Block = std::array<float, state_block>;
 
-void decode(bool is_signed, const std::uint8_t* codes, float scale, std::int64_t count, Block& into) {
-  const auto& numbers = dynamic_codes(is_signed);
-  for (std::int64_t i = 0; i < count; ++i) into[static_cast<std::size_t>(i)] = numbers[codes[i]] * scale;
-}
-
 float encode(bool is_signed, const Block& values, std::int64_t count, std::uint8_t* codes) {
   float scale = 0;
   for (std::int64_t i = 0; i < count; ++i)
@@ -29,17 +24,19 @@ float encode(bool is_signed, const Block& values, std::int64_t count, std::uint8
 }  // namespace
 
 void adamw8(const AdamWFactors& factors, const AdamW8Run& run) {
+  const auto &means = dynamic_codes(true), &squares = dynamic_codes(false);
   Block mean{}, square{};
   for (std::int64_t first = 0, block = 0; first < run.count; first += state_block, ++block) {
     const std::int64_t count = std::min(state_block, run.count - first);
-    decode(true, run.mean + first, run.mean_scale[block], count, mean);
-    decode(false, run.square + first, run.square_scale[block], count, square);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t at = first + i;
       const auto within = static_cast<std::size_t>(i);
       const float gradient = scalar::load(run.gradient, run.gradient_type, at);
+      mean[within] = scalar::moved_mean(factors, means[run.mean[at]], run.mean_scale[block], gradient);
+      square[within] =
+          scalar::moved_square(factors, squares[run.square[at]], run.square_scale[block], gradient);
       scalar::put(run, at,
-                  scalar::update(factors, scalar::value(run, at), gradient, mean[within], square[within]));
+                  scalar::moved_value(factors, scalar::value(run, at), mean[within], square[within]));
     }
     run.mean_scale[block] = encode(true, mean, count, run.mean + first);
     run.square_scale[block] = encode(false, square, count, run.square + first);

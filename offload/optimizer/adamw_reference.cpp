@@ -15,6 +15,8 @@ AdamWFactors::AdamWFactors(const AdamWStep& step) {
   step_size = static_cast<float>(step.learning_rate / correction1);
   root_scale = static_cast<float>(1.0 / std::sqrt(correction2));
   gradient_scale = static_cast<float>(step.gradient_scale);
+  mean_gain = static_cast<float>(step.gradient_scale * (1.0 - step.beta1));
+  root_gain = static_cast<float>(step.gradient_scale * std::sqrt(1.0 - step.beta2));
 }
 
 namespace reference {

@@ -74,7 +74,7 @@ RankTables::RankTables(bool is_signed) : numbers{}, line_of{}, slopes{}, starts{
   const auto& codes = dynamic_codes(is_signed);
   const std::size_t zero = is_signed ? CodeFinder::signed_zero : 0, ranks = is_signed ? 128 : 256;
   for (std::size_t rank = 0; rank < ranks; ++rank)
-    cut(std::bit_cast<std::uint32_t>(codes[zero + rank]), numbers, rank);
+    cut(std::bit_cast<std::uint32_t>(codes[is_signed && rank == 0 ? last_code : zero + rank]), numbers, rank);
 
   // Buckets of which each has a line that `fits`.
   const std::uint32_t least = is_signed ? 14027 : 14035, rate = is_signed ? 1226 : 2478;

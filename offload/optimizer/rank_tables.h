@@ -21,7 +21,7 @@ struct alignas(64) RankTables {
   explicit RankTables(bool is_signed);
 
   /// The magnitude of each rank, which is how many codes it is away from zero's; cut into its four bytes,
-  /// lowest first. Among signed codes the last one, 1, is left out (it would be the 129th).
+  /// lowest first. Among signed codes the last one, 1, stands at zero's place (it would be the 129th).
   std::uint8_t numbers[4][256];
   std::uint8_t line_of[128];
   float slopes[32], starts[32];

@@ -66,4 +66,18 @@ inline float update(const AdamWFactors& f, float value, float gradient, float& m
   return value * f.keep - f.step_size * (mean / denominator);
 }
 
+/// The same where moments are a code's number and its block's scale: factors take the scales in and sums take
+/// products in whole, which leaves out a third of the operations.
+inline float moved_mean(const AdamWFactors& f, float number, float scale, float gradient) {
+  return std::fma(number, f.beta1 * scale, gradient * f.mean_gain);
+}
+inline float moved_square(const AdamWFactors& f, float number, float scale, float gradient) {
+  const float added = gradient * f.root_gain;
+  return std::fma(added, added, number * (f.beta2 * scale));
+}
+inline float moved_value(const AdamWFactors& f, float value, float mean, float square) {
+  const float denominator = std::fma(std::sqrt(square), f.root_scale, f.epsilon);
+  return std::fma(-f.step_size, mean / denominator, value * f.keep);
+}
+
 }  // namespace trireme::offload::scalar

@@ -31,21 +31,53 @@ struct Update {
         scale(hn::Set(F(), f.gradient_scale)) {}
 
   HWY_INLINE V operator()(V parameter, V gradient, V& mean, V& square) const {
-    states(gradient, mean, square);
-    return value(parameter, mean, square);
-  }
-  /// Its two halves.
-  HWY_INLINE void states(V gradient, V& mean, V& square) const {
     gradient = hn::Mul(gradient, scale);
     mean = hn::Add(hn::Mul(beta1, mean), hn::Mul(rest1, gradient));
     square = hn::Add(hn::Mul(beta2, square), hn::Mul(hn::Mul(rest2, gradient), gradient));
-  }
-  HWY_INLINE V value(V parameter, V mean, V square) const {
     const V denominator = hn::Add(hn::Mul(hn::Sqrt(square), root_scale), epsilon);
     return hn::Sub(hn::Mul(parameter, keep), hn::Mul(step_size, hn::Div(mean, denominator)));
   }
 
   V beta1, beta2, rest1, rest2, epsilon, keep, step_size, root_scale, scale;
+};
+
+/// scalar::moved_mean or scalar::moved_square of a block, a vector at a time.
+template <bool is_mean>
+class MovedMoment {
+ public:
+  using F = hn::ScalableTag<float>;
+  using V = hn::Vec<F>;
+
+  HWY_INLINE MovedMoment(const AdamWFactors& f, float scale)
+      : keep_(hn::Set(F(), (is_mean ? f.beta1 : f.beta2) * scale)),
+        gain_(hn::Set(F(), is_mean ? f.mean_gain : f.root_gain)) {}
+  HWY_INLINE V operator()(V number, V gradient) const {
+    const V added = hn::Mul(gradient, gain_);
+    return is_mean ? hn::MulAdd(number, keep_, added) : hn::MulAdd(added, added, hn::Mul(number, keep_));
+  }
+
+ private:
+  V keep_, gain_;
+};
+
+/// scalar::moved_value.
+class MovedValue {
+ public:
+  using F = hn::ScalableTag<float>;
+  using V = hn::Vec<F>;
+
+  explicit HWY_INLINE MovedValue(const AdamWFactors& f)
+      : epsilon_(hn::Set(F(), f.epsilon)),
+        keep_(hn::Set(F(), f.keep)),
+        step_size_(hn::Set(F(), f.step_size)),
+        root_scale_(hn::Set(F(), f.root_scale)) {}
+  HWY_INLINE V operator()(V value, V mean, V square) const {
+    const V denominator = hn::MulAdd(hn::Sqrt(square), root_scale_, epsilon_);
+    return hn::NegMulAdd(step_size_, hn::Div(mean, denominator), hn::Mul(value, keep_));
+  }
+
+ private:
+  V epsilon_, keep_, step_size_, root_scale_;
 };
 
 }  // namespace trireme::offload::HWY_NAMESPACE

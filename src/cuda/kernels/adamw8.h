@@ -63,10 +63,9 @@ struct AdamW8 {
       for (int k = 0; k < width; ++k) {
         float& mean = means[turn][k];
         float& square = squares[turn][k];
-        mean = tables.means[mean_codes.values[k]] * mean_scale;
-        square = tables.squares[square_codes.values[k]] * square_scale;
-        move_states(factors, gradient[k], mean, square);
-        value[k] = moved_value(factors, value[k], mean, square);
+        mean = moved_mean(tables.means[mean_codes.values[k]], mean_scale, gradient[k]);
+        square = moved_square(tables.squares[square_codes.values[k]], square_scale, gradient[k]);
+        value[k] = moved_value(value[k], mean, square);
         if (k < n) mean_most = fmaxf(mean_most, fabsf(mean)), square_most = fmaxf(square_most, square);
       }
       values.put(i, n, value);
@@ -99,7 +98,18 @@ struct AdamW8 {
     return left < width ? static_cast<int>(left) : width;
   }
 
-  /// As offload/optimizer/scalar.h.
+  // As offload/optimizer/scalar.h.
+  TRIREME_DEVICE float moved_mean(float number, float scale, float gradient) const {
+    return fmaf(number, factors.beta1 * scale, gradient * factors.mean_gain);
+  }
+  TRIREME_DEVICE float moved_square(float number, float scale, float gradient) const {
+    const float added = gradient * factors.root_gain;
+    return fmaf(added, added, number * (factors.beta2 * scale));
+  }
+  TRIREME_DEVICE float moved_value(float value, float mean, float square) const {
+    const float denominator = fmaf(sqrtf(square), factors.root_scale, factors.epsilon);
+    return fmaf(-factors.step_size, mean / denominator, value * factors.keep);
+  }
   static TRIREME_DEVICE float inverse_of(float scale) { return scale >= 0x1p-126f ? 1.0f / scale : 0.0f; }
   /// How many codes a part of a scale is away from zero (offload/optimizer/dynamic_codes.h).
   static TRIREME_DEVICE int rank_of(const std::uint32_t* entries, float part) {
