@@ -19,6 +19,8 @@ struct Blueprint {
   /// Groups whose fp32 masters are kept as the bf16 parameters and the bits that those lack.
   std::vector<char> splits_master;
   std::vector<Partition> partitions;
+  /// Pinned host memory of a rank in which drives and device meet (offload/nvme/backend.h).
+  std::uint64_t meeting_bytes = 0;
 
   const GroupFacts& group(int index) const { return facts.groups[static_cast<std::size_t>(index)]; }
 };

@@ -65,6 +65,7 @@ Blueprint draw_with_tiers(const Model& model, const Placement& placement, const 
   Blueprint blueprint = draw(model, placement, extent, optimizer.granule());
   page_states(blueprint, optimizer.states(), placement);
   cut_updates(blueprint, optimizer, options);
+  if (options.device) meet_drives(blueprint, options.nvme_depth);
   return blueprint;
 }
 

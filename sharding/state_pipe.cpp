@@ -14,17 +14,10 @@ namespace {
 
 constexpr std::size_t read_at_once = std::size_t{1} << 20, pieces_ahead = 4;
 
-/// Parameters are moved to and from a device's own memory. All else of the pipe lies in the host's.
-std::unique_ptr<offload::Backend> backend_for(const std::vector<PipedGroup>& groups,
-                                              const TierOptions& options) {
-  const bool parameters = std::ranges::any_of(groups, [](const auto& group) { return group.parameters > 0; });
-  return offload::make_backend(options.nvme_backend, options.nvme_depth,
-                               parameters ? options.device : nullptr);
-}
-
 }  // namespace
 
-StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool)
+StatePipe::StatePipe(std::vector<PipedGroup> groups, Buffer meeting, const TierOptions& options,
+                     offload::Pool& pool)
     : groups_(std::move(groups)),
       part_elements_(options.part_elements),
       loading_(groups_.size(), Event::already_set()) {
@@ -51,7 +44,10 @@ StatePipe::StatePipe(std::vector<PipedGroup> groups, const TierOptions& options,
   map_ = std::make_shared<Buffer>(volume_->map());
   offload::EngineOptions engine;
   engine.around_page_cache = moves_whole_sectors();
-  engine_ = std::make_unique<offload::Engine>(backend_for(groups_, options), engine);
+  // Parameters are moved to and from a device's own memory. All else of the pipe lies in the host's.
+  Device* device = meeting.data() ? options.device : nullptr;
+  engine_ = std::make_unique<offload::Engine>(
+      offload::make_backend(options.nvme_backend, options.nvme_depth, device, std::move(meeting)), engine);
   engine_->register_volume(*volume_);
   if (buffer_bytes == 0) return;
   for (int i = 0; i < options.parts_in_memory; ++i) {

@@ -41,7 +41,8 @@ struct StagedPart {
 /// the same bytes as long as they take turns.
 class StatePipe {
  public:
-  StatePipe(std::vector<PipedGroup> groups, const TierOptions& options, offload::Pool& pool);
+  /// `meeting`: where drives meet the device whose parameters they hold; none: they hold none of a device.
+  StatePipe(std::vector<PipedGroup> groups, Buffer meeting, const TierOptions& options, offload::Pool& pool);
   ~StatePipe();
 
   /// An array as mapped memory.

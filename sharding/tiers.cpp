@@ -83,6 +83,12 @@ void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOpt
   }
 }
 
+void meet_drives(Blueprint& blueprint, unsigned nvme_depth) {
+  const auto on_drive = [](const GroupFacts& facts) { return facts.on_drive(); };
+  if (std::ranges::any_of(blueprint.facts.groups, on_drive))
+    blueprint.meeting_bytes = offload::meeting_bytes(nvme_depth);
+}
+
 Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimizer, const Placement& placement,
              const TierOptions& options, const ScheduleOptions& steps)
     : arrays_(all_arrays(blueprint, optimizer)),
@@ -106,7 +112,10 @@ Tiers::Tiers(const Blueprint& blueprint, int position, const Optimizer& optimize
   if (!on_nvme) return;
   TierOptions cut = options;
   cut.part_elements = part_elements_;
-  pipe_ = std::make_unique<StatePipe>(piped_groups(blueprint, position, arrays_), cut, *pool_);
+  Buffer meeting;
+  if (blueprint.meeting_bytes > 0) meeting = pool_->allocate(blueprint.meeting_bytes);
+  pipe_ = std::make_unique<StatePipe>(piped_groups(blueprint, position, arrays_), std::move(meeting), cut,
+                                      *pool_);
 }
 
 Buffer Tiers::zeroed(std::size_t bytes) {

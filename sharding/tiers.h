@@ -22,6 +22,9 @@ struct TierUse {
 /// Cuts the updates that have something on NVMe into parts.
 void cut_updates(Blueprint& blueprint, const Optimizer& optimizer, const TierOptions& options);
 
+/// Gives drives that hold parameters of a device a place to meet it.
+void meet_drives(Blueprint& blueprint, unsigned nvme_depth);
+
 /// Where a rank's state lies when it is not on the device, and the threads that update it.
 class Tiers {
  public:

@@ -45,7 +45,9 @@ void measure_backend(const DriveOptions& options, const Volume& volume, std::spa
   const Ways& ways = device ? on_device : on_host;
   for (const unsigned depth : options.depths)
     for (const std::uint64_t block : options.blocks) {
-      Engine engine(make_backend(backend, depth, device), {.block_bytes = static_cast<std::uint32_t>(block)});
+      const auto block_bytes = static_cast<std::uint32_t>(block);
+      Buffer meeting = device ? device->allocate_pinned(meeting_bytes(depth, block_bytes)) : Buffer{};
+      Engine engine(make_backend(backend, depth, device, std::move(meeting)), {.block_bytes = block_bytes});
       engine.register_volume(volume);
       engine.register_memory(memory);
       for (const bool write : {true, false}) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "core/buffer.h"
+
 namespace trireme {
 class Device;
 class DeviceEvent;
@@ -53,10 +55,16 @@ class Backend {
   virtual void forget_file(int) {}
 };
 
+/// The largest request, unless a user of backends says otherwise.
+constexpr std::uint32_t usual_block_bytes = 1 << 20;
+
+/// Of pinned host memory in which drives and a device meet where they do not reach each other.
+std::size_t meeting_bytes(unsigned depth, std::uint32_t block_bytes = usual_block_bytes);
+
 /// "auto": io_uring where the kernel lets this process have it, else threads. "io_uring" and "threads"
 /// insist. With a device its memory is moved as well: "auto" takes GPUDirect Storage where it is at hand,
-/// else a copy through pinned host memory; "cufile" insists on the former, "io_uring" and "threads" on the
-/// latter.
-std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Device* device = nullptr);
+/// else a copy by way of `meeting`; "cufile" insists on the former, "io_uring" and "threads" on the latter.
+std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Device* device = nullptr,
+                                      Buffer meeting = {});
 
 }  // namespace trireme::offload

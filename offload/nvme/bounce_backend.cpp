@@ -1,41 +1,50 @@
 #include "offload/nvme/bounce_backend.h"
 
-#include <algorithm>
+#include "core/error.h"
 
 namespace trireme::offload {
 namespace {
 
-constexpr std::size_t page = 4096, least_stop = std::size_t{1} << 20;
+constexpr std::size_t page = 4096;
+
+std::span<std::byte> whole_pages(const Buffer& memory) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
+  return std::span(memory.as<std::byte>(), memory.bytes()).subspan((page - begin % page) % page);
+}
 
 }  // namespace
 
-BounceBackend::BounceBackend(Device& device, std::unique_ptr<Backend> inner)
-    : device_(device),
-      stream_(device.make_stream()),
-      name_(std::string(inner->name()) + "+bounce"),
-      inner_(std::move(inner)) {}
+std::size_t meeting_bytes(unsigned depth, std::uint32_t block_bytes) {
+  return depth * ((block_bytes + page - 1) / page * page) + page;
+}
 
-std::size_t BounceBackend::take(const Request& request) {
-  if (free_.empty()) {
-    free_.push_back(stops_.size());
-    stops_.emplace_back();
+BounceBackend::BounceBackend(Device& device, Buffer meeting, std::unique_ptr<Backend> inner)
+    : device_(device),
+      stream_(device_.make_stream()),
+      meeting_(std::move(meeting)),
+      pages_(whole_pages(meeting_)),
+      stop_bytes_(pages_.size() / inner->depth() / page * page),
+      name_(std::string(inner->name()) + "+bounce"),
+      inner_(std::move(inner)) {
+  for (std::size_t i = 0; i < inner_->depth(); ++i) {
+    stops_.push_back({pages_.data() + i * stop_bytes_, {}});
+    free_.push_back(i);
   }
-  const std::size_t index = free_.back();
-  Stop& stop = stops_[index];
-  if (stop.bytes < request.bytes) {
-    if (stop.data) inner_->forget_memory({stop.data, stop.bytes});
-    stop = {};
-    const std::size_t bytes = (std::max<std::size_t>(request.bytes, least_stop) + page - 1) / page * page;
-    stop.memory = device_.allocate_pinned(bytes + page);
-    const auto place = reinterpret_cast<std::uintptr_t>(stop.memory.data());
-    stop.data = stop.memory.as<std::byte>() + (page - place % page) % page;
-    stop.bytes = bytes;
-    inner_->register_memory({stop.data, stop.bytes});
-  }
+  inner_->register_memory(pages_);
+}
+
+BounceBackend::~BounceBackend() {
+  inner_->forget_memory(pages_);
+}
+
+const BounceBackend::Stop& BounceBackend::take(const Request& request) {
+  require(!free_.empty() && request.bytes <= stop_bytes_,
+          "a request of {} bytes for stops of {}, {} of them free", request.bytes, stop_bytes_, free_.size());
+  Stop& stop = stops_[free_.back()];
   stop.request = request;
+  taken_[request.tag] = free_.back();
   free_.pop_back();
-  taken_[request.tag] = index;
-  return index;
+  return stop;
 }
 
 void BounceBackend::submit(std::span<const Request> requests) {
@@ -43,7 +52,7 @@ void BounceBackend::submit(std::span<const Request> requests) {
   bool copying = false;
   for (Request& request : through) {
     if (!device_.holds(request.data)) continue;
-    const Stop& stop = stops_[take(request)];
+    const Stop& stop = take(request);
     if (request.write && request.after) stream_->wait(*request.after);
     if (request.write) stream_->copy(stop.data, request.data, request.bytes);
     copying |= request.write;

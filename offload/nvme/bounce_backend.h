@@ -9,12 +9,13 @@
 
 namespace trireme::offload {
 
-/// Lets a backend of host memory move a device's, by way of pinned buffers. The copies are waited for at
-/// once: a link to the host is several times as fast as a drive, and requests given before are on their way
-/// meanwhile.
+/// Lets a backend of host memory move a device's, which stops over in the meeting place. The copies are
+/// waited for at once: a link to the host is several times as fast as a drive, and requests given before are
+/// on their way meanwhile.
 class BounceBackend final : public Backend {
  public:
-  BounceBackend(Device& device, std::unique_ptr<Backend> inner);
+  BounceBackend(Device& device, Buffer meeting, std::unique_ptr<Backend> inner);
+  ~BounceBackend() override;
 
   std::string_view name() const override { return name_; }
   unsigned depth() const override { return inner_->depth(); }
@@ -29,16 +30,17 @@ class BounceBackend final : public Backend {
 
  private:
   struct Stop {
-    Buffer memory;
-    /// Its first page.
     std::byte* data = nullptr;
-    std::size_t bytes = 0;
     Request request;
   };
-  std::size_t take(const Request& request);
+  const Stop& take(const Request& request);
 
   Device& device_;
   std::unique_ptr<Stream> stream_;
+  /// Whole pages for each request that may be on its way.
+  Buffer meeting_;
+  std::span<std::byte> pages_;
+  std::size_t stop_bytes_;
   std::vector<Stop> stops_;
   std::vector<std::size_t> free_;
   /// By the request's tag.

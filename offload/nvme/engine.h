@@ -17,7 +17,7 @@ namespace trireme::offload {
 
 struct EngineOptions {
   /// The largest request; a transfer is cut into these.
-  std::uint32_t block_bytes = 1 << 20;
+  std::uint32_t block_bytes = usual_block_bytes;
   /// Off: all goes through it. Transfers on both sides of it at once do not see each other where they share a
   /// folio, which may be many pages long.
   bool around_page_cache = true;

@@ -21,7 +21,7 @@ std::unique_ptr<Backend> host_backend(std::string_view name, unsigned depth) {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Device* device) {
+std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Device* device, Buffer meeting) {
   const bool direct = name == "cufile", any = name == "auto";
   if (!direct && !any && name != "io_uring" && name != "threads")
     fail(ExitCode::configuration,
@@ -32,8 +32,8 @@ std::unique_ptr<Backend> make_backend(std::string_view name, unsigned depth, Dev
          "the NVMe backend cufile moves GPU memory and this state lies in the host's; set "
          "offload.nvme_backend=auto");
   if (!device) return host_backend(name, depth);
-  std::unique_ptr<Backend> bounce =
-      std::make_unique<BounceBackend>(*device, host_backend(direct ? "auto" : name, depth));
+  std::unique_ptr<Backend> bounce = std::make_unique<BounceBackend>(
+      *device, std::move(meeting), host_backend(direct ? "auto" : name, depth));
   if (!direct && !any) return bounce;
   try {
     return device->make_storage(depth, direct ? Detour::allowed : Detour::refused, bounce);

@@ -56,13 +56,14 @@ class DescribedOptimizer final : public Optimizer {
   const Subject& subject_;
 };
 
-Blueprint blueprint_of(const Subject& subject, const Setting& setting) {
+Blueprint blueprint_of(const Subject& subject, const Machine& machine, const Setting& setting) {
   Blueprint blueprint =
       draw(model_of(subject, setting.placement), setting.placement, setting.extent, subject.granule);
   page_states(blueprint, subject.states, setting.placement);
   TierOptions tiers;
   tiers.part_elements = subject.part_elements;
   cut_updates(blueprint, DescribedOptimizer(subject), tiers);
+  if (!machine.device_is_host) meet_drives(blueprint, subject.nvme_depth);
   return blueprint;
 }
 
@@ -212,7 +213,7 @@ Forecast forecast(const Subject& given, const Machine& machine, const Setting& w
     return result;
   }
   const Subject& subject = *as_run(&given, setting);
-  const Blueprint blueprint = blueprint_of(subject, setting);
+  const Blueprint blueprint = blueprint_of(subject, machine, setting);
   const ModelWork work = subject.work(setting.rows);
   ScheduleOptions walked = setting.options;
   walked.micro_batches = std::min(walked.micro_batches, micro_batches_walked);
@@ -247,7 +248,7 @@ Preview preview(const Subject& given, const Machine& machine, const Setting& wan
     setting.placement.device_state_bytes = room_for_state(given, machine, wanted);
   setting.options.lowers_gradients = !machine.device_is_host;
   const Subject& subject = *as_run(&given, setting);
-  const Blueprint blueprint = blueprint_of(subject, setting);
+  const Blueprint blueprint = blueprint_of(subject, machine, setting);
   Preview view;
   view.schedule = build_schedule(blueprint.facts, setting.options);
   const ModelWork work = subject.work(setting.rows);

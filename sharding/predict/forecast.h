@@ -21,6 +21,8 @@ struct Subject {
   Granule granule;
   /// Elements of a part of an update of state on NVMe.
   std::int64_t part_elements = std::int64_t{4} << 20;
+  /// Requests that are on their way to and from drives at once.
+  unsigned nvme_depth = 32;
   /// Checkpoints are saved while it trains, from a copy of the state.
   bool saves_while_training = false;
   /// The same with embedding and head in chunks, where a placement splits them.

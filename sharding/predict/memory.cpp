@@ -135,6 +135,7 @@ MemoryForecast forecast_memory(const Blueprint& blueprint, const Placement& plac
   stands("updated parameters", Tier::device, staging);
   stands("update buffers", Tier::host,
          part_bytes(blueprint.facts) * static_cast<std::uint64_t>(schedule.options.parts_in_memory));
+  stands("copies between drives and device", Tier::host, blueprint.meeting_bytes);
   stands("parameter slots", Tier::device,
          sum(schedule.parameter_slots.bytes) + sum(schedule.home_slots.bytes) +
              sum(schedule.refresh_slots.bytes));

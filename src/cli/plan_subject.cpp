@@ -47,6 +47,7 @@ Planned::Planned(const jobs::JobSpec& job, const model::ModelSpec& spec, shardin
   subject_.quantised = &quantised_;
   subject_.states = states_of(job);
   subject_.part_elements = job.offload.part_elements;
+  subject_.nvme_depth = static_cast<unsigned>(job.offload.nvme_depth);
   subject_.saves_while_training = saves_while_training(job);
   if (has_byte_states(job)) subject_.granule = optim::AdamW8({}).granule();
   const DType dtype = sharding::dtype_of(compute);

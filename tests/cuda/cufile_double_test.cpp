@@ -52,7 +52,7 @@ class Cufile : public testing::Test {
 
 struct Bench {
   explicit Bench(const char* backend = "cufile")
-      : engine(offload::make_backend(backend, 4, &device_with_cufile()), {.block_bytes = block}) {
+      : engine(backend_with_cufile(backend), {.block_bytes = block}) {
     engine.register_volume(volume);
     engine.register_memory(memory());
     for (std::size_t i = 0; i < bytes + tail; ++i) out.as<char>()[i] = static_cast<char>(i * i >> 5);
@@ -290,7 +290,7 @@ TEST_F(Cufile, LanesAreLookedAfterFromAnyThread) {
 
 ExitCode refusal_of(const char* backend, std::string& words) {
   try {
-    words = offload::make_backend(backend, 4, &device_with_cufile())->name();
+    words = backend_with_cufile(backend)->name();
     return ExitCode::done;
   } catch (const Error& error) {
     words = error.what();

@@ -17,7 +17,7 @@ class CufileGpu : public testing::TestWithParam<const char*> {
   void SetUp() override {
     try {
       device = open_device_plugin().open(0);
-      backend = make_backend(GetParam(), 8, device.get());
+      backend = make_backend(GetParam(), 8, device.get(), device->allocate_pinned(meeting_bytes(8)));
     } catch (const Error& missing) {
       GTEST_SKIP() << missing.what();
     }

@@ -36,6 +36,11 @@ Device& device_with_cufile() {
   return *device;
 }
 
+std::unique_ptr<offload::Backend> backend_with_cufile(std::string_view name, unsigned depth) {
+  Device& device = device_with_cufile();
+  return offload::make_backend(name, depth, &device, device.allocate_pinned(offload::meeting_bytes(depth)));
+}
+
 }  // namespace trireme::tests
 
 namespace trireme::offload::tests {
@@ -47,7 +52,7 @@ std::vector<const char*> backends_under_test() {
 }
 
 std::unique_ptr<Backend> backend_under_test(std::string_view name, unsigned depth) {
-  return make_backend(name, depth, &device_with_cufile());
+  return trireme::tests::backend_with_cufile(name, depth);
 }
 
 Buffer memory_under_test(std::size_t bytes) {

@@ -4,7 +4,6 @@
 
 #include "core/error.h"
 #include "offload/host/pinned_source.h"
-#include "offload/nvme/bounce_backend.h"
 #include "offload/nvme/engine.h"
 #include "tests/comm/pretend_device.h"
 #include "tests/offload/scratch.h"
@@ -20,6 +19,9 @@ class Bounce : public testing::TestWithParam<const char*> {
  protected:
   /// The device's memory faults wherever the host or its kernel touches it.
   PretendDevice device;
+  std::unique_ptr<Backend> backend(std::uint32_t block_bytes = usual_block_bytes) {
+    return make_backend(GetParam(), 4, &device, device.allocate_pinned(meeting_bytes(4, block_bytes)));
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Backends, Bounce, testing::Values("io_uring", "threads"));
 
@@ -30,7 +32,7 @@ TEST_P(Bounce, MovesWhatTheHostCannotTouch) {
   const auto stream = device.make_stream(Priority::normal);
   std::vector<std::byte> truth(bytes), back(bytes);
   for (std::size_t i = 0; i < bytes; ++i) truth[i] = static_cast<std::byte>(i * i >> 7);
-  Engine engine(make_backend(GetParam(), 4, &device), {.block_bytes = 3 << 20});
+  Engine engine(backend(3 << 20), {.block_bytes = 3 << 20});
   EXPECT_EQ(engine.backend(), std::string(GetParam()) + "+bounce");
   const Volume volume({scratch.make("a"), scratch.make("b")}, bytes, {.stripe = 256 << 10});
   engine.register_volume(volume);
@@ -54,7 +56,7 @@ TEST_P(Bounce, LeavesTheHostsOwnMemoryAlone) {
   constexpr std::size_t bytes = 1 << 20;
   const Buffer memory = LockedPages({}).reserve(bytes);
   std::fill_n(memory.as<char>(), bytes, 'x');
-  Engine engine(make_backend(GetParam(), 4, &device));
+  Engine engine(backend());
   const Volume volume({scratch.path()}, bytes);
   engine.write(volume, 0, {memory.as<std::byte>(), bytes}).wait();
   std::fill_n(memory.as<char>(), bytes, 'y');
@@ -64,7 +66,8 @@ TEST_P(Bounce, LeavesTheHostsOwnMemoryAlone) {
 
 TEST(MakeBackend, ADeviceWithoutAWayToTheDrivesBounces) {
   PretendDevice device;
-  EXPECT_THAT(std::string(make_backend("auto", 4, &device)->name()), HasSubstr("+bounce"));
+  const auto backend = make_backend("auto", 4, &device, device.allocate_pinned(meeting_bytes(4)));
+  EXPECT_THAT(std::string(backend->name()), HasSubstr("+bounce"));
   try {
     make_backend("cufile", 4, &device);
     FAIL();

@@ -97,7 +97,16 @@ TEST_F(DirectStorage, OtherBackendsCopyThroughTheHost) {
     cufile_double_reset();
     ToyJob other = job;
     other.options.tiers.nvme_backend = backend;
-    expect_equal(train(other, true), direct, 0, backend);
+    other.options.tiers.nvme_depth = 5;
+    const Watch host_memory{
+        {}, [&other](Engine& engine) {
+          const Schedule& step = engine.schedule(ScheduleOptions::Purpose::train, other.micro_batches);
+          const MemoryForecast memory = forecast_memory(engine.blueprint(), other.placement, step,
+                                                        toy_optimizer(other.settings)->states(), {});
+          EXPECT_GT(memory.of("copies between drives and device"), 5u << 20);
+          EXPECT_EQ(memory.totals()[static_cast<std::size_t>(Tier::host)], engine.memory().host());
+        }};
+    expect_equal(train(other, true, nullptr, host_memory), direct, 0, backend);
     EXPECT_EQ(cufile_double_counts().reads, 0) << backend;
   }
 }
