@@ -160,8 +160,7 @@ class Most {
   V most_;
 };
 
-/// A block in passes, each of which keeps its tables in registers: looked up in memory, they would be what
-/// the CPU waits for.
+/// A block in passes, each of which keeps its tables in registers, where those of all would not fit.
 template <typename Gradient, typename Copy>
 class Blocks {
  public:
